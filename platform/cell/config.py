@@ -1,0 +1,204 @@
+"""Configuration of a process: `BAILIWICK_*` environment variables, parsed once into one frozen value.
+
+Every mistake is reported at once, each with the variable's name. Nothing has a default that would be unsafe outside the
+embedded cell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cell.ids import CELL_CODE
+
+_T = TypeVar("_T")
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message lists every problem, one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """``postgresql://role:password@host:port/name`` or ``postgresql://role:password@/name?host=/socket/folder&port=5432``."""
+
+    user: str
+    password: str
+    host: str
+    port: int
+    name: str
+
+    @property
+    def conninfo(self) -> str:
+        """libpq connection string, for psycopg outside Django. Holds the password: never log it."""
+        quoted = self.password.replace("\\", "\\\\").replace("'", "\\'")
+        return f"host='{self.host}' port={self.port} dbname={self.name} user={self.user} password='{quoted}'"
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl(user={self.user!r}, host={self.host!r}, port={self.port}, name={self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class CellConfig:
+    region: str
+    """The region this process believes it is in, e.g. `eu-de-1`; checked against database, stores and directory."""
+    cell: str
+    """The region's code as it stands in ids and keys, e.g. `eude1`."""
+    home: Path
+    """Folder of the process's own state: models, certificates in the making, run files."""
+    database: DatabaseUrl
+    """As the web role."""
+    keystore_database: DatabaseUrl
+    """Wrapped keys, in a database of their own, outside the backups of payloads."""
+    owner_database: DatabaseUrl | None
+    """As the owner: only `bailiwick migrate` and the operator's commands have it."""
+    sealer_database: DatabaseUrl | None
+    auditor_database: DatabaseUrl | None
+    redis_url: str
+    objects: Path
+    """Folder of the file-system object store."""
+    root_key_file: Path
+    """The cell's root key (32 bytes, hexadecimal, mode 0600)."""
+    cells_file: Path
+    """The signed directory of regions, cells.json."""
+    cells_vkey: str
+    """The verifier key that must have signed it."""
+    engine_socket: Path
+    base_url: str
+    """Where callers reach this cell, without a trailing slash."""
+    allowed_hosts: tuple[str, ...]
+    embedded: bool
+    """One machine, loopback, plain HTTP: `bailiwick up`. Everywhere else cookies are Secure and HTTPS is required."""
+    listen: str
+    """host:port of the public listener."""
+    internal_listen: str
+    """host:port of /metrics; never reachable from outside."""
+    body_limit_bytes: int
+    trusted_proxies: tuple[str, ...]
+    """Addresses whose X-Forwarded-For is believed."""
+    audit_queue_limit: int
+    """Entries waiting for a group commit; beyond it a request is answered 503."""
+
+
+@cache
+def config() -> CellConfig:
+    """This process's configuration, from its environment; parsed once. Raises ConfigError."""
+    return load(os.environ)
+
+
+def load(environ: Mapping[str, str]) -> CellConfig:
+    """Parses `environ`. Raises ConfigError that lists everything wrong with it."""
+    reader = _Reader(environ)
+    found = CellConfig(
+        region=reader.text("BAILIWICK_REGION", pattern=r"[a-z]{2}(-[a-z0-9]+)+", example="eu-de-1"),
+        cell=reader.text("BAILIWICK_CELL", pattern=CELL_CODE, example="eude1"),
+        home=reader.path("BAILIWICK_HOME"),
+        database=reader.database("BAILIWICK_DATABASE_URL"),
+        keystore_database=reader.database("BAILIWICK_KEYSTORE_DATABASE_URL"),
+        owner_database=reader.optional_database("BAILIWICK_OWNER_DATABASE_URL"),
+        sealer_database=reader.optional_database("BAILIWICK_SEALER_DATABASE_URL"),
+        auditor_database=reader.optional_database("BAILIWICK_AUDITOR_DATABASE_URL"),
+        redis_url=reader.text("BAILIWICK_REDIS_URL", pattern=r"(rediss?|redis\+socket|unix)://.+", example="redis://…"),
+        objects=reader.path("BAILIWICK_OBJECTS"),
+        root_key_file=reader.path("BAILIWICK_ROOT_KEY_FILE"),
+        cells_file=reader.path("BAILIWICK_CELLS_FILE"),
+        cells_vkey=reader.text("BAILIWICK_CELLS_VKEY", pattern=r"[^+\s]+\+[0-9a-f]{8}\+\S+", example="name+hash+key"),
+        engine_socket=reader.path("BAILIWICK_ENGINE_SOCKET"),
+        base_url=reader.text("BAILIWICK_BASE_URL", pattern=r"https?://[^/\s]+", example="https://api.eu-de.example"),
+        allowed_hosts=reader.words("BAILIWICK_ALLOWED_HOSTS"),
+        embedded=reader.flag("BAILIWICK_EMBEDDED", default=False),
+        listen=reader.text("BAILIWICK_LISTEN", pattern=r"\S+:\d+", example="0.0.0.0:8443"),
+        internal_listen=reader.text("BAILIWICK_INTERNAL_LISTEN", pattern=r"\S+:\d+", example="127.0.0.1:9464"),
+        body_limit_bytes=reader.number("BAILIWICK_BODY_LIMIT_BYTES", default=4 * 1024 * 1024, least=1024),
+        trusted_proxies=reader.words("BAILIWICK_TRUSTED_PROXIES", default=()),
+        audit_queue_limit=reader.number("BAILIWICK_AUDIT_QUEUE_LIMIT", default=4096, least=1),
+    )
+    problems = reader.problems
+    if not problems and not found.embedded and not found.base_url.startswith("https://"):
+        problems.append("BAILIWICK_BASE_URL must begin with https:// (only the embedded cell serves plain HTTP)")
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+class _Reader:
+    """Reads typed values and collects what is wrong, so that the operator sees everything in one go."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def _read(self, name: str, parse: Callable[[str], _T], default: _T | None = None, *, optional: bool = False) -> _T:
+        raw = self.environ.get(name, "")
+        if not raw:
+            if default is None and not optional:
+                self.problems.append(f"{name} is not set")
+            return default  # type: ignore[return-value]  # None only where a problem was recorded or the value is optional
+        try:
+            return parse(raw)
+        except ValueError as error:
+            self.problems.append(f"{name} {error}")
+            return default  # type: ignore[return-value]  # a problem was recorded: the value is never used
+
+    def text(self, name: str, *, pattern: str, example: str) -> str:
+        def parse(raw: str) -> str:
+            if re.fullmatch(pattern, raw) is None:
+                raise ValueError(f"does not look like {example}")
+            return raw
+
+        return self._read(name, parse)
+
+    def path(self, name: str) -> Path:
+        def parse(raw: str) -> Path:
+            if not raw.startswith("/"):
+                raise ValueError("must be an absolute path")
+            return Path(raw)
+
+        return self._read(name, parse)
+
+    def words(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        return self._read(name, lambda raw: tuple(word for word in re.split(r"[,\s]+", raw) if word), default)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        def parse(raw: str) -> bool:
+            if raw not in ("0", "1"):
+                raise ValueError("must be 0 or 1")
+            return raw == "1"
+
+        return self._read(name, parse, default)
+
+    def number(self, name: str, *, default: int, least: int) -> int:
+        def parse(raw: str) -> int:
+            if not raw.isdecimal() or int(raw) < least:
+                raise ValueError(f"must be a whole number of at least {least}")
+            return int(raw)
+
+        return self._read(name, parse, default)
+
+    def database(self, name: str) -> DatabaseUrl:
+        return self._read(name, _database_url)
+
+    def optional_database(self, name: str) -> DatabaseUrl | None:
+        return self._read(name, _database_url, optional=True)
+
+
+def _database_url(raw: str) -> DatabaseUrl:
+    url = urlsplit(raw)
+    query = dict(parse_qsl(url.query))
+    host = query.get("host") or url.hostname
+    name = url.path.removeprefix("/")
+    if url.scheme != "postgresql" or not (host and name and url.username and url.password):
+        # The value holds a password: say what is expected, never what was found.
+        raise ValueError("must be like postgresql://role:password@host:5432/name")
+    port = int(query.get("port") or url.port or 5432)
+    return DatabaseUrl(unquote(url.username), unquote(url.password), host, port, name)

@@ -1,0 +1,86 @@
+"""The start guard: a process serves only where its configuration, database, stores and the directory all name one region.
+
+`claim_region` is run once by `bailiwick migrate`, as the owner; `check_region` by every process before it serves.
+"""
+
+from __future__ import annotations
+
+from django.db import connections
+
+from cell.config import CellConfig
+from cell.databases import OWNER
+from cell.keystore import custody
+from cell.models import CellIdentity
+from cell.objects import FileObjectStore
+from cell.regions import Directory, DirectoryError
+
+
+class RegionMismatch(Exception):
+    """The parts of this cell do not all belong to its region; the message lists every disagreement."""
+
+    def __init__(self, region: str, disagreements: list[str]) -> None:
+        lines = "\n".join(f"  - {line}" for line in disagreements)
+        super().__init__(f"This process is configured for region {region} and will not start:\n{lines}")
+        self.disagreements = disagreements
+
+
+def check_region(config: CellConfig) -> Directory:
+    """The checked directory of regions, if everything here belongs to `config.region`. Raises RegionMismatch."""
+    wrong: list[str] = []
+    identity = CellIdentity.objects.first()
+    found = {
+        "the database": identity.region if identity else None,
+        "the object store": FileObjectStore(config.objects).region(),
+        "the key store": custody.region(),
+    }
+    for part, region in found.items():
+        if region is None:
+            wrong.append(f"{part} belongs to no region yet: run `bailiwick migrate`")
+        elif region != config.region:
+            wrong.append(f"{part} belongs to region {region}")
+    if identity is not None and identity.cell != config.cell:
+        wrong.append(f"the database has the cell code {identity.cell}, BAILIWICK_CELL is {config.cell}")
+    directory = None
+    try:
+        directory = Directory.load(config.cells_file, config.cells_vkey)
+    except DirectoryError as error:
+        wrong.append(str(error))
+    else:
+        wrong += _compared(config, directory)
+    if wrong or directory is None:
+        raise RegionMismatch(config.region, wrong)
+    return directory
+
+
+def _compared(config: CellConfig, directory: Directory) -> list[str]:
+    entry = directory.region(config.region)
+    if entry is None:
+        return [f"the directory of regions has no region {config.region}"]
+    wrong = []
+    if entry.code != config.cell:
+        wrong.append(f"the directory says cell code {entry.code}, BAILIWICK_CELL is {config.cell}")
+    if entry.base_url != config.base_url:
+        wrong.append(f"the directory says {entry.base_url}, BAILIWICK_BASE_URL is {config.base_url}")
+    return wrong
+
+
+def claim_region(config: CellConfig) -> None:
+    """Marks database, object store and key store as `config.region`'s, those that no region has claimed yet.
+
+    Needs the owner's database. Raises RegionMismatch if one of them belongs to another region: it is never given away.
+    """
+    with connections[OWNER].cursor() as cursor:
+        cursor.execute(
+            "insert into cell_identity (singleton, region, cell, claimed_at) values (true, %s, %s, clock_timestamp())"
+            " on conflict do nothing",
+            [config.region, config.cell],
+        )
+        cursor.execute("select region from cell_identity")
+        (database,) = cursor.fetchone()
+    store = FileObjectStore(config.objects)
+    store.claim(config.region)
+    custody.claim(config.region)
+    found = {"the database": database, "the object store": store.region(), "the key store": custody.region()}
+    wrong = [f"{part} belongs to region {region}" for part, region in found.items() if region != config.region]
+    if wrong:
+        raise RegionMismatch(config.region, wrong)

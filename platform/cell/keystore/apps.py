@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+from cell.databases import KEYSTORE
+
+
+class KeystoreConfig(AppConfig):
+    name = "cell.keystore"
+    label = KEYSTORE

@@ -1,0 +1,49 @@
+"""How one key is wrapped under the next: who is bound to what. No database here."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cell.keys.provider import KEY_BYTES, KeyProvider, open_key, seal_key
+
+# The label says what the bytes are: a wrapped data key never opens as an epoch key.
+_WORKSPACE, _EPOCH, _DATA = b"bailiwick/workspace-key/v1", b"bailiwick/epoch-key/v1", b"bailiwick/data-key/v1"
+
+
+def new_key() -> bytes:
+    return os.urandom(KEY_BYTES)
+
+
+def wrap_workspace_key(root: KeyProvider, key: bytes, workspace: UUID) -> bytes:
+    return root.wrap(key, _WORKSPACE + workspace.bytes)
+
+
+def unwrap_workspace_key(root: KeyProvider, wrapped: bytes, workspace: UUID) -> AESGCM:
+    """Raises UnwrapError."""
+    return AESGCM(root.unwrap(wrapped, _WORKSPACE + workspace.bytes))
+
+
+def wrap_epoch_key(workspace_key: AESGCM, key: bytes, workspace: UUID, day: date) -> bytes:
+    return seal_key(workspace_key, key, _epoch_context(workspace, day))
+
+
+def unwrap_epoch_key(workspace_key: AESGCM, wrapped: bytes, workspace: UUID, day: date) -> AESGCM:
+    """Raises UnwrapError."""
+    return AESGCM(open_key(workspace_key, wrapped, _epoch_context(workspace, day)))
+
+
+def wrap_data_key(epoch_key: AESGCM, key: bytes, workspace: UUID, request: UUID) -> bytes:
+    return seal_key(epoch_key, key, _DATA + workspace.bytes + request.bytes)
+
+
+def unwrap_data_key(epoch_key: AESGCM, wrapped: bytes, workspace: UUID, request: UUID) -> bytes:
+    """Raises UnwrapError."""
+    return open_key(epoch_key, wrapped, _DATA + workspace.bytes + request.bytes)
+
+
+def _epoch_context(workspace: UUID, day: date) -> bytes:
+    return _EPOCH + workspace.bytes + day.toordinal().to_bytes(4, "big")

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cell.config import config
+from cell.guard import RegionMismatch, check_region
+from cell.notes import Signer
+from cell.objects import FileObjectStore
+from cell.regions import Region, sign_directory
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
+
+
+def test_a_cell_whose_parts_agree_starts():
+    assert check_region(config()).url_for("eude1") == config().base_url
+
+
+def test_every_disagreement_is_listed(tmp_path):
+    store = FileObjectStore(tmp_path / "objects")
+    store.claim("us-va-1")
+    signer = Signer.generate("cells.test")
+    elsewhere = Region("eu-fr-1", "eufr2", "eu", "https://api.example", "https://console.example")
+    (tmp_path / "cells.json").write_bytes(sign_directory([elsewhere], signer))
+    wrong = replace(
+        config(),
+        region="eu-fr-1",
+        cell="eufr1",
+        objects=store.root,
+        cells_file=tmp_path / "cells.json",
+        cells_vkey=signer.vkey,
+    )
+    with pytest.raises(RegionMismatch, match="eu-fr-1 and will not start") as refused:
+        check_region(wrong)
+    assert refused.value.disagreements == [
+        "the database belongs to region eu-de-1",
+        "the object store belongs to region us-va-1",
+        "the key store belongs to region eu-de-1",
+        "the database has the cell code eude1, BAILIWICK_CELL is eufr1",
+        "the directory says cell code eufr2, BAILIWICK_CELL is eufr1",
+        "the directory says https://api.example, BAILIWICK_BASE_URL is http://127.0.0.1:8080",
+    ]
+
+
+def test_an_unclaimed_store_says_what_to_do(tmp_path):
+    with pytest.raises(RegionMismatch, match="the object store belongs to no region yet: run `bailiwick migrate`"):
+        check_region(replace(config(), objects=tmp_path / "objects"))
+
+
+def test_an_unsigned_directory_stops_the_start():
+    stranger = Signer.generate("cells.test").vkey
+    with pytest.raises(RegionMismatch, match="not signed by BAILIWICK_CELLS_VKEY"):
+        check_region(replace(config(), cells_vkey=stranger))

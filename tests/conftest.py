@@ -1,0 +1,43 @@
+"""One real cluster for the whole run: PostgreSQL with production's roles and databases, and Redis, in a folder of their own.
+
+Nothing is started until a test asks for the database. Tests run as the web role, which cannot TRUNCATE: the `db` fixture
+rolls back, and a test that must commit makes its own organization and leaves it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+
+from bailiwick.embedded.cluster import Cluster
+
+# /tmp and not pytest's folder: a Unix socket's path is limited to 107 bytes, and PostgreSQL's account must reach it.
+_folder = Path(tempfile.mkdtemp(prefix="bw-"))
+_cluster = Cluster(_folder)
+_cluster.write_files()
+os.environ.update(_cluster.environ())
+os.environ["DJANGO_SETTINGS_MODULE"] = "bailiwick.settings"
+# Here and not by pytest-django, which is asked before the environment is: test modules import models while they are collected.
+django.setup()
+
+
+def pytest_unconfigure() -> None:
+    _cluster.stop()
+    shutil.rmtree(_folder)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    _cluster.start()
+    yield _cluster
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(cluster: Cluster) -> None:
+    """The databases are migrated by their owner, as in production, not by the test runner."""
