@@ -1,0 +1,169 @@
+"""The closed registry of what can be written to the audit log, and which fields each action may show before and after.
+
+An entry outlives erasure, so nothing personal and nothing a person typed may get in: fields are named here one by one, and
+their values are numbers, truth values, times, ids and words of our own, never text. Names, reasons, addresses and labels are
+changed without being repeated. A new kind of event is a new line here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+Value = None | bool | int | str | list[str] | dict[str, int]
+"""What a field may hold. Strings are `WORD`s; integers are within ±(2⁵³ - 1), so that every JSON reader agrees on them."""
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
+_LARGEST_INTEGER = (1 << 53) - 1
+
+
+class FieldError(ValueError):
+    """A field that the action does not list, or a value that is not a number, an id or a word of ours. Names the field only."""
+
+
+class Action(StrEnum):
+    ORGANIZATION_CREATED = "organization.created"
+    ORGANIZATION_UPDATED = "organization.updated"
+    WORKSPACE_CREATED = "workspace.created"
+    WORKSPACE_UPDATED = "workspace.updated"
+    REGION_LOCKED = "workspace.region-locked"
+    REGION_UNLOCKED = "workspace.region-unlocked"
+
+    KEY_ISSUED = "key.issued"
+    KEY_UPDATED = "key.updated"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+    KEY_USED = "key.used"
+    KEY_REFUSED = "key.refused"
+
+    MEMBER_CREATED = "member.created"
+    MEMBER_UPDATED = "member.updated"
+    MEMBER_REMOVED = "member.removed"
+    MEMBERSHIP_GRANTED = "membership.granted"
+    MEMBERSHIP_CHANGED = "membership.changed"
+    MEMBERSHIP_REVOKED = "membership.revoked"
+    SIGNED_IN = "member.signed-in"
+    SIGN_IN_REFUSED = "member.sign-in-refused"
+    SIGNED_OUT = "member.signed-out"
+    PASSWORD_CHANGED = "member.password-changed"
+    TOTP_ENROLLED = "member.totp-enrolled"
+
+    INFERENCE_REQUESTED = "inference.requested"
+    INFERENCE_COMPLETED = "inference.completed"
+
+    REDACTION_TRIED = "redaction.tried"
+    RETENTION_CHANGED = "retention.changed"
+    PAYLOADS_EXPIRED = "payloads.expired"
+    ERASURE_REQUESTED = "erasure.requested"
+    ERASURE_ADVANCED = "erasure.advanced"
+    ERASURE_COMPLETED = "erasure.completed"
+    ERASURE_FAILED = "erasure.failed"
+    CERTIFICATE_DOWNLOADED = "certificate.downloaded"
+
+    EXPORT_REQUESTED = "export.requested"
+    EXPORT_COMPLETED = "export.completed"
+    EXPORT_DOWNLOADED = "export.downloaded"
+
+    JOB_FAILED = "job.failed"
+    MODEL_IMPORTED = "model.imported"
+    MODEL_REMOVED = "model.removed"
+    CELL_MIGRATED = "cell.migrated"
+
+
+_WORKSPACE = {"environment", "region", "region_locked", "state", "requests_per_minute", "concurrency", "version"}
+_KEY = {"scopes", "expires_at", "networks", "state", "workspace", "replaced_by", "overlap_until", "environment"}
+_MEMBER = {"role", "state", "totp"}
+_RETENTION = {"store_payloads", "payload_days", "overridden", "version"}
+_ERASURE = {"state", "request", "stores", "removed", "statement_sha256"}
+_EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes"}
+
+FIELDS: Mapping[Action, frozenset[str]] = {
+    action: frozenset(fields)
+    for action, fields in {
+        Action.ORGANIZATION_CREATED: {"state"},
+        Action.ORGANIZATION_UPDATED: {"state"},
+        Action.WORKSPACE_CREATED: _WORKSPACE,
+        Action.WORKSPACE_UPDATED: _WORKSPACE,
+        Action.REGION_LOCKED: _WORKSPACE,
+        Action.REGION_UNLOCKED: _WORKSPACE,
+        Action.KEY_ISSUED: _KEY,
+        Action.KEY_UPDATED: _KEY,
+        Action.KEY_ROTATED: _KEY,
+        Action.KEY_REVOKED: _KEY,
+        Action.KEY_USED: {"method", "endpoint"},
+        Action.KEY_REFUSED: {"cause"},
+        Action.MEMBER_CREATED: _MEMBER,
+        Action.MEMBER_UPDATED: _MEMBER,
+        Action.MEMBER_REMOVED: _MEMBER,
+        Action.MEMBERSHIP_GRANTED: {"role"},
+        Action.MEMBERSHIP_CHANGED: {"role"},
+        Action.MEMBERSHIP_REVOKED: {"role"},
+        Action.SIGNED_IN: {"method"},
+        Action.SIGN_IN_REFUSED: {"cause"},
+        Action.SIGNED_OUT: set[str](),
+        Action.PASSWORD_CHANGED: set[str](),
+        Action.TOTP_ENROLLED: set[str](),
+        Action.INFERENCE_REQUESTED: {"kind", "model", "lane", "streamed", "redactions", "policy"},
+        Action.INFERENCE_COMPLETED: {
+            "status",
+            "http_status",
+            "finish_reason",
+            "prompt_tokens",
+            "completion_tokens",
+            "redactions",
+            "duration_ms",
+            "stored",
+        },
+        Action.REDACTION_TRIED: {"redactions"},
+        Action.RETENTION_CHANGED: _RETENTION,
+        Action.PAYLOADS_EXPIRED: {"removed", "keys_destroyed", "payload_days"},
+        Action.ERASURE_REQUESTED: _ERASURE,
+        Action.ERASURE_ADVANCED: _ERASURE,
+        Action.ERASURE_COMPLETED: _ERASURE,
+        Action.ERASURE_FAILED: _ERASURE | {"cause"},
+        Action.CERTIFICATE_DOWNLOADED: {"statement_sha256"},
+        Action.EXPORT_REQUESTED: _EXPORT,
+        Action.EXPORT_COMPLETED: _EXPORT,
+        Action.EXPORT_DOWNLOADED: {"manifest_sha256"},
+        Action.JOB_FAILED: {"kind", "attempts", "cause"},
+        Action.MODEL_IMPORTED: {"model", "kind", "sha256", "bytes"},
+        Action.MODEL_REMOVED: {"model", "kind", "sha256"},
+        Action.CELL_MIGRATED: {"release"},
+    }.items()
+}
+
+
+def checked(action: Action, fields: Mapping[str, object] | None) -> dict[str, Value] | None:
+    """`fields` of a before or after, if `action` may show them. Raises FieldError, which never repeats a value."""
+    if fields is None:
+        return None
+    allowed = FIELDS[action]
+    clean: dict[str, Value] = {}
+    for name, value in fields.items():
+        if name not in allowed:
+            raise FieldError(
+                f"{action} does not list a field {name!r}: add it to audit.actions if it is never personal"
+            )
+        clean[name] = _checked_value(action, name, value)
+    return clean
+
+
+def _checked_value(action: Action, name: str, value: object) -> Value:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) <= _LARGEST_INTEGER:
+        return value
+    if isinstance(value, str) and WORD.fullmatch(value):
+        return str(value)
+    if isinstance(value, list | tuple | set | frozenset) and all(_is_word(item) for item in value):
+        return (
+            sorted(str(item) for item in value) if isinstance(value, set | frozenset) else [str(item) for item in value]
+        )
+    if isinstance(value, Mapping) and all(_is_word(key) and type(count) is int for key, count in value.items()):
+        return {str(key): count for key, count in value.items()}
+    raise FieldError(f"{action}: the value of {name!r} is not a number, a truth value, an id or a word of ours")
+
+
+def _is_word(item: object) -> bool:
+    return isinstance(item, str) and WORD.fullmatch(item) is not None

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "audit"
+
+    def ready(self) -> None:
+        # Models can be imported only now.
+        from audit import export_job
+
+        export_job.register_job()

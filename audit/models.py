@@ -1,0 +1,109 @@
+"""The log's tables. What each database role may do with them is in the migrations, and is half of the guarantee."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AuditEntry(models.Model):
+    """One entry, as its canonical bytes. Everyone may add one; nobody may change one; the sealer numbers it, once."""
+
+    id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField(null=True)
+    workspace_id = models.UUIDField(null=True)
+    tree = models.TextField()
+    """Public id of the workspace, or `cell` for entries of no workspace."""
+    kind = models.SmallIntegerField()
+    occurred_at = models.DateTimeField()
+    body = models.BinaryField()
+    seq = models.BigIntegerField(null=True)
+    """Place in the tree, dense from 0; None until sealed."""
+    leaf_hash = models.BinaryField(null=True)
+    """RFC 6962 leaf hash of `body`, set with `seq`."""
+
+    class Meta:
+        db_table = "audit_entry"
+        constraints = [
+            # Partial, so that adding an entry does not touch it.
+            models.UniqueConstraint(
+                fields=["tree", "seq"], condition=models.Q(seq__isnull=False), name="audit_entry_seq"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(seq__isnull=True, leaf_hash__isnull=True)
+                | models.Q(seq__isnull=False, leaf_hash__isnull=False),
+                name="audit_entry_sealed_whole",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tree", "id"], name="audit_entry_unsealed", condition=models.Q(seq__isnull=True)),
+            models.Index(fields=["workspace_id", "-id"], name="audit_entry_page"),
+        ]
+
+
+class TreeNode(models.Model):
+    """Root of a full subtree at every eighth height: with the leaves, enough to compute any proof from a few rows."""
+
+    tree = models.TextField()
+    workspace_id = models.UUIDField(null=True)
+    level = models.SmallIntegerField()
+    """Height divided by 8, from 1: a node of level n stands over 256ⁿ leaves."""
+    position = models.BigIntegerField()
+    hash = models.BinaryField()
+    pk = models.CompositePrimaryKey("tree", "level", "position")
+
+    class Meta:
+        db_table = "audit_node"
+
+
+class Checkpoint(models.Model):
+    """A signed size and root of one tree, and the hashes from which the next one continues."""
+
+    tree = models.TextField()
+    workspace_id = models.UUIDField(null=True)
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    range = models.BinaryField()
+    """Roots of the full subtrees that make up the tree, largest first, 32 bytes each."""
+    note = models.TextField()
+    """C2SP tlog-checkpoint, signed by the cell."""
+    created_at = models.DateTimeField()
+    pk = models.CompositePrimaryKey("tree", "size")
+
+    class Meta:
+        db_table = "audit_checkpoint"
+
+
+class Export(models.Model):
+    """A download of a stretch of a workspace's log, chained to the one before it."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    state = models.TextField(choices=State.choices, default=State.REQUESTED)
+    requested_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    first = models.BigIntegerField(null=True)
+    """Sequence number of the first entry in it; `end` is one past the last. Equal when the stretch is empty."""
+    end = models.BigIntegerField(null=True)
+    previous = models.UUIDField(null=True)
+    """The export that this one continues; set when it is ready."""
+    manifest_sha256 = models.BinaryField(null=True)
+    size_bytes = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "audit_export"
+        constraints = [
+            # One successor each: exports of a workspace are a chain, also when two were made at the same time.
+            models.UniqueConstraint(
+                fields=["workspace_id", "previous"],
+                condition=models.Q(state="ready"),
+                nulls_distinct=False,
+                name="audit_export_chain",
+            )
+        ]
+        indexes = [models.Index(fields=["workspace_id", "-id"], name="audit_export_page")]

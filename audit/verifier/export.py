@@ -1,0 +1,141 @@
+"""Checking an export: everything is there, nothing was changed, and it is the log that the cell signed."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from audit.bundle import CHECKPOINT_NEW, CHECKPOINT_OLD, CONSISTENCY, KEYS, MANIFEST, MANIFEST_NOTE, manifest_text
+from audit.checkpoint import Checkpoint, decode, origin
+from audit.merkle import ProofError, leaf_hash, verify_consistency
+from audit.verifier.files import Files, open_files, read, read_text
+from audit.verifier.manifest import File, Manifest
+from audit.verifier.signatures import keys, open_checkpoint, open_note
+from audit.verifier.verdict import Incomplete, Tampered, Verdict
+from cell.notes import VerifierKey
+
+_PIECE = 1 << 20
+
+
+def verify_export(path: Path, pinned: Sequence[str] = (), previous: Path | None = None) -> Verdict:
+    """`path` is a folder or tar file, `pinned` the verifier keys that the reader trusts (without any, those in the export are
+    used), `previous` the export before this one, if the reader has it. Raises Tampered, Incomplete or Untrusted.
+    """
+    with open_files(path) as files:
+        trusted = keys(pinned) if pinned else keys(read_text(files, KEYS).splitlines())
+        manifest = _signed_manifest(files, trusted)
+        _check_files(files, manifest)
+        new = _check_checkpoints(files, manifest, trusted)
+        _check_entries(files, manifest, new)
+    facts = [f"requested: {manifest.requested_at}"]
+    if previous is not None:
+        with open_files(previous) as older:
+            _check_chain(manifest, older, trusted)
+        facts.append("continues the export before it")
+    elif manifest.previous_manifest_sha256 is not None:
+        facts.append("continues another export: check that too, with --previous PATH")
+    stretch = f"entries {manifest.first} to {manifest.end - 1}" if manifest.end > manifest.first else "no entries"
+    what = f"audit export of workspace {manifest.workspace} in {manifest.region}: {stretch}, log of {new.size}"
+    return Verdict(what, tuple(map(str, trusted)), bool(pinned), tuple(facts))
+
+
+def _signed_manifest(files: Files, trusted: Sequence[VerifierKey]) -> Manifest:
+    data = read(files, MANIFEST)
+    text = open_note("the manifest", read_text(files, MANIFEST_NOTE), trusted)
+    manifest = Manifest.parse(data)
+    if text != manifest_text(manifest.origin, hashlib.sha256(data).hexdigest()):
+        raise Tampered("the signature is over another manifest")
+    if manifest.origin != origin(manifest.region, manifest.workspace):
+        raise Tampered("the manifest is about another workspace than the log it names")
+    return manifest
+
+
+def _check_files(files: Files, manifest: Manifest) -> None:
+    listed = {file.name for file in manifest.files} | {MANIFEST, MANIFEST_NOTE}
+    there = files.names()
+    if missing := sorted(listed - there):
+        raise Incomplete(f"{missing[0]} is not there ({len(missing)} missing)")
+    if there - listed:
+        raise Tampered(f"there are {len(there - listed)} files that the manifest does not list")
+    for file in manifest.files:
+        digest, size = hashlib.sha256(), 0
+        with files.open(file.name) as content:
+            while piece := content.read(_PIECE):
+                digest.update(piece)
+                size += len(piece)
+        if (digest.hexdigest(), size) != (file.sha256, file.bytes):
+            raise Tampered(f"{file.name} is not the file that the manifest lists")
+
+
+def _check_checkpoints(files: Files, manifest: Manifest, trusted: Sequence[VerifierKey]) -> Checkpoint:
+    """Both are of this log, and the second grew out of the first. Returns the second."""
+    new = open_checkpoint("the new checkpoint", read_text(files, CHECKPOINT_NEW), trusted)
+    if (new.origin, new.size) != (manifest.origin, manifest.end):
+        raise Tampered("the new checkpoint is of another log, or of another moment than the manifest says")
+    if manifest.first == 0:
+        return new
+    old = open_checkpoint("the old checkpoint", read_text(files, CHECKPOINT_OLD), trusted)
+    if old != Checkpoint(manifest.origin, manifest.first, manifest.tree.root()):
+        raise Tampered("the old checkpoint is of another log, or of another moment than the manifest says")
+    path = [decode(line) or b"" for line in read_text(files, CONSISTENCY).splitlines()]
+    try:
+        verify_consistency(first=old.size, second=new.size, first_root=old.root, second_root=new.root, path=path)
+    except ProofError as error:
+        raise Tampered(f"the log was rewritten: {error}") from None
+    return new
+
+
+def _check_entries(files: Files, manifest: Manifest, new: Checkpoint) -> None:
+    """Every entry is of this workspace, none is there twice, and together they give the signed root."""
+    seen: set[str] = set()
+    for file in manifest.files:
+        if file.entries is None:
+            continue
+        with files.open(file.name) as content:
+            before = manifest.tree.size
+            manifest.tree.extend(_leaves(_lines(file, content), manifest.workspace, seen))
+        if manifest.tree.size - before != file.entries:
+            raise Tampered(f"{file.name} holds another number of entries than the manifest says")
+    if len(seen) != manifest.end - manifest.first:
+        raise Tampered("an entry is there twice")
+    if manifest.tree.root() != new.root:
+        raise Tampered("the entries are not the ones that the checkpoint signs, or not in this order")
+
+
+def _lines(file: File, content: BinaryIO) -> Iterator[bytes]:
+    try:
+        with gzip.GzipFile(fileobj=content) as lines:
+            yield from lines
+    except (OSError, EOFError, zlib.error):
+        raise Tampered(f"{file.name} cannot be decompressed") from None
+
+
+def _leaves(lines: Iterator[bytes], workspace: str, seen: set[str]) -> Iterator[bytes]:
+    loads = json.loads
+    for line in lines:
+        if line[-1:] != b"\n":
+            raise Tampered("the last line has no end")
+        body = line[:-1]
+        try:
+            entry: dict[str, Any] = loads(body)
+            seen.add(entry["id"])
+            same = entry["workspace"] == workspace and entry["v"] == 1
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise Tampered("a line is not an entry of version 1") from None
+        if not same:
+            raise Tampered("an entry is of another workspace, or of a version that is not known here")
+        yield leaf_hash(body)
+
+
+def _check_chain(manifest: Manifest, older: Files, trusted: Sequence[VerifierKey]) -> None:
+    data = read(older, MANIFEST)
+    before = _signed_manifest(older, trusted)
+    if manifest.previous_manifest_sha256 != hashlib.sha256(data).hexdigest():
+        raise Tampered("this export does not continue the one given as its predecessor")
+    if (before.origin, before.end) != (manifest.origin, manifest.first):
+        raise Incomplete("there are entries between the two exports that neither of them holds")
