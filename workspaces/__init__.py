@@ -1,0 +1,1 @@
+"""Who may do what: organizations, workspaces, members and their roles, keys, sign-on."""

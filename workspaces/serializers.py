@@ -1,0 +1,150 @@
+"""The management API's JSON: what comes in is checked here, what goes out is shaped here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from cell.access import Environment, Scope
+from workspaces.models import MOST_CONCURRENCY, MOST_REQUESTS_PER_MINUTE, NAME_LENGTH, WorkspaceState
+from workspaces.permissions import OrganizationRole, WorkspaceRole
+from workspaces.services.keys import DEFAULT_DAYS, DEFAULT_OVERLAP, LONGEST_OVERLAP, MOST_CIDRS, MOST_DAYS
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input that refuses fields it does not know: a misspelt one would otherwise be silently without effect."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name[:60]: [f"There is no such field here. Known: {known}."] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+def _choices(words: Any) -> list[str]:
+    return [str(word) for word in words]
+
+
+class OrganizationOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    handle = serializers.CharField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class OrganizationPatch(StrictSerializer):
+    name = serializers.CharField(max_length=NAME_LENGTH, required=False)
+
+
+class RegionOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    code = serializers.CharField()
+    legal_area = serializers.CharField()
+    base_url = serializers.CharField()
+    console_url = serializers.CharField()
+    dr_peer = serializers.CharField(allow_null=True)
+    here = serializers.BooleanField()
+
+
+class WorkspaceOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    environment = serializers.ChoiceField(_choices(Environment))
+    region = serializers.CharField()
+    region_locked = serializers.BooleanField()
+    state = serializers.ChoiceField(_choices(WorkspaceState))
+    requests_per_minute = serializers.IntegerField()
+    concurrency = serializers.IntegerField()
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class WorkspaceIn(StrictSerializer):
+    name = serializers.CharField(max_length=NAME_LENGTH)
+    environment = serializers.ChoiceField(_choices(Environment), default=Environment.PRODUCTION.value)
+    region = serializers.CharField(required=False, help_text="May be said, cannot be chosen: it is this cell's.")
+    region_locked = serializers.BooleanField(default=False)
+
+
+class WorkspacePatch(StrictSerializer):
+    name = serializers.CharField(max_length=NAME_LENGTH, required=False)
+    region_locked = serializers.BooleanField(required=False)
+    state = serializers.ChoiceField(_choices(WorkspaceState), required=False)
+    requests_per_minute = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS_PER_MINUTE, required=False)
+    concurrency = serializers.IntegerField(min_value=1, max_value=MOST_CONCURRENCY, required=False)
+
+
+class KeyOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    prefix = serializers.CharField()
+    name = serializers.CharField()
+    workspace = serializers.CharField(allow_null=True)
+    scopes = serializers.ListField(child=serializers.ChoiceField(_choices(Scope)))
+    cidrs = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    successor_of = serializers.CharField(allow_null=True)
+
+
+class IssuedKeyOut(KeyOut):
+    token = serializers.CharField(help_text="The key itself. This is the only time it is shown.")
+
+
+class KeyIn(StrictSerializer):
+    name = serializers.CharField(max_length=NAME_LENGTH)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(_choices(Scope)), allow_empty=False, max_length=len(Scope)
+    )
+    expires_in_days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS, default=DEFAULT_DAYS)
+    cidrs = serializers.ListField(child=serializers.CharField(max_length=49), max_length=MOST_CIDRS, default=list)
+
+
+class RotationIn(StrictSerializer):
+    overlap_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=int(LONGEST_OVERLAP.total_seconds()),
+        default=int(DEFAULT_OVERLAP.total_seconds()),
+        help_text="How long the old key goes on working.",
+    )
+
+
+class MemberOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    email = serializers.EmailField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(_choices(OrganizationRole))
+    active = serializers.BooleanField()
+    enrolled = serializers.BooleanField()
+    version = serializers.IntegerField()
+
+
+class MemberIn(StrictSerializer):
+    email = serializers.EmailField(max_length=254)
+    name = serializers.CharField(max_length=NAME_LENGTH)
+    role = serializers.ChoiceField(_choices(OrganizationRole), default=OrganizationRole.MEMBER.value)
+
+
+class MemberPatch(StrictSerializer):
+    name = serializers.CharField(max_length=NAME_LENGTH, required=False)
+    role = serializers.ChoiceField(_choices(OrganizationRole), required=False)
+    active = serializers.BooleanField(required=False, source="is_active")
+
+
+class InvitationOut(MemberOut):
+    enrolment_url = serializers.CharField(help_text="Hand it to the person: it works once, for three days.")
+
+
+class MembershipOut(serializers.Serializer[Any]):
+    member = MemberOut()
+    workspace = serializers.CharField()
+    role = serializers.ChoiceField(_choices(WorkspaceRole))
+
+
+class MembershipIn(StrictSerializer):
+    role = serializers.ChoiceField(_choices(WorkspaceRole))
