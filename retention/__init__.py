@@ -1,0 +1,1 @@
+"""How long data lives, and proof that it is gone: retention policies, the payload vault, erasure."""

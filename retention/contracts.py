@@ -1,0 +1,49 @@
+"""What leaves this app: frozen values, never models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from retention.models import PAYLOAD_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long payloads of one workspace live, if they are stored at all."""
+
+    store_payloads: bool = False
+    payload_days: int = PAYLOAD_DAYS
+    reason: str = ""
+    """Why the days are outside of 7 to 30; empty if they are not."""
+    version: int = 0
+    """0 until somebody decides."""
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadText:
+    """What was stored of a request: redacted prompt and answer, opened."""
+
+    prompt: bytes
+    answer: bytes
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureInfo:
+    """Where an erasure stands. `id` and `request` are numbers; the API shows them as tagged ids."""
+
+    id: UUID
+    request: UUID
+    state: str
+    """`received`, `scoped`, `fenced`, `shredding`, `sweeping`, `verifying`, `primary-erased` or `partial`."""
+    manifest: Mapping[str, int] | None
+    """Items found in each store when the scope was frozen."""
+    received_at: datetime
+    fenced_at: datetime | None
+    erased_at: datetime | None
+    certified: bool
+    """Whether the certificate can be downloaded."""

@@ -1,0 +1,231 @@
+"""The erasure of one request: a state machine that only goes forward and ends in the same place whatever dies on the way.
+
+    received → scoped → fenced → shredding → sweeping → verifying → primary-erased (or partial)
+
+Each state says what is done; the step that follows it may be cut off anywhere and is simply done again. A step moves the
+row on with its version and an audit entry, in one transaction that holds the job's lease. The certificate is signed when the
+entry that ends the erasure stands in the sealed log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from audit import log
+from audit.actions import Action
+from audit.entry import timestamp
+from cell.access import WorkspaceRef, system_actor
+from cell.config import config
+from cell.ids import Tag, tagged
+from cell.jobs import Again, Lease, handler
+from cell.telemetry import get_logger
+from cell.tenancy import workspace_scope
+from retention import stores
+from retention.certificate import certificate_of, statement_of
+from retention.ledger import Ledger
+from retention.models import Erasure, ErasureState, Tombstone
+from retention.stores import Evidence, Store, Target
+
+KIND = "erasure.run"
+_MOST_VERIFICATIONS = 20
+"""How often stores may be found not to be clean before an operator has to look."""
+_SEALED_SOON_S = 0.5
+_LEASE_S = 12.0
+"""Much longer than a step takes, and short enough that an erasure soon goes on when its worker died."""
+
+logger = get_logger(__name__)
+
+
+class StillThere(Exception):
+    """A store was asked to erase and still holds something."""
+
+
+class MovedMeanwhile(Exception):
+    """Another worker moved the erasure on: what this one was about to say is old."""
+
+
+def register_job() -> None:
+    """Makes this process able to run erasures. Once, from AppConfig.ready."""
+    handler(KIND, lease_s=_LEASE_S, max_attempts=None, backoff_limit_s=30.0)(run)
+
+
+def run(lease: Lease) -> Mapping[str, Any]:
+    """Takes an erasure as far as it goes. Returns its last state."""
+    workspace = _workspace_of(lease)
+    while True:
+        row = _read(workspace, UUID(lease.args["erasure"]))
+        if row.state == ErasureState.PARTIAL or row.certificate is not None:
+            return {"state": row.state}
+        _STEPS[ErasureState(row.state)](lease, row, _target(workspace, row))
+        lease.extend()
+
+
+def _scope(lease: Lease, row: Erasure, target: Target) -> None:
+    """Freezes what there is to erase."""
+    manifest = {store.name: store.plan(target) for store in stores.registered()}
+    _advance(lease, row, ErasureState.SCOPED, manifest=manifest)
+
+
+def _fence(lease: Lease, row: Erasure, target: Target) -> None:
+    """From here on nothing of the request can be stored: first in the ledger outside of the database, then in it."""
+    fenced_at = timezone.now()
+    cell = config().cell
+    Ledger(config().home / "erasures" / "ledger.jsonl").append(
+        erasure=tagged(Tag.ERASURE, cell, row.id),
+        workspace=tagged(Tag.WORKSPACE, cell, row.workspace_id),
+        request=tagged(Tag.REQUEST, cell, row.request_id),
+        fenced_at=timestamp(fenced_at),
+    )
+
+    def bury() -> None:
+        with connection.cursor() as cursor:
+            # Waits for writers of this very request that saw no tombstone yet; the sweep then finds what they wrote.
+            cursor.execute("select pg_advisory_xact_lock(retention_lock_of(%s))", [row.request_id])
+        Tombstone.objects.get_or_create(
+            request_id=row.request_id,
+            defaults={
+                "workspace_id": row.workspace_id,
+                "organization_id": row.organization_id,
+                "erasure_id": row.id,
+                "fenced_at": fenced_at,
+            },
+        )
+
+    _advance(lease, row, ErasureState.FENCED, effect=bury, fenced_at=fenced_at)
+
+
+def _begin(lease: Lease, row: Erasure, target: Target) -> None:
+    _advance(lease, row, ErasureState.SHREDDING)
+
+
+def _shred(lease: Lease, row: Erasure, target: Target) -> None:
+    """Keys first: what they sealed is unreadable from now on, wherever copies of it are."""
+    _execute(target, [store for store in stores.registered() if store.holds_keys])
+    _advance(lease, row, ErasureState.SWEEPING)
+
+
+def _sweep(lease: Lease, row: Erasure, target: Target) -> None:
+    _execute(target, [store for store in stores.registered() if not store.holds_keys])
+    _advance(lease, row, ErasureState.VERIFYING)
+
+
+def _verify(lease: Lease, row: Erasure, target: Target) -> None:
+    """Asks every store again, with other code and another credential. Nothing is said to be gone that answered otherwise."""
+    named = {store.name for store in stores.registered()} | set(row.manifest or {})
+    evidence = {name: stores.store_named(name).verify(target) for name in sorted(named)}
+    unclean = sorted(name for name, found in evidence.items() if found.remaining != 0)
+    if unclean:
+        _again_or_partial(lease, row, target, unclean)
+        return
+    _finish(lease, row, evidence)
+
+
+def _again_or_partial(lease: Lease, row: Erasure, target: Target, unclean: list[str]) -> None:
+    if row.verifications + 1 >= _MOST_VERIFICATIONS:
+        _advance(lease, row, ErasureState.PARTIAL, verifications=F("verifications") + 1)
+        return
+    _execute(target, [stores.store_named(name) for name in unclean])
+    with lease.transaction():
+        _update(row, verifications=F("verifications") + 1)
+    raise StillThere
+
+
+def _finish(lease: Lease, row: Erasure, evidence: Mapping[str, Evidence]) -> None:
+    erased_at = timezone.now()
+    statement = statement_of(row, evidence, erased_at)
+    _advance(
+        lease,
+        row,
+        ErasureState.PRIMARY_ERASED,
+        erased_at=erased_at,
+        statement=statement.body,
+        shown={"statement_sha256": statement.sha256, "stores": sorted(evidence)},
+    )
+
+
+def _certify(lease: Lease, row: Erasure, target: Target) -> None:
+    """Signs the certificate as soon as the log is sealed over the entry that commits to its statement."""
+    certificate = certificate_of(row, target.workspace)
+    if certificate is None:
+        raise Again(_SEALED_SOON_S)
+    with lease.transaction():
+        _update(row, certificate=certificate)
+        lease.complete({"state": row.state})
+
+
+_Step = Callable[[Lease, Erasure, Target], None]
+
+_STEPS: Mapping[ErasureState, _Step] = {
+    ErasureState.RECEIVED: _scope,
+    ErasureState.SCOPED: _fence,
+    ErasureState.FENCED: _begin,
+    ErasureState.SHREDDING: _shred,
+    ErasureState.SWEEPING: _sweep,
+    ErasureState.VERIFYING: _verify,
+    ErasureState.PRIMARY_ERASED: _certify,
+}
+
+_ACTIONS = {ErasureState.PRIMARY_ERASED: Action.ERASURE_COMPLETED, ErasureState.PARTIAL: Action.ERASURE_FAILED}
+
+
+def _execute(target: Target, chosen: list[Store]) -> None:
+    for store in chosen:
+        store.execute(target)
+
+
+def _advance(
+    lease: Lease,
+    row: Erasure,
+    state: ErasureState,
+    *,
+    effect: Callable[[], None] | None = None,
+    shown: Mapping[str, object] | None = None,
+    **changes: Any,
+) -> None:
+    """Moves on, with `effect`, the changed columns and the entry, in one transaction. Raises MovedMeanwhile or LeaseLost."""
+    workspace = _workspace_of(lease)
+    with lease.transaction():
+        if effect is not None:
+            effect()
+        action = _ACTIONS.get(state, Action.ERASURE_ADVANCED)
+        entry = log.record(
+            actor=system_actor("job", workspace.organization),
+            action=action,
+            workspace=workspace,
+            targets=[(Tag.ERASURE, row.id), (Tag.REQUEST, row.request_id)],
+            before={"state": row.state},
+            after={"state": state.value, **(shown or {})},
+        )
+        if action is Action.ERASURE_COMPLETED:
+            changes["entry_id"] = entry
+        _update(row, state=state, **changes)
+    logger.info("erasure.advanced", erasure=str(row.id), state=state.value)
+
+
+def _update(row: Erasure, **changes: Any) -> None:
+    changed = Erasure.objects.filter(pk=row.id, state=row.state, version=row.version).update(
+        version=row.version + 1, **changes
+    )
+    if changed != 1:
+        raise MovedMeanwhile
+
+
+def _read(workspace: WorkspaceRef, erasure: UUID) -> Erasure:
+    with workspace_scope(workspace):
+        return Erasure.objects.get(workspace_id=workspace.id, pk=erasure)
+
+
+def _target(workspace: WorkspaceRef, row: Erasure) -> Target:
+    return Target(workspace, row.request_id, row.id)
+
+
+def _workspace_of(lease: Lease) -> WorkspaceRef:
+    if lease.workspace is None:
+        raise ValueError("an erasure belongs to a workspace")
+    return lease.workspace

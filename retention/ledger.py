@@ -1,0 +1,134 @@
+"""The ledger of tombstones: what was erased, outside of the database, so that a restored backup can be told again.
+
+One JSON line a tombstone, each with the hash of the line before it; appended and fsynced under a lock. It holds ids of this
+cell only. A tombstone may stand in it twice: replaying one that is already known changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+GENESIS = "0" * 64
+"""`previous` of the first line."""
+_LONGEST_LINE = 4096
+
+
+class LedgerBroken(Exception):
+    """The ledger was altered, or a part of it is missing; nothing is appended to it until an operator has looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    erasure: str
+    """Public ids, as everywhere outside of the database."""
+    workspace: str
+    request: str
+    fenced_at: str
+    previous: str
+    """SHA-256 of the line before, in hexadecimal."""
+    number: int
+    """From 0, without gaps."""
+    v: int = VERSION
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+class Ledger:
+    """The file at `path`; several processes may append to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, *, erasure: str, workspace: str, request: str, fenced_at: str) -> LedgerLine:
+        """Adds a tombstone; durable when this returns. Raises LedgerBroken, or OSError if it cannot be written."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            end = _whole_end(descriptor)
+            number, previous = _head(descriptor, end)
+            line = LedgerLine(erasure, workspace, request, fenced_at, previous, number)
+            _write_at(descriptor, end, line.encode())
+            os.fsync(descriptor)
+            _sync_folder(self.path.parent)
+        finally:
+            os.close(descriptor)  # and with it the lock
+        return line
+
+    def lines(self) -> Iterator[LedgerLine]:
+        """All tombstones, oldest first, each checked against the one before. Raises LedgerBroken."""
+        if not self.path.exists():
+            return
+        previous = GENESIS
+        with self.path.open("rb") as file:
+            for number, raw in enumerate(file):
+                if not raw.endswith(b"\n"):
+                    return  # being written, or torn by a crash: it was never acknowledged
+                line = _parsed(raw)
+                if line.previous != previous or line.number != number:
+                    raise LedgerBroken(f"line {number} of the erasure ledger does not follow the one before it")
+                previous = _hash(raw)
+                yield line
+
+
+def _hash(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _parsed(raw: bytes) -> LedgerLine:
+    try:
+        fields: dict[str, Any] = json.loads(raw)
+        line = LedgerLine(**fields)
+    except (ValueError, TypeError) as error:
+        raise LedgerBroken("a line of the erasure ledger is not a tombstone") from error
+    if line.v != VERSION or line.encode() != raw:
+        raise LedgerBroken("a line of the erasure ledger was altered")
+    return line
+
+
+def _whole_end(descriptor: int) -> int:
+    """Where the last whole line ends: what a crash tore off was never acknowledged and is overwritten."""
+    size = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, _LONGEST_LINE, max(0, size - _LONGEST_LINE))
+    torn = len(tail) - (tail.rfind(b"\n") + 1)
+    if torn == len(tail) and size > len(tail):
+        raise LedgerBroken("the erasure ledger ends in a line that is too long")
+    if torn:
+        os.ftruncate(descriptor, size - torn)
+    return size - torn
+
+
+def _head(descriptor: int, end: int) -> tuple[int, str]:
+    """Number and `previous` of the next line."""
+    tail = os.pread(descriptor, min(end, _LONGEST_LINE), max(0, end - _LONGEST_LINE))
+    if not tail:
+        return 0, GENESIS
+    raw = tail[tail.rfind(b"\n", 0, -1) + 1 :]
+    return _parsed(raw).number + 1, _hash(raw)
+
+
+def _write_at(descriptor: int, offset: int, content: bytes) -> None:
+    try:
+        written = os.pwrite(descriptor, content, offset)
+        if written != len(content):
+            raise OSError("the erasure ledger was written in part: its disk is full")
+    except OSError:
+        os.ftruncate(descriptor, offset)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""Reading and deciding how long a workspace keeps payloads."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils import timezone
+
+from audit import log
+from audit.actions import Action
+from cell.access import Actor, Scope, WorkspaceRef
+from cell.ids import Tag
+from cell.problems import Problem
+from cell.tenancy import workspace_scope
+from retention.contracts import Policy
+from retention.models import (
+    FEWEST_DAYS,
+    LONGEST_DAYS,
+    MOST_DAYS,
+    SHORTEST_DAYS,
+    RetentionPolicy,
+)
+
+WORKSPACE_CHANGED = "workspace_changed"
+"""Channel on which every web process hears that what it caches about a workspace is old."""
+
+
+def retention_policy(workspace: WorkspaceRef) -> Policy:
+    """What the workspace decided, or the default: nothing is stored."""
+    with workspace_scope(workspace):
+        row = RetentionPolicy.objects.filter(workspace_id=workspace.id).first()
+    return Policy() if row is None else _policy(row)
+
+
+def retention_policy_set(
+    *,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    store_payloads: bool,
+    payload_days: int,
+    reason: str,
+    expected_version: int,
+) -> Policy:
+    """Decides for the workspace, with effect on what is stored already. Returns the new policy.
+
+    Fewer than 7 or more than 30 days take a reason and an owner: someone who holds every scope in the whole organization.
+    Raises Problem: 400 or 403 for the days, 412 if the policy is no longer at `expected_version`.
+    """
+    overridden = not FEWEST_DAYS <= payload_days <= MOST_DAYS
+    _check_days(actor, payload_days, reason, overridden=overridden)
+    with workspace_scope(workspace):
+        _lock(workspace)
+        before = retention_policy(workspace)
+        if before.version != expected_version:
+            raise Problem(412, "changed-meanwhile", "The policy changed since you read it. Read it again and repeat.")
+        row = RetentionPolicy(
+            workspace_id=workspace.id,
+            organization_id=workspace.organization,
+            store_payloads=store_payloads,
+            payload_days=payload_days,
+            reason=reason if overridden else "",
+            version=before.version + 1,
+            updated_at=timezone.now(),
+        )
+        if before.version == 0:
+            row.save(force_insert=True)
+        else:
+            row.save(update_fields=["store_payloads", "payload_days", "reason", "version", "updated_at"])
+        log.record(
+            actor=actor,
+            action=Action.RETENTION_CHANGED,
+            workspace=workspace,
+            scope=Scope.RETENTION_WRITE,
+            targets=[(Tag.WORKSPACE, workspace.id)],
+            before=_shown(before),
+            after=_shown(_policy(row)),
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_notify(%s, %s)", [WORKSPACE_CHANGED, str(workspace.id)])
+    return _policy(row)
+
+
+def _check_days(actor: Actor, days: int, reason: str, *, overridden: bool) -> None:
+    if not SHORTEST_DAYS <= days <= LONGEST_DAYS:
+        raise Problem(400, "invalid", f"payload_days must be between {SHORTEST_DAYS} and {LONGEST_DAYS}.")
+    if not overridden:
+        return
+    if not reason.strip():
+        detail = f"Outside of {FEWEST_DAYS} to {MOST_DAYS} days a reason is needed: send it in `reason`."
+        raise Problem(400, "reason-required", detail)
+    if not actor.scopes >= frozenset(Scope):
+        detail = f"Only an owner of the organization may choose less than {FEWEST_DAYS} or more than {MOST_DAYS} days."
+        raise Problem(403, "owner-required", detail)
+
+
+def _lock(workspace: WorkspaceRef) -> None:
+    """Two deciders take turns, also while there is no row to lock yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 18))", [str(workspace.id)])
+
+
+def _policy(row: RetentionPolicy) -> Policy:
+    return Policy(row.store_payloads, row.payload_days, row.reason, row.version, row.updated_at)
+
+
+def _shown(policy: Policy) -> dict[str, object]:
+    """A reason is typed by a person: that there was one is on the record, what it said is in the policy."""
+    return {
+        "store_payloads": policy.store_payloads,
+        "payload_days": policy.payload_days,
+        "overridden": bool(policy.reason),
+        "version": policy.version,
+    }

@@ -1,0 +1,66 @@
+"""Requests as the gateway leaves them: an intent and an outcome in the log, and a sealed payload committed with the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from audit.actions import Action
+from audit.entry import EntryActor, Kind, inference_entry, now, outcome_id
+from audit.groupcommit import GroupCommit, Item
+from audit.log import tree_of
+from cell.access import WorkspaceRef
+from cell.config import config
+from cell.ids import Tag, tagged, uuid7
+from cell.keys import cell_keys
+from cell.keystore.ring import KeyRing
+from cell.tenancy import workspace_scope
+from retention.models import Payload
+from retention.vault import PAYLOADS, PayloadRow, Vault
+
+PROMPT, ANSWER = b"CANARY-PROMPT what was asked", b"CANARY-ANSWER what was answered"
+
+
+def serve(workspace: WorkspaceRef, request: UUID | None = None, *, stored: bool = True) -> UUID:
+    """A request that was served, its payload stored if `stored`. Returns its number."""
+    request = request or uuid7()
+    asyncio.run(_serve(workspace, request, stored=stored))
+    return request
+
+
+async def _serve(workspace: WorkspaceRef, request: UUID, *, stored: bool) -> None:
+    commits = GroupCommit(config().database.conninfo, limit=16, extra=[PAYLOADS])
+    vault = Vault(KeyRing(config().keystore_database.conninfo, cell_keys()))
+    await commits.start()
+    try:
+        await commits.submit(item(workspace, request, Kind.INTENT))
+        row = await vault.prepare(workspace.id, workspace.organization, request, PROMPT, ANSWER) if stored else None
+        await commits.submit(item(workspace, request, Kind.OUTCOME, row))
+    finally:
+        await commits.stop()
+        await vault.close()
+
+
+def item(workspace: WorkspaceRef, request: UUID, kind: Kind, row: PayloadRow | None = None) -> Item:
+    cell, at = config().cell, now()
+    number = request if kind is Kind.INTENT else outcome_id(request)
+    entry = inference_entry(
+        action=Action.INFERENCE_REQUESTED if kind is Kind.INTENT else Action.INFERENCE_COMPLETED,
+        id=number,
+        request=request,
+        at=at,
+        cell=cell,
+        organization=tagged(Tag.ORGANIZATION, cell, workspace.organization),
+        workspace=tree_of(workspace),
+        actor=EntryActor(auth="key", id=None, key=None, type="key"),
+        scope="inference:chat",
+        after={"kind": "chat"} if kind is Kind.INTENT else {"status": "completed"},
+    )
+    rows = () if row is None else ((row,),)
+    return Item(number, tree_of(workspace), workspace.organization, workspace.id, kind, at, entry.body(), rows)
+
+
+def payloads(workspace: WorkspaceRef) -> set[UUID]:
+    """Requests of which a row is stored, readable or not."""
+    with workspace_scope(workspace):
+        return set(Payload.objects.values_list("id", flat=True))
