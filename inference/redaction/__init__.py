@@ -1,0 +1,36 @@
+"""Redaction: finds personal data in text, replaces it with placeholders, and restores it in answers.
+
+Pure Python beside Vectorscan; it imports neither Django nor torch and knows nothing of cells or workspaces:
+
+    from inference.redaction import Redactor
+
+    redacted, placeholders = Redactor().redact("Write to anna@example.com")   # "Write to [[EMAIL_1]]"
+    placeholders.restore("I wrote to [[EMAIL_1]].")                           # "I wrote to anna@example.com."
+"""
+
+from __future__ import annotations
+
+from .errors import Blocked, PolicyError, RedactionError, ScanFailed, TextTooLong
+from .evidence import Evidence
+from .finding import TYPES, Finding
+from .placeholders import PlaceholderMap
+from .policy import Action, Policy
+from .redactor import MAX_CHARACTERS, Redactor
+from .stream import RestoringStream
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "TYPES",
+    "Action",
+    "Blocked",
+    "Evidence",
+    "Finding",
+    "PlaceholderMap",
+    "Policy",
+    "PolicyError",
+    "RedactionError",
+    "Redactor",
+    "RestoringStream",
+    "ScanFailed",
+    "TextTooLong",
+]

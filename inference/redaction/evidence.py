@@ -1,0 +1,29 @@
+"""Evidence: what a redaction did, in counts and never in values. It may be logged, stored and sent as a header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+LAYERS: Final = ("patterns",)
+"""The parts of the redactor that this version has and always runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What happened to one request.
+
+    `replaced` and `flagged` count findings by type, repeats included: those that became placeholders, and those that the
+    policy only wanted counted. `policy_version` is the policy's; `layers` are the parts that ran.
+    """
+
+    policy_version: int
+    replaced: Mapping[str, int]
+    flagged: Mapping[str, int]
+    layers: tuple[str, ...] = LAYERS
+
+    @property
+    def header(self) -> str:
+        """``EMAIL=1,IBAN=2``: `replaced` as a header value, by type in alphabetical order; empty when nothing was."""
+        return ",".join(f"{kind}={count}" for kind, count in sorted(self.replaced.items()))

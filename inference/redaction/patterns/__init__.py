@@ -1,0 +1,19 @@
+"""What the redactor looks for: one module a kind of data, each a table of patterns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import card, iban, ip, mail, phone, secret
+from .pattern import Pattern, Verified, Verify
+
+BUILT_IN: Final[tuple[Pattern, ...]] = (
+    *mail.PATTERNS,
+    *phone.PATTERNS,
+    *iban.PATTERNS,
+    *card.PATTERNS,
+    *ip.PATTERNS,
+    *secret.PATTERNS,
+)
+
+__all__ = ["BUILT_IN", "Pattern", "Verified", "Verify"]

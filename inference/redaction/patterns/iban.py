@@ -1,0 +1,53 @@
+"""International bank account numbers: length by country and ISO 7064 MOD 97-10 (ISO 13616, SWIFT registry 101)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ..checks import mod97
+from ..finding import VERIFIED
+from .pattern import Pattern, Verified
+
+_COUNTRIES_BY_LENGTH: Final = {
+    15: "NO",
+    16: "BE",
+    18: "DK FI FK FO GL NL SD",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU MN XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA",
+    23: "AE GI IL IQ OM SO TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST",
+    26: "IS TR",
+    27: "BI DJ FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU YE",
+    31: "MT SC",
+    32: "LC",
+    33: "RU",
+}
+LENGTHS: Final = {country: length for length, row in _COUNTRIES_BY_LENGTH.items() for country in row.split()}
+"""Characters of an IBAN by its two-letter country code."""
+
+_SHAPES: Final = {
+    # The country and the check digits, then the account with at most one separator before each character.
+    length: re.compile(rf"[A-Za-z]{{2}}[0-9]{{2}}(?:[ .-]?[A-Za-z0-9]){{{length - 4}}}(?![A-Za-z0-9])")
+    for length in _COUNTRIES_BY_LENGTH
+}
+_SEPARATORS: Final = {ord(separator): None for separator in " .-"}
+
+
+def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    length = LENGTHS.get(shadow[start : start + 2].upper())
+    if length is None or (start and shadow[start - 1].isalnum()):
+        return None
+    shape = _SHAPES[length].match(shadow, start)
+    if shape is None or not mod97(shape.group().translate(_SEPARATORS).upper()):
+        return None
+    return start, shape.end(), VERIFIED
+
+
+PATTERNS: Final = (Pattern("iban", "IBAN", r"\b[A-Za-z]{2}[0-9]{2}(?:[ .-]?[A-Za-z0-9]){9}", _verify),)

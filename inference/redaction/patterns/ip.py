@@ -1,0 +1,78 @@
+"""IPv4 and IPv6 addresses (RFC 4291 text forms), without those that identify nobody: unspecified, loopback, netmasks."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .pattern import Pattern, Verified
+
+_SCORE: Final = 0.9
+_VERSION_BEFORE: Final = re.compile(
+    r"(?:\bv|\bver\.?|version|versión|versione|versie|wersja|release|build|firmware|sections?|chapter|spec|abschnitt|kapitel|rev\.?|[A-Za-z]/)\s?[:=]?\s?\Z",
+    re.IGNORECASE,
+)
+"""What stands before a four-part version number. ``Chrome/1.2.3.4`` is one, ``//1.2.3.4`` is an address."""
+_HEX_OR_COLON: Final = "0123456789abcdefABCDEF:"
+_V6_RUN: Final = re.compile(r"[0-9A-Fa-f:]{2,39}(?:\.[0-9]{1,3}){0,3}")
+
+
+def _v4_octets(address: str) -> tuple[int, ...] | None:
+    parts = address.split(".")
+    octets = tuple(map(int, parts))
+    plain = all(octet < 256 and (part[0] != "0" or part == "0") for octet, part in zip(octets, parts, strict=True))
+    return octets if plain else None
+
+
+def _verify_v4(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    octets = _v4_octets(shadow[start:end])
+    if octets is None or octets[0] in (0, 127, 255):
+        return None
+    if start and (shadow[start - 1].isalnum() or shadow[start - 1] in "._-"):
+        return None
+    after = shadow[end : end + 2]
+    if after[:1].isalnum() or (after[:1] in (".", "-") and after[1:].isalnum()):
+        return None
+    if _VERSION_BEFORE.search(shadow, max(0, start - 14), start):
+        return None
+    return start, end, _SCORE
+
+
+def _verify_v6(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    if shadow[start] not in _HEX_OR_COLON:
+        start += 1  # the character before, which the trigger looked at
+    run = _V6_RUN.match(shadow, start)
+    if run is None or (start and (shadow[start - 1].isalnum() or shadow[start - 1] in "_:.")):
+        return None
+    written = run.group()
+    stop = run.end()
+    if written.endswith(":") and not written.endswith("::"):
+        written, stop = written[:-1], stop - 1
+    if shadow[stop : stop + 1].isalnum() or shadow[stop : stop + 1] == "_":
+        return None
+    return (start, stop, _SCORE) if _is_v6(written) else None
+
+
+def _is_v6(written: str) -> bool:
+    head, compressed, tail = written.partition("::")
+    groups = [group for part in (head, tail) if part for group in part.split(":")]
+    places = len(groups)
+    if groups and "." in groups[-1]:
+        if groups[-1].count(".") != 3 or _v4_octets(groups.pop()) is None:
+            return False
+        places += 1
+    if any(not 1 <= len(group) <= 4 for group in groups):
+        return False
+    if not compressed:
+        return places == 8
+    # Slices (a[1::2]) and scopes (face::add) look like short addresses; the real ones start with a long group or say more.
+    telling = len(groups) >= 4 or places > len(groups) or (bool(groups) and len(groups[0]) >= 3)
+    return places < 8 and telling and any(character.isdigit() for character in written)
+
+
+PATTERNS: Final = (
+    Pattern("ipv4", "IP", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _verify_v4),
+    Pattern("ipv6", "IP", r"\b(?:[0-9A-Fa-f]{1,4}:){6}[0-9A-Fa-f]{1,4}[:.]", _verify_v6),
+    Pattern("ipv6-compressed", "IP", r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}::", _verify_v6),
+    Pattern("ipv6-leading", "IP", r"(?:^|[^0-9A-Za-z_:])::[0-9A-Fa-f]{1,4}", _verify_v6),
+)

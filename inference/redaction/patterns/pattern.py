@@ -1,0 +1,32 @@
+"""A pattern: a cheap trigger for the one scan of the text, and the function that decides what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Verified = tuple[int, int, float]
+"""``(start, end, score)`` of a value in the shadow."""
+
+Verify = Callable[[str, int, int, str | None], Verified | None]
+"""``verify(shadow, start, end, language)``: the value that a trigger's match at ``shadow[start:end]`` belongs to, or None.
+
+`language` is a lower-case primary language subtag (``de``) or None when the caller did not say.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One row of the table that the scanner is compiled from.
+
+    `trigger` is a Vectorscan expression over latin-1 bytes. It should be rare in ordinary text and should end after a fixed
+    number of characters, because the scanner reports every end; `verify` then reads as far as the value goes. With
+    `start_known`, the scanner reports where the match starts; without (for triggers that have an open start) 0.
+    """
+
+    name: str
+    type: str
+    trigger: str
+    verify: Verify
+    caseless: bool = False
+    start_known: bool = True

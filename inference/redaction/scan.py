@@ -1,0 +1,118 @@
+"""The scanner: every pattern in one Vectorscan pass over a shadow, then each pattern's own check."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import hyperscan
+
+from .errors import ScanFailed
+from .finding import Span
+from .patterns import BUILT_IN, Pattern
+from .placeholders import SHAPE_TRIGGER
+from .resolve import resolve
+from .shadow import cast
+
+
+class Scan(NamedTuple):
+    """The findings of one text, without overlaps and by position, and whether the text holds something that looks like a
+    placeholder."""
+
+    spans: list[Span]
+    placeholder_shaped: bool
+
+
+class Scanner:
+    """Finds what `patterns` describe. One scanner serves every thread: the database is shared, each thread has a scratch.
+
+    Compiling takes a quarter of a second and happens at the first use, or in `compile`.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._database: hyperscan.Database | None = None
+        self._compiling = threading.Lock()
+        self._thread = threading.local()
+
+    def compile(self) -> hyperscan.Database:
+        """The database; compiled once, whichever thread comes first."""
+        with self._compiling:
+            if self._database is None:
+                database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+                triggers = [pattern.trigger for pattern in self._patterns] + [SHAPE_TRIGGER]
+                try:
+                    database.compile(
+                        expressions=[trigger.encode("latin-1") for trigger in triggers],
+                        ids=list(range(len(triggers))),
+                        flags=[_flags(pattern) for pattern in self._patterns] + [hyperscan.HS_FLAG_SINGLEMATCH],
+                    )
+                except hyperscan.error as error:
+                    raise ScanFailed("compiling the patterns", error) from error
+                self._database = database
+        return self._database
+
+    def scan(self, text: str, language: str | None, ignored: frozenset[str]) -> Scan:
+        """The findings in `text` of every type that is not `ignored`. Raises ScanFailed."""
+        try:
+            shadow = cast(text)
+            hits = self._hits(shadow.data)
+            if not hits:
+                return Scan([], False)
+        except (hyperscan.error, MemoryError) as error:
+            raise ScanFailed("the scanner", error) from None
+        folded = shadow.text
+        patterns = self._patterns
+        shaped = False
+        spans: list[Span] = []
+        covered: dict[int, int] = {}
+        for index, start, end in hits:
+            if index == len(patterns):
+                shaped = True
+                continue
+            # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
+            # triggers would be read to its end once for each of them.
+            if end <= covered.get(index, 0):
+                continue
+            pattern = patterns[index]
+            if pattern.type in ignored:
+                continue
+            try:
+                value = pattern.verify(folded, start, end, language)
+            except Exception as error:  # noqa: BLE001 - fails closed
+                # Whatever a check raises may quote the text it was given, so neither it nor its context goes on.
+                raise ScanFailed(f"the check of {pattern.name}", error) from None
+            if value is not None:
+                covered[index] = value[1]
+                spans.append((value[0], value[1], pattern.type, value[2]))
+        resolved = resolve(spans, folded)
+        if shadow.drops:
+            resolved = [(*shadow.original(start, end), kind, score) for start, end, kind, score in resolved]
+        return Scan(resolved, shaped)
+
+    def _hits(self, data: bytes) -> list[tuple[int, int, int]]:
+        try:
+            scratch = self._thread.scratch
+        except AttributeError:
+            scratch = self._thread.scratch = hyperscan.Scratch(self.compile())
+        hits: list[tuple[int, int, int]] = []
+        append = hits.append
+
+        def on_match(index: int, start: int, end: int, flags: int, context: object) -> None:
+            append((index, start, end))
+
+        database = self._database
+        if database is None:
+            database = self.compile()
+        database.scan(data, on_match, scratch=scratch)
+        return hits
+
+
+def _flags(pattern: Pattern) -> int:
+    known = hyperscan.HS_FLAG_SOM_LEFTMOST if pattern.start_known else 0
+    return known | (hyperscan.HS_FLAG_CASELESS if pattern.caseless else 0)
+
+
+BUILT_IN_SCANNER: Final = Scanner(BUILT_IN)
+"""The scanner of the built-in patterns, one a process."""

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from inference.redaction import Redactor, ScanFailed
+from inference.redaction.patterns import Pattern
+from inference.redaction.scan import Scanner
+
+PROSE = "The quick brown fox wrote 15 letters in 2024, and nobody answered any of them; it did not mind. "
+DENSE = "anna@example.com, Tel. 030 1234567, DE89 3704 0044 0532 0130 00, 10.1.2.3. Then came a sentence without any. "
+
+
+def microseconds(work: Callable[[], object]) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        return (time.perf_counter() - start) * 1e6
+
+    return statistics.median(once() for _ in range(200))
+
+
+def test_threads_share_one_scanner() -> None:
+    scanner = Redactor()
+    text = (PROSE + DENSE) * 20
+    expected = scanner.find(text)
+    outcomes: list[object] = []
+
+    def work() -> None:
+        try:
+            outcomes.extend(scanner.find(text) == expected for _ in range(50))
+        except Exception as error:  # noqa: BLE001 - a thread's failure must reach the test
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes == [True] * 200
+
+
+def test_threads_may_meet_at_the_first_use() -> None:
+    program = """
+import threading
+from inference.redaction import Redactor
+barrier, found = threading.Barrier(4), []
+def work():
+    barrier.wait()
+    found.append(len(Redactor().find("anna@example.com")))
+threads = [threading.Thread(target=work) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert found == [1] * 4, found
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_failing_check_fails_closed_and_quotes_nothing() -> None:
+    def verify(shadow: str, start: int, end: int, language: str | None) -> None:
+        raise ValueError(shadow)
+
+    with pytest.raises(ScanFailed) as failure:
+        Scanner([Pattern("broken", "EMAIL", "anna", verify)]).scan("I am anna", None, frozenset())
+
+    assert "broken" in str(failure.value)
+    assert "anna" not in str(failure.value)
+    assert failure.value.__cause__ is None
+    assert failure.value.__suppress_context__
+
+
+def test_an_invalid_pattern_fails_closed() -> None:
+    with pytest.raises(ScanFailed, match="compiling the patterns"):
+        Scanner([Pattern("broken", "EMAIL", "(", lambda *_: None)]).compile()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("a", "1", "[", "[[", "@", "a@", "a@a.", "eyJAAAAAAAAAA-", "eyJAAAAAAAAAAA.", "1.", "1:", "::", "+49 ", "0", "01 "),
+        *("-----BEGIN PRIVATE KEY-----", "sk-aaaaaaaaaaaaaaaaa1 ", "tel ", "tel 1234567 ", "DE12", "4111 ", "\u200b", "＠", "é"),
+        *("[[EMAIL_1]]", "\ud800", "0 ", "( 0", "00", "-sk-", "1/", "Tel. +"),
+    ],
+)  # fmt: skip
+def test_hostile_repetition_stays_linear(unit: str) -> None:
+    scanner = Redactor()
+    scanner.prepare()
+    text = (unit * 200_000)[:200_000]
+
+    start = time.perf_counter()
+    scanner.redact(text)
+
+    # A few microseconds a character at the very worst; quadratic behaviour would take minutes.
+    assert time.perf_counter() - start < 5
+
+
+def test_speed_is_in_the_promised_region() -> None:
+    scanner = Redactor()
+    scanner.prepare()
+    prose = (PROSE * 30)[:2048]
+    dense = (DENSE * 30)[:2048]
+    _, placeholders = scanner.redact(dense)
+    stream = placeholders.stream()
+
+    # The bounds are several times what a quiet machine needs, so that a busy one passes.
+    assert microseconds(lambda: scanner.redact(prose)) < 150
+    assert microseconds(lambda: scanner.redact(dense)) < 5_000
+    assert microseconds(lambda: [stream.feed(" token") for _ in range(100)]) < 500
+
+
+def test_the_library_needs_neither_django_nor_torch() -> None:
+    program = (
+        "import sys; import inference.redaction; "
+        "assert not {'django', 'torch', 'cell', 'msgspec'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
