@@ -1,0 +1,1 @@
+"""The engine: loads checkpoints, batches requests of many workspaces, streams tokens. Imports no Django."""

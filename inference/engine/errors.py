@@ -1,0 +1,24 @@
+"""What can go wrong in words a caller can act on. No message carries a word of a prompt or an answer."""
+
+from __future__ import annotations
+
+from inference.engine.protocol import EngineError
+
+
+class CheckpointError(Exception):
+    """A checkpoint folder cannot be served; the message names the file or tensor and what to do about it."""
+
+
+class Refusal(Exception):
+    """A request ends with `error` instead of a result."""
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+def refuse(
+    status: int, code: str, message: str, *, param: str | None = None, retry_after_s: float | None = None
+) -> Refusal:
+    """The Refusal to raise for an HTTP `status` and an OpenAI-style `code`."""
+    return Refusal(EngineError(status=status, code=code, message=message, param=param, retry_after_s=retry_after_s))

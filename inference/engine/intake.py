@@ -1,0 +1,171 @@
+"""The door: turns what came over the wire into a request that fits the model, or refuses it. Imports no torch."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from inference.engine import protocol
+from inference.engine.errors import Refusal, refuse
+from inference.engine.request import Embedding, Generation, Sink
+
+if TYPE_CHECKING:
+    from inference.engine.served import ServedModel
+
+MAX_STOPS = 16
+MAX_STOP_CHARS = 1024
+MAX_LOGPROBS = 20
+MAX_INPUTS = 2048
+MAX_CHARS_PER_TOKEN = 64
+"""A text longer than this many characters for each token of the limit is refused without tokenizing it."""
+
+
+def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) -> Generation:
+    """Raises Refusal 400 for anything the model cannot do as asked."""
+    if model.info.kind != "chat":
+        raise refuse(
+            400, "wrong_model_kind", f"{model.info.name} gives embeddings, not text; use /v1/embeddings", param="model"
+        )
+    _check_sampling(wire)
+    prompt = _prompt(wire, model)
+    limit = model.info.max_tokens
+    if len(prompt) >= limit:
+        raise _too_long(limit, len(prompt), "prompt" if wire.messages is None else "messages")
+    room = limit - len(prompt)
+    sampling = wire.sampling
+    return Generation(
+        workspace=wire.workspace,
+        lane=wire.lane,
+        sink=sink,
+        tokenizer=model.tokenizer,
+        prompt=prompt,
+        max_tokens=min(sampling.max_tokens or room, room),
+        sampling=sampling,
+        seed=secrets.randbits(64) if sampling.seed is None else sampling.seed,
+        stream=wire.stream,
+        echo=_echo(wire, model),
+        stop_ids=model.stop_ids,
+    )
+
+
+def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> Embedding:
+    """Raises Refusal 400 for anything the model cannot do as asked."""
+    if model.info.kind != "embedding":
+        raise refuse(
+            400,
+            "wrong_model_kind",
+            f"{model.info.name} gives text, not embeddings; use /v1/chat/completions",
+            param="model",
+        )
+    if not wire.inputs:
+        raise refuse(400, "empty_input", "input must hold at least one text", param="input")
+    if len(wire.inputs) > MAX_INPUTS:
+        raise refuse(
+            400, "too_many_inputs", f"input may hold at most {MAX_INPUTS} texts; send several requests", param="input"
+        )
+    if wire.dimensions is not None and not 0 < wire.dimensions <= model.dimensions:
+        raise refuse(
+            400,
+            "invalid_dimensions",
+            f"dimensions must be from 1 to {model.dimensions} for this model",
+            param="dimensions",
+        )
+    limit = model.info.max_tokens
+    inputs = []
+    for text in wire.inputs:
+        if isinstance(text, str):
+            _check_chars(text, limit, "input")
+            ids = model.tokenizer.encode(text)
+        else:
+            ids = _checked_ids(text, model, "input")
+        if not ids:
+            raise refuse(400, "empty_input", "every input must hold at least one token", param="input")
+        if len(ids) > limit:
+            raise _too_long(limit, len(ids), "input")
+        inputs.append(ids)
+    return Embedding(workspace=wire.workspace, lane=wire.lane, sink=sink, inputs=inputs, dimensions=wire.dimensions)
+
+
+def size(wire: protocol.Generate | protocol.Embed) -> int:
+    """Characters and token ids to read: a measure of the work that taking the request in will be."""
+    if isinstance(wire, protocol.Embed):
+        return sum(map(len, wire.inputs))
+    if wire.messages is not None:
+        return sum(len(message.content) for message in wire.messages)
+    return len(wire.prompt or "")
+
+
+def _prompt(wire: protocol.Generate, model: ServedModel) -> list[int]:
+    if (wire.messages is None) == (wire.prompt is None):
+        raise refuse(400, "invalid_request", "give either messages or prompt", param="messages")
+    limit = model.info.max_tokens
+    if wire.messages is not None:
+        if not wire.messages:
+            raise refuse(400, "empty_input", "messages must hold at least one message", param="messages")
+        for message in wire.messages:
+            _check_chars(message.content, limit, "messages")
+        prompt = model.tokenizer.encode_chat(wire.messages)
+    elif isinstance(wire.prompt, str):
+        _check_chars(wire.prompt, limit, "prompt")
+        prompt = model.tokenizer.encode(wire.prompt)
+    else:
+        prompt = _checked_ids(wire.prompt or [], model, "prompt")
+    if not prompt:
+        raise refuse(400, "empty_input", "the prompt must hold at least one token", param="prompt")
+    return prompt
+
+
+def _echo(wire: protocol.Generate, model: ServedModel) -> str:
+    if not wire.echo or wire.prompt is None:
+        return ""
+    return wire.prompt if isinstance(wire.prompt, str) else model.tokenizer.decode(wire.prompt)
+
+
+def _check_sampling(wire: protocol.Generate) -> None:
+    sampling = wire.sampling
+    if sampling.max_tokens is not None and sampling.max_tokens < 1:
+        raise _invalid("max_tokens", "must be at least 1")
+    if sampling.n < 1:
+        raise _invalid("n", "must be at least 1")
+    if not 0.0 <= sampling.temperature <= 100.0:
+        raise _invalid("temperature", "must be from 0 to 100")
+    if not 0.0 < sampling.top_p <= 1.0:
+        raise _invalid("top_p", "must be above 0 and at most 1")
+    if sampling.top_k < 0:
+        raise _invalid("top_k", "must be 0 (no limit) or more")
+    if len(sampling.stop) > MAX_STOPS or any(not 0 < len(stop) <= MAX_STOP_CHARS for stop in sampling.stop):
+        raise _invalid("stop", f"may be at most {MAX_STOPS} texts of 1 to {MAX_STOP_CHARS} characters")
+    if sampling.logprobs is not None:
+        if not 0 <= sampling.logprobs <= MAX_LOGPROBS:
+            raise _invalid("logprobs", f"must be from 0 to {MAX_LOGPROBS}")
+        if wire.echo:
+            raise _invalid("logprobs", "cannot be combined with echo: ask for one of them")
+
+
+def _checked_ids(ids: list[int], model: ServedModel, param: str) -> list[int]:
+    if any(not 0 <= token < model.vocabulary for token in ids):
+        raise _invalid(param, f"token ids must be from 0 to {model.vocabulary - 1} for this model")
+    return ids
+
+
+def _check_chars(text: str, limit: int, param: str) -> None:
+    if len(text) > limit * MAX_CHARS_PER_TOKEN:
+        raise refuse(
+            400,
+            "context_length_exceeded",
+            f"this model takes at most {limit} tokens; a text of {len(text)} characters has more. Shorten it",
+            param=param,
+        )
+
+
+def _too_long(limit: int, count: int, param: str) -> Refusal:
+    return refuse(
+        400,
+        "context_length_exceeded",
+        f"this model takes at most {limit} tokens, and the {param} came to {count}; shorten it",
+        param=param,
+    )
+
+
+def _invalid(param: str, problem: str) -> Refusal:
+    return refuse(400, "invalid_value", f"{param} {problem}", param=param)

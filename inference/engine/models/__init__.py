@@ -1,0 +1,1 @@
+"""The networks, one file a family. Import the module you need: importing this package loads no torch."""

@@ -1,0 +1,74 @@
+"""The command line of one engine process, and its signals."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from inference.engine.journal import error_place, log
+from inference.engine.listener import SocketError
+from inference.engine.scheduler import Limits
+from inference.engine.served import LoadOptions
+from inference.engine.server import Server
+
+USAGE_EXIT = 2
+
+
+def main() -> int:
+    """Runs an engine until it is drained; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inference.engine", description="Serves checkpoints on a Unix socket."
+    )
+    parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket to listen on")
+    parser.add_argument("--models", type=Path, help="folder whose sub-folders are checkpoints, each served by its name")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="threads of one operator (default: all cores)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="type of weights and cache")
+    parser.add_argument("--cache-mb", type=int, default=1024, help="most memory of one model's KV cache")
+    parser.add_argument("--max-running", type=int, default=32, help="answers generated at once, for each model")
+    parser.add_argument("--max-waiting", type=int, default=256, help="requests queued for each model before 503")
+    parser.add_argument("--step-tokens", type=int, default=256, help="tokens computed in one step")
+    arguments = parser.parse_args()
+    for name in ("threads", "cache_mb", "max_running", "max_waiting", "step_tokens"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1")
+    if arguments.models is not None and not arguments.models.is_dir():
+        parser.error(f"--models {arguments.models} is not a folder")
+    if arguments.step_tokens <= arguments.max_running:
+        parser.error("--step-tokens must be above --max-running, or prompts would never be computed")
+    options = LoadOptions(
+        device=arguments.device,
+        dtype=arguments.dtype,
+        cache_bytes=arguments.cache_mb << 20,
+        limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
+    )
+    folder: Path | None = arguments.models
+    models = sorted(path for path in folder.iterdir() if path.is_dir()) if folder is not None else []
+    try:
+        return uvloop.run(_serve(arguments.socket, models, options, arguments.threads))
+    except SocketError as error:
+        log("engine.refused", reason=str(error))
+        return USAGE_EXIT
+
+
+async def _serve(path: Path, models: list[Path], options: LoadOptions, threads: int) -> int:
+    server = Server(options, threads=threads)
+    loop = asyncio.get_running_loop()
+    # asyncio's own handler prints messages and arguments, which may be of a request.
+    loop.set_exception_handler(_log_loop_error)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    return await server.run(path, models)
+
+
+def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    log("engine.loop.error", error=error_place(error) if error is not None else "no exception")

@@ -1,0 +1,255 @@
+"""The wire between a gateway and an engine: typed frames on one stream socket.
+
+A frame is ``u32 length | u32 stream | u8 type | payload``, integers big-endian; *length* counts everything after itself.
+The payload is msgpack. One connection carries many streams; the gateway picks stream ids and never reuses one while it is
+open. Every ``REQ`` is answered by any number of ``CHUNK`` frames and then by **exactly one** terminal frame, ``END`` or
+``ERR``, also when it was cancelled; nothing follows the terminal frame of a stream.
+
+Flow control: a stream starts with `INITIAL_CREDIT` chunks; the gateway grants more with ``CREDIT``. An engine that has no
+credit keeps generating up to a bound and coalesces text, so a slow reader pauses only itself.
+
+This module imports neither torch nor Django: the gateway stands on it.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import Literal
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+HEADER = struct.Struct(">IIB")
+"""Length, stream id, type. `length` = 5 + len(payload)."""
+MAX_FRAME_BYTES = 32 * 1024 * 1024
+INITIAL_CREDIT = 64
+
+Lane = Literal["realtime", "standard", "batch"]
+FinishReason = Literal["stop", "length", "cancelled", "deadline", "error", "erased"]
+
+
+class FrameType(IntEnum):
+    REQ = 1
+    CHUNK = 2
+    END = 3
+    ERR = 4
+    CANCEL = 5
+    CREDIT = 6
+
+
+class ProtocolError(Exception):
+    """The peer broke the framing; the connection is closed."""
+
+
+class Message(msgspec.Struct, omit_defaults=True):
+    role: str
+    content: str
+    name: str | None = None
+
+
+class Sampling(msgspec.Struct, omit_defaults=True):
+    """How to draw tokens. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 mean no cut."""
+
+    max_tokens: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int | None = None
+    n: int = 1
+    stop: list[str] = []
+    logprobs: int | None = None
+    """Number of alternatives to report beside each chosen token (0: the chosen one alone); None reports nothing."""
+
+
+class Generate(msgspec.Struct, tag="generate", tag_field="op", omit_defaults=True):
+    """Exactly one of `messages` (chat template applied) and `prompt` (text or token ids, taken as is) is given."""
+
+    request: str
+    workspace: str
+    model: str
+    messages: list[Message] | None = None
+    prompt: str | list[int] | None = None
+    sampling: Sampling = msgspec.field(default_factory=Sampling)
+    lane: Lane = "standard"
+    stream: bool = False
+    echo: bool = False
+
+
+class Embed(msgspec.Struct, tag="embed", tag_field="op", omit_defaults=True):
+    request: str
+    workspace: str
+    model: str
+    inputs: list[str | list[int]]
+    dimensions: int | None = None
+    lane: Lane = "standard"
+
+
+class ListModels(msgspec.Struct, tag="models", tag_field="op"):
+    pass
+
+
+class LoadModel(msgspec.Struct, tag="load", tag_field="op"):
+    """Load the checkpoint folder at `path` and serve it as `name`; replaces a model of that name once it is loaded."""
+
+    name: str
+    path: str
+
+
+class Stats(msgspec.Struct, tag="stats", tag_field="op"):
+    pass
+
+
+class Drain(msgspec.Struct, tag="drain", tag_field="op"):
+    """Refuse new work with 503, finish what runs, then exit."""
+
+    deadline_s: float = 30.0
+
+
+Request = Generate | Embed | ListModels | LoadModel | Stats | Drain
+
+
+class TokenLogprob(msgspec.Struct, array_like=True):
+    token: str
+    token_id: int
+    logprob: float
+    bytes: list[int] | None = None
+    top: list[TokenLogprob] = []
+
+
+class Delta(msgspec.Struct, array_like=True):
+    """A piece of one choice. `tokens` counts the tokens it stands for; `finish_reason` is on a choice's last delta only."""
+
+    index: int
+    text: str
+    tokens: int = 0
+    finish_reason: FinishReason | None = None
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Choice(msgspec.Struct, omit_defaults=True):
+    index: int
+    text: str
+    finish_reason: FinishReason
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Generated(msgspec.Struct, tag="generated", tag_field="kind", omit_defaults=True):
+    """END of a Generate. `choices` is filled only when the request did not stream."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    choices: list[Choice] = []
+
+
+class Embedded(msgspec.Struct, tag="embedded", tag_field="kind"):
+    """END of an Embed: `data` is float32 little-endian, row-major [inputs, dimensions]."""
+
+    prompt_tokens: int
+    dimensions: int
+    data: bytes
+
+
+class ModelInfo(msgspec.Struct):
+    name: str
+    kind: Literal["chat", "embedding"]
+    architecture: str
+    parameters: int
+    max_tokens: int
+    """Longest prompt plus answer, in tokens."""
+    digest: str
+    """SHA-256 of the checkpoint's files, hex."""
+    loaded_at: float
+
+
+class Models(msgspec.Struct, tag="models", tag_field="kind"):
+    models: list[ModelInfo]
+
+
+class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
+    running: int
+    waiting: int
+    draining: bool
+    uptime_s: float
+    steps: int
+    generated_tokens: int
+
+
+class Done(msgspec.Struct, tag="done", tag_field="kind"):
+    """END of a Load or Drain."""
+
+
+Result = Generated | Embedded | Models | StatsReport | Done
+
+
+class EngineError(msgspec.Struct, omit_defaults=True):
+    """ERR: what went wrong, in words for the caller and never with a word of the prompt. `status` is the HTTP status it maps to."""
+
+    status: int
+    code: str
+    message: str
+    param: str | None = None
+    retry_after_s: float | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_result_decoder: msgspec.msgpack.Decoder[Result] = msgspec.msgpack.Decoder(Result)
+_chunk_decoder = msgspec.msgpack.Decoder(list[Delta])
+_error_decoder = msgspec.msgpack.Decoder(EngineError)
+
+
+def frame(stream: int, kind: FrameType, payload: object = None) -> bytes:
+    """One frame's bytes. `payload` is a Struct, a list of Delta (CHUNK), an int (CREDIT) or None (CANCEL)."""
+    body = b"" if payload is None else _encoder.encode(payload)
+    return HEADER.pack(5 + len(body), stream, kind) + body
+
+
+def decode_request(payload: bytes | memoryview) -> Request:
+    return _request_decoder.decode(payload)
+
+
+def decode_result(payload: bytes | memoryview) -> Result:
+    return _result_decoder.decode(payload)
+
+
+def decode_chunk(payload: bytes | memoryview) -> list[Delta]:
+    return _chunk_decoder.decode(payload)
+
+
+def decode_error(payload: bytes | memoryview) -> EngineError:
+    return _error_decoder.decode(payload)
+
+
+def decode_credit(payload: bytes | memoryview) -> int:
+    return msgspec.msgpack.decode(payload, type=int)
+
+
+class FrameReader:
+    """Cuts a byte stream into frames: `feed` bytes as they come, get whole frames out."""
+
+    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._buffer = bytearray()
+        self._max = max_frame_bytes
+
+    def feed(self, data: bytes) -> list[tuple[int, FrameType, bytes]]:
+        """Raises ProtocolError for a frame that is too long or of an unknown type."""
+        buffer = self._buffer
+        buffer += data
+        frames = []
+        start = 0
+        while len(buffer) - start >= HEADER.size:
+            length, stream, kind = HEADER.unpack_from(buffer, start)
+            if not 5 <= length <= self._max:
+                raise ProtocolError(f"frame of {length} bytes; at most {self._max} are accepted")
+            end = start + 4 + length
+            if len(buffer) < end:
+                break
+            try:
+                frames.append((stream, FrameType(kind), bytes(buffer[start + HEADER.size : end])))
+            except ValueError:
+                raise ProtocolError(f"unknown frame type {kind}") from None
+            start = end
+        if start:
+            del buffer[:start]
+        return frames

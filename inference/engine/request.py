@@ -1,0 +1,226 @@
+"""The life of a request: RECEIVED, QUEUED, RUNNING, FINISHED, with exactly one terminal event. Imports no torch.
+
+A request is made by the thread that talks to the gateway and from then on touched by the step thread alone; what comes out
+goes through its `Sink`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import blake2b
+from typing import Protocol
+
+from inference.engine import protocol
+from inference.engine.protocol import Delta, EngineError, FinishReason, Generated, Lane, Result, TokenLogprob
+from inference.engine.stops import StopScanner
+from inference.engine.tokenizer import TextStream, Tokenizer
+
+
+class State(Enum):
+    RECEIVED = "received"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class Sink(Protocol):
+    """Where the events of one request go. Called by the step thread; must not block."""
+
+    def send(self, deltas: list[Delta]) -> None:
+        """Pieces of a streaming answer."""
+
+    def finish(self, outcome: Result | EngineError) -> None:
+        """The terminal event; called exactly once, and nothing is called after it."""
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """What every request has, whatever it asks for."""
+
+    workspace: str
+    lane: Lane
+    sink: Sink
+    state: State = field(default=State.RECEIVED, init=False)
+
+    def finish(self, outcome: Result | EngineError) -> None:
+        """Sends the terminal event, once: later calls do nothing, because cancel and completion may meet."""
+        if self.state is not State.FINISHED:
+            self.state = State.FINISHED
+            self.wipe()
+            self.sink.finish(outcome)
+
+    def wipe(self) -> None:
+        """Drops the prompt and the answer from memory."""
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """One answer in the making."""
+
+    index: int
+    tokens: list[int]
+    """The prompt's ids, then the answer's."""
+    limit: int
+    """The answer ends when `tokens` is this long."""
+    text: TextStream
+    stops: StopScanner
+    stop_ids: frozenset[int]
+    computed: int = 0
+    """How many of `tokens` have their keys and values in the cache."""
+    blocks: list[int] = field(default_factory=list)
+    prefix: str = ""
+    """Text that goes out before the answer's own."""
+    generated: int = 0
+    finish_reason: FinishReason | None = None
+    kept: list[Delta] = field(default_factory=list)
+    """The answer so far, when the request does not stream."""
+    _logprobs: list[TokenLogprob] = field(default_factory=list)
+    _unsent: int = 0
+
+    def accept(self, token: int, logprob: TokenLogprob | None) -> Delta | None:
+        """Takes the next token; what it makes visible, if anything. Sets `finish_reason` when the answer ends here."""
+        self.tokens.append(token)
+        self.generated += 1
+        self._unsent += 1
+        stopped = token in self.stop_ids
+        piece = ""
+        if not stopped:
+            if logprob is not None:
+                self._logprobs.append(logprob)
+            piece, stopped = self.stops.push(self.text.push(token))
+        if stopped and token not in self.stop_ids:
+            self.finish_reason = "stop"
+        elif stopped or len(self.tokens) >= self.limit:
+            rest, met = self.stops.push(self.text.flush())
+            piece += rest if met else rest + self.stops.flush()
+            self.finish_reason = "stop" if stopped or met else "length"
+        return self._delta(piece) if piece or self.finish_reason else None
+
+    def end(self, reason: FinishReason) -> Delta:
+        """Ends the answer from outside, giving out no more text."""
+        self.finish_reason = reason
+        return self._delta("")
+
+    def _delta(self, piece: str) -> Delta:
+        logprobs, self._logprobs = self._logprobs, []
+        tokens, self._unsent = self._unsent, 0
+        prefix, self.prefix = self.prefix, ""
+        return Delta(self.index, prefix + piece, tokens, self.finish_reason, logprobs or None)
+
+    def answer(self) -> protocol.Choice:
+        """The kept deltas as one."""
+        logprobs = [logprob for delta in self.kept for logprob in delta.logprobs or ()]
+        text = "".join(delta.text for delta in self.kept)
+        return protocol.Choice(self.index, text, self.finish_reason or "error", logprobs or None)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Generation(Request):
+    """A prompt and its `n` answers. The first choice computes the prompt; the others fork from it."""
+
+    tokenizer: Tokenizer
+    prompt: list[int]
+    max_tokens: int
+    """Longest answer, already clamped to the model."""
+    sampling: protocol.Sampling
+    seed: int
+    stream: bool
+    echo: str = ""
+    """Text that every answer begins with."""
+    stop_ids: frozenset[int]
+    choices: list[Choice] = field(default_factory=list)
+    prompt_tokens: int = field(default=0, init=False)
+    queued_at: float = field(default=0.0, init=False)
+    paused: bool = field(default=False, init=False)
+    """The reader is slow: no steps until it catches up."""
+
+    def __post_init__(self) -> None:
+        self.prompt_tokens = len(self.prompt)
+
+    @property
+    def longest(self) -> int:
+        """Most tokens one choice can come to."""
+        return self.prompt_tokens + self.max_tokens
+
+    @property
+    def generated(self) -> int:
+        return sum(choice.generated for choice in self.choices)
+
+    def add_choice(self, blocks: list[int], computed: int) -> Choice:
+        """The next choice, on `blocks` of which `computed` tokens are filled."""
+        choice = Choice(
+            index=len(self.choices),
+            tokens=list(self.prompt),
+            limit=self.longest,
+            text=TextStream(self.tokenizer, self.prompt),
+            stops=StopScanner(self.sampling.stop),
+            stop_ids=self.stop_ids,
+            computed=computed,
+            blocks=blocks,
+            prefix=self.echo,
+        )
+        self.choices.append(choice)
+        return choice
+
+    def uniform(self, choice: Choice) -> float:
+        """The number in [0, 1) that draws the choice's next token.
+
+        A function of seed, choice and position alone, so that an answer does not depend on who shares the batch.
+        """
+        counter = struct.pack("<QII", self.seed & 0xFFFF_FFFF_FFFF_FFFF, choice.index, choice.generated)
+        # 53 bits: one more and the division could round up to 1.
+        return (int.from_bytes(blake2b(counter, digest_size=8).digest(), "little") >> 11) / (1 << 53)
+
+    def publish(self, choice: Choice, delta: Delta) -> None:
+        """Sends the delta on when the request streams, and keeps it for the end otherwise."""
+        if self.stream:
+            self.sink.send([delta])
+        else:
+            choice.kept.append(delta)
+
+    def complete(self) -> None:
+        """Sends the terminal event of a request all of whose choices have a finish reason."""
+        self.finish(
+            Generated(
+                self.prompt_tokens, self.generated, [] if self.stream else [choice.answer() for choice in self.choices]
+            )
+        )
+
+    def cancel(self) -> None:
+        """Ends every unfinished choice as cancelled and sends the terminal event with what was used."""
+        for choice in self.choices:
+            if choice.finish_reason is None:
+                self.publish(choice, choice.end("cancelled"))
+        self.complete()
+
+    def wipe(self) -> None:
+        self.prompt = []
+        self.echo = ""
+        for choice in self.choices:
+            choice.tokens = []
+            choice.kept = []
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Embedding(Request):
+    """Texts to embed; `vectors` fill in any order and the answer goes out when all are there."""
+
+    inputs: list[list[int]]
+    dimensions: int | None
+    prompt_tokens: int = field(default=0, init=False)
+    vectors: list[bytes | None] = field(default_factory=list, init=False)
+    missing: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.prompt_tokens = sum(len(ids) for ids in self.inputs)
+        self.vectors = [None] * len(self.inputs)
+        self.missing = len(self.inputs)
+
+    def cancel(self) -> None:
+        self.finish(EngineError(status=499, code="cancelled", message="the request was cancelled"))
+
+    def wipe(self) -> None:
+        self.inputs = []
+        self.vectors = []

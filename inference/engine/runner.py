@@ -1,0 +1,148 @@
+"""Runs networks on a device: loads weights, holds the KV cache, turns plans into tensors. Everything here is torch."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal
+
+import numpy
+import torch
+
+from inference.engine.architecture import DecoderConfig, EncoderConfig
+from inference.engine.blocks import BLOCK_TOKENS, blocks_for
+from inference.engine.checkpoint import Checkpoint
+from inference.engine.errors import CheckpointError
+from inference.engine.models.decoder import Batch, Decoder, KvCache, Span
+from inference.engine.models.encoder import Encoder
+from inference.engine.scheduler import Chunk
+from inference.engine.weights import read_tensors
+
+DtypeName = Literal["float32", "bfloat16"]
+
+
+class DecoderRunner:
+    """A decoder and its cache on one device. For one thread at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32") -> None:
+        """Loads the weights. Raises CheckpointError when they cannot be served."""
+        if not isinstance(checkpoint.config, DecoderConfig):
+            raise CheckpointError(f"{checkpoint.config.architecture} is not a decoder")
+        self.config = checkpoint.config
+        self._device = torch.device(device)
+        self._dtype = getattr(torch, dtype)
+        self._network = Decoder(self.config, partial(torch.empty, dtype=self._dtype, device=self._device))
+        _fill(self._network, checkpoint)
+        self._cache: KvCache = []
+
+    def block_bytes(self) -> int:
+        """Memory of one cache block over all layers."""
+        config = self.config
+        return 2 * config.layers * BLOCK_TOKENS * config.kv_heads * config.head_dim * int(self._dtype.itemsize)
+
+    def reserve(self, blocks: int) -> None:
+        """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
+        shape = (blocks, BLOCK_TOKENS, self.config.kv_heads, self.config.head_dim)
+        self._cache = [(self._zeros(shape), self._zeros(shape)) for _ in range(self.config.layers)]
+
+    @torch.inference_mode()
+    def step(self, chunks: list[Chunk]) -> torch.Tensor:
+        """Computes the chunks; logits [those that sample, vocabulary], in order."""
+        return self._network(self._batch(chunks), self._cache)  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def copy_blocks(self, pairs: list[tuple[int, int]]) -> None:
+        """Copies the cache of each pair's first block to its second."""
+        if pairs:
+            source, target = (torch.tensor(blocks, device=self._device) for blocks in zip(*pairs, strict=True))
+            for layer in self._cache:
+                for stored in layer:
+                    stored.index_copy_(0, target, stored.index_select(0, source))
+
+    @torch.inference_mode()
+    def wipe_blocks(self, blocks: list[int]) -> None:
+        """Zeroes blocks that nobody holds now: nothing of a request outlives it, and no NaN reaches the next holder, whose
+        masked positions are still multiplied."""
+        if blocks:
+            index = torch.tensor(blocks, device=self._device)
+            for layer in self._cache:
+                for stored in layer:
+                    stored.index_fill_(0, index, 0)
+
+    def _zeros(self, shape: tuple[int, ...]) -> torch.Tensor:
+        if self._device.type == "cpu":
+            # numpy takes zero pages from the system, which cost memory only when written; torch would write them all now.
+            numpy_type = numpy.uint16 if self._dtype == torch.bfloat16 else numpy.float32
+            return torch.from_numpy(numpy.zeros(shape, dtype=numpy_type)).view(self._dtype)
+        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+
+    def _batch(self, chunks: list[Chunk]) -> Batch:
+        tokens: list[int] = []
+        positions: list[int] = []
+        slots: list[int] = []
+        tables: list[list[int]] = []
+        spans: list[Span] = []
+        rows: list[int] = []
+        for chunk in chunks:
+            start, end, blocks = chunk.start, chunk.end, chunk.choice.blocks
+            if end - start == 1 and not spans:
+                tables.append(blocks[: blocks_for(end)])
+            else:
+                table = self._tensor(blocks[: blocks_for(end)])
+                spans.append(Span(len(tokens), len(tokens) + end - start, start, table))
+            tokens += chunk.choice.tokens[start:end]
+            positions += range(start, end)
+            slots += [blocks[p // BLOCK_TOKENS] * BLOCK_TOKENS + p % BLOCK_TOKENS for p in range(start, end)]
+            if chunk.samples:
+                rows.append(len(tokens) - 1)
+        width = max(map(len, tables), default=0)
+        padded = [table + [0] * (width - len(table)) for table in tables]
+        return Batch(
+            tokens=self._tensor(tokens),
+            positions=self._tensor(positions),
+            slots=self._tensor(slots),
+            answers=len(tables),
+            tables=self._tensor(padded).view(len(tables), width),
+            spans=spans,
+            rows=self._tensor(rows),
+        )
+
+    def _tensor(self, values: list[int] | list[list[int]]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.int64, device=self._device)
+
+
+class EncoderRunner:
+    """An encoder on one device. For one thread at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32") -> None:
+        """Loads the weights. Raises CheckpointError when they cannot be served."""
+        if not isinstance(checkpoint.config, EncoderConfig):
+            raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
+        self.config = checkpoint.config
+        self._device = torch.device(device)
+        self._network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, dtype), device=self._device))
+        _fill(self._network, checkpoint)
+
+    @torch.inference_mode()
+    def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
+        """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
+        length 1 again."""
+        longest = max(map(len, texts))
+        tokens = torch.tensor([ids + [0] * (longest - len(ids)) for ids in texts], device=self._device)
+        lengths = torch.tensor([len(ids) for ids in texts], device=self._device)
+        vectors = self._network(tokens, lengths).cpu().numpy().astype("<f4", copy=False)
+        return [
+            _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
+            for vector, size in zip(vectors, dimensions, strict=True)
+        ]
+
+
+def _cut(vector: numpy.ndarray, dimensions: int | None) -> numpy.ndarray:
+    if dimensions is None or dimensions == len(vector):
+        return vector
+    head = vector[:dimensions]
+    length = numpy.linalg.norm(head)
+    return head / length if length > 0 else head
+
+
+def _fill(network: Decoder | Encoder, checkpoint: Checkpoint) -> None:
+    network.load((name.removeprefix(checkpoint.prefix), tensor) for name, tensor in read_tensors(checkpoint.tensors))

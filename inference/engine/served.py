@@ -1,0 +1,58 @@
+"""A model that is being served: what the door must know of it, and its worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+
+from inference.engine.checkpoint import Checkpoint
+from inference.engine.protocol import ModelInfo
+from inference.engine.runner import DecoderRunner, DtypeName, EncoderRunner
+from inference.engine.scheduler import Limits
+from inference.engine.tokenizer import Tokenizer
+from inference.engine.worker import AnyWorker, DecoderWorker, EncoderWorker
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    device: str = "cpu"
+    dtype: DtypeName = "float32"
+    cache_bytes: int = 1 << 30
+    """Most memory of one model's KV cache."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    info: ModelInfo
+    tokenizer: Tokenizer
+    stop_ids: frozenset[int]
+    vocabulary: int
+    """Token ids are below this."""
+    dimensions: int
+    """Length of the hidden vector, which is an encoder's answer."""
+    worker: AnyWorker
+
+
+def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
+    """Loads the checkpoint folder at `path` and makes it ready to step. Raises CheckpointError."""
+    checkpoint = Checkpoint.open(path)
+    tokenizer = checkpoint.tokenizer()
+    worker: AnyWorker
+    if checkpoint.kind == "chat":
+        decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype)
+        worker = DecoderWorker(decoder, tokenizer, options.limits, cache_bytes=options.cache_bytes)
+    else:
+        worker = EncoderWorker(EncoderRunner(checkpoint, device=options.device, dtype=options.dtype))
+    found = checkpoint.info()
+    return ServedModel(
+        info=ModelInfo(
+            name, found.kind, found.architecture, found.parameters, found.max_tokens, found.digest, loaded_at=time()
+        ),
+        tokenizer=tokenizer,
+        stop_ids=checkpoint.stop_ids,
+        vocabulary=checkpoint.config.vocab_size,
+        dimensions=checkpoint.config.hidden_size,
+        worker=worker,
+    )

@@ -1,0 +1,291 @@
+"""The engine's socket: accepts gateways, answers their requests, loads models, drains."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from typing import Any, cast
+
+from inference.engine import protocol
+from inference.engine.connection import Connection, Outbox, Stream
+from inference.engine.engine import Engine
+from inference.engine.errors import CheckpointError, Refusal
+from inference.engine.intake import receive_embedding, receive_generation, size
+from inference.engine.journal import error_place, log
+from inference.engine.listener import listen, unlink
+from inference.engine.protocol import EngineError
+from inference.engine.served import LoadOptions, ServedModel, load_model
+from inference.engine.worker import AnyJob, DecoderWorker, EncoderWorker, Job
+
+INLINE_CHARS = 16 * 1024
+"""Prompts up to this size are tokenized on the loop thread, a millisecond or two; longer ones would hold up the others."""
+LOADING_RETRY_S = 2.0
+DRAINING_RETRY_S = 5.0
+LAST_STEP_S = 10.0
+"""A step in progress is waited for this long when the engine stops."""
+CRASH_EXIT = 70
+
+
+class Server:
+    """Everything of the engine process but the step thread. Its methods belong to the loop thread."""
+
+    def __init__(self, options: LoadOptions, *, threads: int) -> None:
+        self._options = options
+        self._engine = Engine(threads=threads, flush=self._events_ready, crashed=self._crashed)
+        self._models: dict[str, ServedModel] = {}
+        self._loading: set[str] = set()
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-load")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="engine-tokenize")
+        self._background: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self._started = monotonic()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._working: set[Stream] = set()
+        self._draining = False
+        self.stopped = asyncio.Event()
+        self.exit_code = 0
+        self.connections: set[Connection] = set()
+        self.outbox: Outbox = deque()
+
+    async def run(self, path: Path, models: list[Path]) -> int:
+        """Serves on the Unix socket `path` until drained; each checkpoint folder of `models` is loaded under its own name.
+
+        Returns the process's exit status. Raises SocketError when the path cannot be used.
+        """
+        listener, identity = listen(path)
+        server = await self._loop.create_unix_server(lambda: Connection(self), sock=listener)
+        self._engine.start()
+        log("engine.listening", pid=os.getpid())
+        self._spawn(self._load_all(models))
+        await self.stopped.wait()
+        server.close()
+        for connection in tuple(self.connections):
+            connection.close()
+        self._engine.stop()
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        unlink(path, identity)
+        log("engine.stopped", status=self.exit_code)
+        return self.exit_code
+
+    def handle(self, stream: Stream, request: protocol.Request) -> None:
+        """Starts the answer to a request."""
+        if isinstance(request, protocol.Generate | protocol.Embed):
+            self._work(stream, request)
+        elif isinstance(request, protocol.ListModels):
+            self._answer(stream, protocol.Models([model.info for model in self._models.values()]))
+        elif isinstance(request, protocol.Stats):
+            self._answer(stream, self._stats())
+        elif isinstance(request, protocol.LoadModel):
+            self._spawn(self._load_for(stream, request))
+        else:
+            self._spawn(self._drain_for(stream, request.deadline_s))
+
+    def cancel(self, stream: Stream, error: EngineError | None = None) -> None:
+        """Ends a stream's request; the terminal event comes like any other."""
+        if stream.job is not None:
+            self._engine.cancel(stream.job, error)
+
+    def pause(self, stream: Stream, paused: bool) -> None:
+        """Stops or restarts computing for a slow reader."""
+        if stream.job is not None:
+            self._engine.pause(stream.job, paused)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Refuses new work and returns when what runs has ended; what still runs after the deadline is cancelled."""
+        log("engine.draining", requests=len(self._working))
+        self._draining = True
+        if not await self._becomes_idle(deadline_s):
+            error = EngineError(503, "engine_draining", "the engine is stopping; try again", None, DRAINING_RETRY_S)
+            for stream in tuple(self._working):
+                self.cancel(stream, error)
+            if not await self._becomes_idle(LAST_STEP_S):
+                log("engine.drain.incomplete", requests=len(self._working))
+
+    def stop(self) -> None:
+        """Drains, then ends `run`; for a signal handler."""
+        if not self._draining:
+            self._spawn(self._drain_and_stop())
+
+    async def load(self, name: str, path: Path) -> None:
+        """Loads a checkpoint and serves it as `name`, in place of a model of that name. Raises CheckpointError."""
+        self._loading.add(name)
+        try:
+            model = await self._loop.run_in_executor(self._loader, load_model, name, path, self._options)
+        except CheckpointError as error:
+            log("engine.model.failed", model=name, reason=str(error))
+            raise
+        except Exception as error:
+            log("engine.model.failed", model=name, reason=error_place(error))
+            raise
+        finally:
+            self._loading.discard(name)
+        previous = self._models.get(name)
+        self._models[name] = model
+        self._engine.add(model.worker)
+        if previous is not None:
+            self._engine.retire(previous.worker)
+        log(
+            "engine.model.loaded",
+            model=name,
+            kind=model.info.kind,
+            parameters=model.info.parameters,
+            digest=model.info.digest,
+        )
+
+    async def _load_all(self, paths: list[Path]) -> None:
+        self._loading |= {path.name for path in paths}
+        for path in paths:
+            try:
+                await self.load(path.name, path)
+            except Exception:  # noqa: BLE001  # logged by load; a broken model must not keep the others from being served
+                continue
+        log("engine.ready", models=len(self._models))
+
+    async def _load_for(self, stream: Stream, request: protocol.LoadModel) -> None:
+        try:
+            await self.load(request.name, Path(request.path))
+        except CheckpointError as error:
+            self._answer(stream, EngineError(400, "invalid_checkpoint", str(error)))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the stream must get its terminal frame
+            message = f"the checkpoint could not be loaded ({type(error).__name__}); the engine's log says where"
+            self._answer(stream, EngineError(500, "load_failed", message))
+        else:
+            self._answer(stream, protocol.Done())
+        stream.connection.flush()
+
+    async def _drain_for(self, stream: Stream, deadline_s: float) -> None:
+        await self.drain(deadline_s)
+        self._answer(stream, protocol.Done())
+        stream.connection.flush()
+        self.stopped.set()
+
+    async def _becomes_idle(self, timeout_s: float) -> bool:
+        """Whether every request ended within the time."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), max(0.0, timeout_s))
+        except TimeoutError:
+            return False
+        return True
+
+    async def _drain_and_stop(self) -> None:
+        await self.drain(30.0)
+        self.stopped.set()
+
+    def _work(self, stream: Stream, wire: protocol.Generate | protocol.Embed) -> None:
+        if size(wire) <= INLINE_CHARS:
+            self._begin(stream, wire)
+        else:
+            self._spawn(self._begin_later(stream, wire))
+
+    def _begin(self, stream: Stream, wire: protocol.Generate | protocol.Embed) -> None:
+        try:
+            model = self._model(wire.model)
+        except Refusal as refusal:
+            self._answer(stream, refusal.error)
+        else:
+            self._submit(stream, _receive(stream, wire, model))
+
+    async def _begin_later(self, stream: Stream, wire: protocol.Generate | protocol.Embed) -> None:
+        try:
+            model = self._model(wire.model)
+        except Refusal as refusal:
+            self._answer(stream, refusal.error)
+        else:
+            self._submit(stream, await self._loop.run_in_executor(self._reader, _receive, stream, wire, model))
+        stream.connection.flush()
+
+    def _submit(self, stream: Stream, job: AnyJob | EngineError) -> None:
+        if isinstance(job, EngineError):
+            self._answer(stream, job)
+            return
+        stream.job = job
+        self._working.add(stream)
+        self._idle.clear()
+        self._engine.submit(job)
+        if stream.cancelled:  # while its prompt was being read
+            self.cancel(stream)
+
+    def _model(self, name: str) -> ServedModel:
+        if self._draining:
+            raise Refusal(
+                EngineError(503, "engine_draining", "the engine is stopping; try again", retry_after_s=DRAINING_RETRY_S)
+            )
+        model = self._models.get(name)
+        if model is not None:
+            return model
+        if name in self._loading:
+            error = EngineError(
+                503, "model_loading", "this model is being loaded; try again shortly", "model", LOADING_RETRY_S
+            )
+        else:
+            error = EngineError(
+                404, "model_not_found", "no model of this name is served here; list them with /v1/models", "model"
+            )
+        raise Refusal(error)
+
+    def _stats(self) -> protocol.StatsReport:
+        engine = self._engine
+        return protocol.StatsReport(
+            running=engine.running,
+            waiting=engine.waiting,
+            draining=self._draining,
+            uptime_s=monotonic() - self._started,
+            steps=engine.steps,
+            generated_tokens=engine.generated_tokens,
+        )
+
+    def _answer(self, stream: Stream, outcome: protocol.Result | EngineError) -> None:
+        stream.take(outcome)
+        stream.flush()
+
+    def _events_ready(self) -> None:
+        """Called by the step thread after each round."""
+        if self.outbox:
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        touched: dict[Stream, None] = {}
+        while self.outbox:
+            stream, event = self.outbox.popleft()
+            stream.take(event)
+            touched[stream] = None
+        for stream in touched:
+            stream.flush()
+            if stream.outcome is not None:
+                self._working.discard(stream)
+        for connection in {stream.connection for stream in touched}:
+            connection.flush()
+        if not self._working:
+            self._idle.set()
+
+    def _crashed(self) -> None:
+        """Called by the dying step thread: the process ends and its supervisor starts another."""
+        self.exit_code = CRASH_EXIT
+        self._loop.call_soon_threadsafe(self.stopped.set)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _receive(stream: Stream, wire: protocol.Generate | protocol.Embed, model: ServedModel) -> AnyJob | EngineError:
+    """The request as the model takes it, or why it cannot; on the loop thread or on the reader's."""
+    try:
+        if isinstance(wire, protocol.Generate):
+            generation = receive_generation(wire, model, stream)
+            return Job(cast(DecoderWorker, model.worker), generation)
+        embedding = receive_embedding(wire, model, stream)
+        return Job(cast(EncoderWorker, model.worker), embedding)
+    except Refusal as refusal:
+        return refusal.error
+    except Exception as error:  # noqa: BLE001  # a tokenizer's own failure ends this request alone
+        log("engine.request.failed", error=error_place(error))
+        return EngineError(500, "engine_failed", "the engine could not read this request; try another prompt")
