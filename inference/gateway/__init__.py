@@ -1,0 +1,1 @@
+"""The REST inference API of a cell: an ASGI callable beside Django, shaped like OpenAI's."""

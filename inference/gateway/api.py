@@ -1,0 +1,165 @@
+"""Management API of inference: the records of requests, a dry run of redaction, and what the engine serves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit import log
+from audit.actions import Action
+from cell.access import Scope
+from cell.api import CellView, Page
+from cell.config import config
+from cell.ids import Tag, tagged
+from cell.problems import Problem
+from cell.tenancy import workspace_scope
+from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.protocol import ListModels, ModelInfo, Models
+from inference.gateway.selectors import RequestInfo, request_get, request_list
+from inference.redaction import RedactionError, Redactor
+from workspaces.access import number_of
+
+LONGEST_DRY_RUN = 100_000
+"""Characters. Longer texts are found the same way; a dry run is for looking."""
+
+
+class RequestSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    key = serializers.CharField()
+    kind = serializers.ChoiceField(["chat", "completion", "embedding"])
+    model = serializers.CharField()
+    lane = serializers.ChoiceField(["realtime", "standard", "batch"])
+    streamed = serializers.BooleanField()
+    status = serializers.ChoiceField(["completed", "cancelled", "failed", "unknown"])
+    http_status = serializers.IntegerField()
+    finish_reason = serializers.CharField(allow_null=True)
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    redactions = serializers.DictField(child=serializers.IntegerField(), help_text="How many of each type.")
+    names_subject = serializers.BooleanField(help_text="Whether the caller said whom it is about.")
+    started_at = serializers.DateTimeField()
+    duration_ms = serializers.IntegerField()
+
+
+class DryRunSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=LONGEST_DRY_RUN, trim_whitespace=False)
+    language = serializers.RegexField("^[a-z]{2}$", required=False, default=None, allow_null=True)
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    start = serializers.IntegerField(help_text="Offset of its first character, in Unicode code points.")
+    end = serializers.IntegerField(help_text="One past its last.")
+    type = serializers.CharField()
+    score = serializers.FloatField()
+    layer = serializers.CharField()
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    findings = FindingSerializer(many=True)
+    layers = serializers.ListField(child=serializers.CharField(), help_text="What looked.")
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(["chat", "embedding"])
+    architecture = serializers.CharField()
+    parameters = serializers.IntegerField()
+    max_tokens = serializers.IntegerField()
+    digest = serializers.CharField(help_text="SHA-256 of the checkpoint's files.")
+
+
+class RequestsView(CellView):
+    needs = {"GET": Scope.AUDIT_READ}
+
+    @extend_schema(responses=RequestSerializer(many=True))
+    def get(self, request: Request, workspace_id: str) -> Response:
+        page = Page()
+        found = request_list(self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or [])
+        return page.get_paginated_response([_request(info) for info in found])
+
+
+class RequestView(CellView):
+    needs = {"GET": Scope.AUDIT_READ}
+
+    @extend_schema(responses=RequestSerializer)
+    def get(self, request: Request, workspace_id: str, request_id: str) -> Response:
+        return Response(_request(request_get(self.workspace, number_of(request_id, Tag.REQUEST))))
+
+
+class RedactionsView(CellView):
+    """What would be redacted in a text. The text is stored nowhere, and no value of it is repeated."""
+
+    needs = {"POST": Scope.REDACTION_READ}
+
+    @extend_schema(request=DryRunSerializer, responses=FoundSerializer)
+    def post(self, request: Request, workspace_id: str) -> Response:
+        form = DryRunSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        try:
+            findings = _redactor().find(form.validated_data["text"], form.validated_data["language"])
+        except RedactionError:
+            raise Problem(503, "redaction-failed", "The text could not be looked through. Try again.") from None
+        counts: dict[str, int] = {}
+        for finding in findings:
+            counts[finding.type] = counts.get(finding.type, 0) + 1
+        with workspace_scope(self.workspace):
+            log.record(
+                actor=self.actor,
+                action=Action.REDACTION_TRIED,
+                workspace=self.workspace,
+                scope=Scope.REDACTION_READ,
+                after={"redactions": counts},
+            )
+        return Response(FoundSerializer({"findings": findings, "layers": ["patterns"]}).data)
+
+
+class ModelsView(CellView):
+    needs = {"GET": Scope.MODELS_READ}
+
+    @extend_schema(responses=ModelSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(ModelSerializer(asyncio.run(_served()), many=True).data)
+
+
+@cache
+def _redactor() -> Redactor:
+    return Redactor()
+
+
+async def _served() -> list[ModelInfo]:
+    client = EngineClient(config().engine_socket)
+    try:
+        answer = await client.call(ListModels())
+    except EngineFailure:
+        raise Problem(503, "engine-unavailable", "The engine cannot be reached now. Try again.") from None
+    finally:
+        await client.close()
+    return answer.models if isinstance(answer, Models) else []
+
+
+def _request(info: RequestInfo) -> dict[str, Any]:
+    shown = asdict(info) | {"id": _public(Tag.REQUEST, info.id), "key": _public(Tag.KEY, info.key)}
+    return dict(RequestSerializer(shown).data)
+
+
+def _public(tag: Tag, number: UUID) -> str:
+    return tagged(tag, config().cell, number)
+
+
+_BASE = "workspaces/<str:workspace_id>"
+
+urlpatterns = [
+    path(f"{_BASE}/requests", RequestsView.as_view(), name="requests"),
+    path(f"{_BASE}/requests/<str:request_id>", RequestView.as_view(), name="request"),
+    path(f"{_BASE}/redactions", RedactionsView.as_view(), name="redactions"),
+    path("models", ModelsView.as_view(), name="models"),
+]

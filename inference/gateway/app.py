@@ -1,0 +1,145 @@
+"""The gateway of a web process, made from the process's configuration when its server starts.
+
+`application` is what `bailiwick.asgi` hands every request below `/v1`; the server's lifespan calls `startup` and `shutdown`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from dataclasses import dataclass
+from uuid import UUID
+
+from audit.groupcommit import GroupCommit
+from cell.config import CellConfig, config
+from cell.keys import cell_keys
+from cell.keystore.ring import KeyRing
+from cell.regions import UnknownCell
+from cell.telemetry import get_logger
+from inference.engine.client import EngineClient
+from inference.gateway.errors import ApiError
+from inference.gateway.gateway import Gateway, Limits
+from inference.gateway.grants import Grants
+from inference.gateway.http import Receive, Scope, Send, send_error
+from inference.gateway.listener import ChangeListener
+from inference.gateway.parts import Parts, Redaction
+from inference.gateway.processes import new_tag
+from inference.gateway.records import REQUEST_ROWS
+from inference.gateway.resolver import KeyResolver
+from inference.redaction import Redactor
+from retention.vault import PAYLOADS, Vault
+from workspaces.regions import directory
+from workspaces.tokens import PEPPER_PURPOSE
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Running:
+    """What `startup` made and `shutdown` ends."""
+
+    gateway: Gateway
+    engine: EngineClient
+    audit: GroupCommit
+    resolver: KeyResolver
+    vault: Vault
+    listening: asyncio.Task[None]
+
+
+class Application:
+    """ASGI application for `/v1`; answers 503 until it is started."""
+
+    def __init__(self, redactor: Redaction | None = None) -> None:
+        """`redactor` replaces personal data; without one, everything that `Redactor` finds is replaced."""
+        self._redactor = redactor or Redactor()
+        self._running: _Running | None = None
+
+    async def startup(self) -> None:
+        """Connects to the database; the engine may come later. Raises psycopg.OperationalError without a database."""
+        cell = config()
+        tag = new_tag()
+        audit = GroupCommit(cell.database.conninfo, limit=cell.audit_queue_limit, extra=[REQUEST_ROWS, PAYLOADS])
+        await audit.start()
+        engine = EngineClient(cell.engine_socket)
+        vault = Vault(KeyRing(cell.keystore_database.conninfo, cell_keys()))
+        # The patterns are compiled now and not while the first caller waits.
+        self._redactor.redact_texts([""])
+        resolver = _resolver(cell)
+        grants = Grants(resolver.resolve)
+        listening = asyncio.create_task(
+            ChangeListener(cell.database.conninfo, grants, tag).run(), name="gateway-changes"
+        )
+        gateway = Gateway(
+            cell=cell.cell,
+            process_tag=tag,
+            parts=Parts(
+                engine=engine, audit=audit, audit_limit=cell.audit_queue_limit, redactor=self._redactor, vault=vault
+            ),
+            grants=grants,
+            limits=Limits(cell.body_limit_bytes, cell.trusted_proxies),
+        )
+        self._running = _Running(gateway, engine, audit, resolver, vault, listening)
+        _spare_the_collector()
+        log.info("gateway.started", process=tag)
+
+    async def shutdown(self) -> None:
+        """Writes what is still to be written, then lets go of everything."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        running.listening.cancel()
+        await running.audit.stop()
+        await running.engine.close()
+        await running.resolver.close()
+        await running.vault.close()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """What is served below `/v1`; nothing before it is started."""
+        return frozenset() if self._running is None else self._running.gateway.paths
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be recorded, and so answered, now: for /readyz."""
+        return self._running is not None and self._running.audit.available
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._running is None:
+            error = ApiError(503, "starting", "The cell is starting or stopping. Retry.", retry_after_s=2)
+            await send_error(send, error, [])
+            return
+        await self._running.gateway(scope, receive, send)
+
+
+def _spare_the_collector() -> None:
+    """What start-up made stays for the life of the process, and what a request makes is freed by counting: looking for
+    cycles through all of it every few hundred requests would cost each of them a sixth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def _resolver(cell: CellConfig) -> KeyResolver:
+    keys = cell_keys()
+    return KeyResolver(
+        cell.database.conninfo,
+        cell=cell.cell,
+        pepper=keys.derive(PEPPER_PURPOSE),
+        pseudonym_key=pseudonym_key,
+        url_of_cell=_url_of_cell,
+    )
+
+
+def pseudonym_key(workspace: UUID) -> bytes:
+    """What keys the pseudonyms of a workspace's subjects. Differs between workspaces, so that none can be linked."""
+    return cell_keys().derive(f"gateway-subject/{workspace.hex}")
+
+
+def _url_of_cell(code: str) -> str | None:
+    try:
+        return directory().url_for(code)
+    except UnknownCell:
+        return None
+
+
+application = Application()

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class GatewayConfig(AppConfig):
+    name = "inference.gateway"
+    label = "gateway"
+
+    def ready(self) -> None:
+        # Models can be imported only now.
+        from inference.gateway.subjects import RequestSubjects
+        from retention import stores
+
+        stores.register(RequestSubjects())

@@ -1,0 +1,225 @@
+"""The inference API: a bare ASGI callable, so that a call costs microseconds beside Django in the same process.
+
+A request goes one way: key, limits, body, redaction, intent, engine, restored answer, outcome. Nothing here starts a thread or
+touches Django's database connections; `tests/inference/gateway/test_lean.py` holds it to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, get_args
+
+from audit.entry import now
+from cell.ids import Tag
+from cell.telemetry import get_logger
+from inference.engine.protocol import Lane
+from inference.gateway import answers
+from inference.gateway.catalog import Catalog
+from inference.gateway.errors import ApiError, internal, invalid, redaction_failed
+from inference.gateway.exchange import INTENT_WITHIN_S, Exchange
+from inference.gateway.grants import Grant, Grants
+from inference.gateway.http import Disconnected, Header, Receive, Scope, Send, read_body, send_error, send_json
+from inference.gateway.metrics import METRICS
+from inference.gateway.parsing import parser
+from inference.gateway.parts import Parts
+from inference.gateway.patience import Patience
+from inference.gateway.processes import RequestIds
+from inference.gateway.records import SCOPES, Admission
+from inference.gateway.resolver import subject_pseudonym
+from inference.gateway.schemas import ChatRequest, CompletionRequest, EmbeddingRequest, InferenceRequest
+from inference.redaction import Blocked, PlaceholderMap, RedactionError, TextTooLong
+from workspaces.addresses import allowed, client_address
+
+SHORT_CHARACTERS = 32_768
+"""Longer requests are redacted on a thread of their own: the worst of texts would hold up every stream for seconds."""
+LANES = frozenset(get_args(Lane))
+MODEL_SCOPES = frozenset({"models:read", "inference:chat", "inference:embeddings"})
+"""Any of them may see which models there are."""
+
+log = get_logger(__name__)
+
+Endpoint = Callable[[Scope, Receive, Send, list[Header]], Awaitable[int]]
+"""Answers a request and returns its HTTP status. Raises ApiError for one that is still to be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    body_bytes: int
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-For is believed."""
+
+
+class Gateway:
+    """ASGI application for the paths below `/v1`. `start` and `stop` belong to the server's lifespan."""
+
+    def __init__(self, *, cell: str, process_tag: int, parts: Parts, grants: Grants, limits: Limits) -> None:
+        """Made inside the event loop that it serves. `process_tag` marks the request ids of this process."""
+        self._ids = RequestIds(process_tag)
+        self._id_prefix = f"{Tag.REQUEST.value}_{cell}_"
+        self._parts = parts
+        self._grants = grants
+        self._limits = limits
+        self._catalog = Catalog(parts.engine)
+        self._patience = Patience(INTENT_WITHIN_S, Exchange.under_way)
+        self._long_texts = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
+        self._routes: dict[str, tuple[str, str, Endpoint]] = {
+            "/v1/chat/completions": ("POST", "chat", self._inference(ChatRequest)),
+            "/v1/completions": ("POST", "completion", self._inference(CompletionRequest)),
+            "/v1/embeddings": ("POST", "embedding", self._inference(EmbeddingRequest)),
+            "/v1/models": ("GET", "models", self._list_models),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request. Every answer carries `x-request-id`."""
+        began = perf_counter()
+        number = self._ids.new()
+        scope["bailiwick.number"] = number
+        scope["bailiwick.began"] = began
+        headers: list[Header] = [(b"x-request-id", (self._id_prefix + number.hex).encode())]
+        name = "other"
+        try:
+            method, name, endpoint = self._route(scope["path"])
+            if scope["method"] != method:
+                allow = ((b"allow", method.encode()),)
+                raise ApiError(405, "method_not_allowed", f"Use {method} for this path.", headers=allow)
+            status = await endpoint(scope, receive, send, headers)
+        except ApiError as error:
+            status = error.status
+            await send_error(send, error, headers)
+        except Disconnected:
+            status = 499
+        except Exception as error:
+            log.error("gateway.request.failed", request=headers[0][1].decode(), exc_info=error)
+            status = 500
+            await send_error(send, internal(), headers)
+        METRICS.answered(name, status, perf_counter() - began)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every path that is answered, but for those of single models below `/v1/models/`."""
+        return frozenset(self._routes)
+
+    def _route(self, path: str) -> tuple[str, str, Endpoint]:
+        route = self._routes.get(path)
+        if route is not None:
+            return route
+        if path.startswith("/v1/models/"):
+            return "GET", "models", self._show_model
+        raise ApiError(404, "not_found", "There is no such path. See docs/integrate.md for those there are.")
+
+    # Who may ask ----------------------------------------------------------------------------------------------------
+
+    async def _grant(self, scope: Scope, given: dict[bytes, bytes]) -> Grant:
+        authorization = given.get(b"authorization")
+        grant = self._grants.find(authorization)
+        if grant is None:
+            grant = await self._grants.load(authorization or b"")
+        if grant.networks:
+            peer = scope.get("client")
+            forwarded = given.get(b"x-forwarded-for", b"").decode("latin-1")
+            address = client_address(peer[0] if peer else "", forwarded, self._limits.trusted_proxies)
+            if not allowed(address, grant.networks):
+                raise ApiError(403, "address_not_allowed", "This key may not be used from your network address.")
+        return grant
+
+    # Models ---------------------------------------------------------------------------------------------------------
+
+    async def _list_models(self, scope: Scope, receive: Receive, send: Send, headers: list[Header]) -> int:
+        await self._may_see_models(scope)
+        await send_json(send, 200, answers.model_list(await self._catalog.refresh()), headers)
+        return 200
+
+    async def _show_model(self, scope: Scope, receive: Receive, send: Send, headers: list[Header]) -> int:
+        await self._may_see_models(scope)
+        model = await self._catalog.find(scope["path"].removeprefix("/v1/models/"))
+        await send_json(send, 200, answers.encode(answers.model_card(model)), headers)
+        return 200
+
+    async def _may_see_models(self, scope: Scope) -> None:
+        grant = await self._grant(scope, dict(scope["headers"]))
+        if grant.scopes.isdisjoint(MODEL_SCOPES):
+            raise ApiError(403, "missing_scope", "This needs a key with the scope models:read.")
+
+    # Inference ------------------------------------------------------------------------------------------------------
+
+    def _inference(self, kind: type[Any]) -> Endpoint:
+        parse: Callable[[bytes], InferenceRequest] = parser(kind)
+        need = SCOPES[kind.kind]
+
+        async def answer(scope: Scope, receive: Receive, send: Send, headers: list[Header]) -> int:
+            given = dict(scope["headers"])
+            grant = await self._grant(scope, given)
+            if need not in grant.scopes:
+                raise ApiError(403, "missing_scope", f"This needs a key with the scope {need}.")
+            grant.limiter.enter()
+            METRICS.in_flight += 1
+            try:
+                request = parse(await read_body(given, receive, self._limits.body_bytes))
+                admission = await self._admit(scope, given, grant, request, headers)
+                exchange = Exchange(self._parts, self._patience, admission, receive)
+                await exchange.run(send, headers)
+                return exchange.status
+            finally:
+                METRICS.in_flight -= 1
+                grant.limiter.leave()
+
+        return answer
+
+    async def _admit(
+        self, scope: Scope, given: dict[bytes, bytes], grant: Grant, request: InferenceRequest, headers: list[Header]
+    ) -> Admission:
+        """Everything that can still refuse the request before it is recorded. Raises ApiError."""
+        model = self._catalog.known(request.model) or await self._catalog.find(request.model)
+        if model.kind != request.model_kind:
+            wanted = "an embedding" if request.model_kind == "embedding" else "a text"
+            raise invalid(
+                f"This endpoint needs {wanted} model; this one is of the other kind.", "model", "model_not_supported"
+            )
+        lane = given.get(b"x-bailiwick-lane", b"standard").decode("latin-1")
+        if lane not in LANES:
+            raise invalid("'x-bailiwick-lane' must be realtime, standard or batch.", "x-bailiwick-lane")
+        texts = request.texts()
+        texts, placeholders = await self._redact(request, texts)
+        evidence = placeholders.evidence
+        if evidence.replaced:
+            headers.append((b"x-bailiwick-redactions", evidence.header.encode()))
+        number = scope["bailiwick.number"]
+        request_id = self._id_prefix + number.hex
+        subject = request.safety_identifier or request.user
+        return Admission(
+            number=number,
+            request_id=request_id,
+            grant=grant,
+            request=request,
+            operations=request.operations(texts, request_id, grant.public_id, lane),  # type: ignore[arg-type]  # checked above
+            placeholders=placeholders or None,
+            redactions=dict(evidence.replaced),
+            policy=evidence.policy_version,
+            lane=lane,  # type: ignore[arg-type]  # checked above
+            subject=None if not subject else subject_pseudonym(grant.pseudonym_key, subject),
+            started_at=now(),
+            began=scope["bailiwick.began"],
+        )
+
+    async def _redact(self, request: InferenceRequest, texts: list[str]) -> tuple[list[str], PlaceholderMap]:
+        """The texts with placeholders. Fails closed: what cannot be redacted goes nowhere. Raises ApiError."""
+        if request.token_inputs:
+            hint = "Send text: this workspace redacts personal data, which cannot be done on token ids."
+            raise ApiError(
+                400, "token_input_not_redactable", hint, param="input" if request.kind == "embedding" else "prompt"
+            )
+        try:
+            if sum(map(len, texts)) <= SHORT_CHARACTERS:
+                return self._parts.redactor.redact_texts(texts)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._long_texts, self._parts.redactor.redact_texts, texts
+            )
+        except (Blocked, TextTooLong) as refused:
+            code = "redaction_blocked" if isinstance(refused, Blocked) else "text_too_long"
+            raise ApiError(400, code, str(refused)) from None
+        except RedactionError:
+            raise redaction_failed() from None

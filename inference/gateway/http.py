@@ -1,0 +1,70 @@
+"""The little HTTP the inference API needs, on bare ASGI: headers, a bounded body, a JSON answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from inference.gateway.errors import ApiError, too_large
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+JSON_TYPE: Header = (b"content-type", b"application/json")
+EVENT_STREAM: tuple[Header, ...] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    # Proxies such as nginx would otherwise hold events back.
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class Disconnected(Exception):
+    """The client went away."""
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_bytes: int) -> bytes:
+    """The whole body, never more than `limit_bytes` of it in memory. Raises ApiError 413 or Disconnected."""
+    length = headers.get(b"content-length")
+    if length is not None and length.isdigit() and int(length) > limit_bytes:
+        raise too_large(limit_bytes)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if len(body) > limit_bytes:
+        raise too_large(limit_bytes)
+    if not message.get("more_body", False):
+        return body
+    parts = [body]
+    size = len(body)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit_bytes:
+            raise too_large(limit_bytes)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def send_json(send: Send, status: int, body: bytes, headers: list[Header]) -> None:
+    """One whole answer; appends to `headers`."""
+    headers.append(JSON_TYPE)
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_error(send: Send, error: ApiError, headers: list[Header]) -> None:
+    headers.extend(error.headers)
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+    await send_json(send, error.status, error.body(), headers)

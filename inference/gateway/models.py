@@ -1,0 +1,57 @@
+"""One row for each request that was admitted, and one for each web process that may hold some."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class RequestRecord(models.Model):
+    """How a request ended: the figures, never a word of what was said. `id` is the request's number.
+
+    Written once, in the transaction of the request's last audit entry. No foreign keys: a batch of rows mixes tenants, and
+    the hot path checks nothing twice.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    key_id = models.UUIDField()
+    kind = models.TextField()
+    """`chat`, `completion` or `embedding`."""
+    model = models.TextField()
+    lane = models.TextField()
+    streamed = models.BooleanField()
+    subject = models.BinaryField(null=True)
+    """Keyed pseudonym of whom the request is about; cleared by erasure."""
+    status = models.TextField()
+    """`completed`, `cancelled` (the client went away), `failed`, or `unknown` (its process died)."""
+    http_status = models.SmallIntegerField()
+    finish_reason = models.TextField(null=True)
+    prompt_tokens = models.IntegerField()
+    completion_tokens = models.IntegerField()
+    redactions = models.JSONField()
+    """Findings by type, e.g. ``{"EMAIL": 2}``."""
+    started_at = models.DateTimeField()
+    duration_ms = models.IntegerField()
+
+    class Meta:
+        db_table = "gateway_request"
+        indexes = [
+            models.Index(fields=["workspace_id", "-id"], name="gateway_request_page"),
+            models.Index(
+                fields=["workspace_id", "subject"],
+                name="gateway_request_subject",
+                condition=models.Q(subject__isnull=False),
+            ),
+        ]
+
+
+class WebProcess(models.Model):
+    """A web process that admits requests, known by the tag in the ids it makes."""
+
+    tag = models.IntegerField(primary_key=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "gateway_process"

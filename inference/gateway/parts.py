@@ -1,0 +1,82 @@
+"""What a gateway is made of, as it sees it: an engine, an audit writer, a redactor and a vault for payloads.
+
+They are constructor arguments, so that a test or a benchmark can put real parts of another kind in their places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+from uuid import UUID
+
+from audit.groupcommit import Item
+from inference.engine.protocol import Delta, Request, Result
+from inference.redaction import PlaceholderMap
+from retention.vault import PayloadRow
+
+
+class EngineStream(Protocol):
+    """A streamed answer; `inference.engine.client.EngineStream` is one."""
+
+    result: Result | None
+
+    async def __aenter__(self) -> EngineStream: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Cancels the operation unless it has ended."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[list[Delta]]: ...
+
+
+class Engine(Protocol):
+    """All of it raises EngineFailure."""
+
+    async def call(self, request: Request) -> Result: ...
+
+    def stream(self, request: Request) -> EngineStream: ...
+
+
+class Redaction(Protocol):
+    def redact_texts(self, texts: Sequence[str]) -> tuple[list[str], PlaceholderMap]:
+        """Raises RedactionError."""
+        ...
+
+
+class AuditWriter(Protocol):
+    """Takes entries in order: once one is durable, so are those before it that were not rejected."""
+
+    @property
+    def available(self) -> bool: ...
+
+    @property
+    def pending(self) -> int:
+        """Entries accepted and not yet durable."""
+        ...
+
+    def submit(self, item: Item) -> asyncio.Future[None]:
+        """Queues `item`; the future is done when it is durable. Both raise AuditUnavailable; outcomes are never refused."""
+        ...
+
+
+class PayloadVault(Protocol):
+    async def prepare(
+        self, workspace: UUID, organization: UUID, request: UUID, prompt: bytes, answer: bytes
+    ) -> PayloadRow | None:
+        """The sealed row of a request, its key durable; None if it was erased meanwhile. Raises KeyStoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    engine: Engine
+    audit: AuditWriter
+    audit_limit: int
+    """Pending entries beyond which no request is admitted."""
+    redactor: Redaction
+    vault: PayloadVault

@@ -1,0 +1,172 @@
+"""Resolves a key's token with one query on a connection of its own: the only thing an unknown key costs the database."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from audit.entry import EntryActor
+from cell.access import Environment, WorkspaceRef
+from cell.ids import Tag, tagged
+from cell.telemetry import get_logger
+from inference.gateway.errors import ApiError, unauthenticated
+from inference.gateway.forms import Forms
+from inference.gateway.grants import Grant
+from inference.gateway.limits import Limiter
+from retention.vault import STORES_PAYLOADS
+from workspaces.addresses import parse_networks
+from workspaces.tokens import MalformedToken, parse, verify
+
+ANSWER_S = 5.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    key: UUID
+    secret_hash: bytes
+    organization_id: UUID
+    workspace_id: UUID | None
+    scopes: list[str]
+    expires_at: datetime
+    revoked_at: datetime | None
+    cidrs: list[str]
+    region: str | None
+    environment: str | None
+    state: str | None
+    requests_per_minute: int | None
+    concurrency: int | None
+    stores_payloads: bool
+
+
+_KEY_COLUMNS = [name for name in _Row.__slots__ if name != "stores_payloads"]
+_QUERY = f"""
+    select {", ".join(_KEY_COLUMNS)}, ({STORES_PAYLOADS % "workspace_id"}) as stores_payloads from resolve_key(%s)
+"""
+
+
+class KeyResolver:
+    """`resolve` turns a token into a grant. One connection serves all; it is opened again when it is lost."""
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        cell: str,
+        pepper: bytes,
+        pseudonym_key: Callable[[UUID], bytes],
+        url_of_cell: Callable[[str], str | None],
+    ) -> None:
+        """`pseudonym_key` gives the key of a workspace's subject pseudonyms; `url_of_cell` the base URL of another cell."""
+        self._conninfo = conninfo
+        self._cell = cell
+        self._pepper = pepper
+        self._pseudonym_key = pseudonym_key
+        self._url_of_cell = url_of_cell
+        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._lock = asyncio.Lock()
+        self._limiters: dict[UUID, Limiter] = {}
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def resolve(self, text: str) -> Grant:
+        """The grant of a token. Raises ApiError 401, 403, 421 or 503; unknown keys and wrong secrets are one answer."""
+        try:
+            token = parse(text)
+        except MalformedToken as error:
+            raise unauthenticated(f"This is not a key: {error}.") from None
+        if token.cell != self._cell:
+            raise self._misdirected(token.cell)
+        asked = monotonic()
+        row = await self._query(token.key_id)
+        if row is None or not verify(token.secret, row.secret_hash, self._pepper):
+            raise unauthenticated("This key is not known here. Check that it was copied whole.")
+        if row.revoked_at is not None:
+            raise unauthenticated("This key was revoked. Issue a new one.")
+        if row.expires_at <= datetime.now(UTC):
+            raise unauthenticated("This key has expired. Issue a new one, or rotate keys before they expire.")
+        if row.workspace_id is None or row.region is None or row.environment is None:
+            raise ApiError(
+                403, "workspace_key_required", "This is a management key. Inference takes a workspace's own key."
+            )
+        if row.state != "active":
+            raise ApiError(403, "workspace_suspended", "The workspace is suspended. Its administrators can resume it.")
+        public_id = tagged(Tag.WORKSPACE, self._cell, row.workspace_id)
+        return Grant(
+            key=row.key,
+            key_id=token.key_id,
+            workspace=WorkspaceRef(row.workspace_id, row.organization_id, row.region, Environment(row.environment)),
+            public_id=public_id,
+            forms=Forms(
+                cell=self._cell,
+                organization=tagged(Tag.ORGANIZATION, self._cell, row.organization_id),
+                workspace=public_id,
+                actor=EntryActor(auth="key", id=None, key=tagged(Tag.KEY, self._cell, row.key), type="key"),
+            ),
+            scopes=frozenset(row.scopes),
+            expires_at=row.expires_at.timestamp(),
+            networks=parse_networks(row.cidrs),
+            stores_payloads=row.stores_payloads,
+            limiter=self._limiter(row.workspace_id, row.requests_per_minute or 0, row.concurrency or 0),
+            pseudonym_key=self._pseudonym_key(row.workspace_id),
+            loaded_at=asked,
+        )
+
+    def _limiter(self, workspace: UUID, requests_per_minute: int, concurrency: int) -> Limiter:
+        """The workspace's one limiter: it outlives grants, so that a new key or a changed limit gives nothing back."""
+        limiter = self._limiters.get(workspace)
+        if limiter is None:
+            limiter = self._limiters[workspace] = Limiter(requests_per_minute, concurrency)
+        limiter.configure(requests_per_minute, concurrency)
+        return limiter
+
+    async def _query(self, key_id: str) -> _Row | None:
+        async with self._lock:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    return await self._ask(key_id)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                log.warning("gateway.key.unresolved", code=type(error).__name__)
+                await self._drop()
+                raise ApiError(
+                    503,
+                    "database_unavailable",
+                    "Keys cannot be checked now, so nothing is answered. Retry.",
+                    retry_after_s=1,
+                ) from None
+
+    async def _ask(self, key_id: str) -> _Row | None:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+        async with self._connection.cursor(row_factory=class_row(_Row)) as cursor:
+            await cursor.execute(_QUERY, [key_id])
+            row = await cursor.fetchone()
+            if row is not None:
+                await self._connection.execute("select touch_key(%s)", [row.key])
+            return row
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _misdirected(self, cell: str) -> ApiError:
+        url = self._url_of_cell(cell)
+        where = f"Send the request to {url}." if url else "No cell of that name is known."
+        return ApiError(421, "wrong_region", f"This key belongs to cell {cell}, not to this one. {where}")
+
+
+def subject_pseudonym(pseudonym_key: bytes, subject: str) -> bytes:
+    """HMAC-SHA256 of who a request is about, cut to 128 bits: the only form in which a subject is kept."""
+    return hmac.digest(pseudonym_key, subject.encode(), "sha256")[:16]

@@ -1,0 +1,48 @@
+"""What a workspace that stores payloads keeps of a request: the redacted text that the engine was given and gave back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from inference.engine.protocol import Choice, Delta, Embed, Generate, Request
+
+_json = msgspec.json.Encoder().encode
+
+
+class Transcript:
+    """Collects one request. Nothing in it was restored: it holds placeholders where the caller wrote personal data."""
+
+    __slots__ = ("_answers", "_operations")
+
+    def __init__(self, operations: Sequence[Request]) -> None:
+        self._operations = operations
+        self._answers: dict[int, list[str]] = {}
+
+    def hear(self, base: int, deltas: Sequence[Delta]) -> None:
+        """Pieces of a streamed answer, whose choices are numbered from `base`."""
+        for delta in deltas:
+            self._answers.setdefault(base + delta.index, []).append(delta.text)
+
+    def take(self, choice: Choice) -> None:
+        """A choice that came whole, under its final index."""
+        self._answers[choice.index] = [choice.text]
+
+    @property
+    def prompt(self) -> bytes:
+        """JSON: for each operation its `messages`, `prompt` or `inputs`."""
+        return _json([_asked(operation) for operation in self._operations])
+
+    @property
+    def answer(self) -> bytes:
+        """JSON: the text of each choice, in order; empty for embeddings, whose vectors are not kept."""
+        return _json(["".join(parts) for _, parts in sorted(self._answers.items())])
+
+
+def _asked(operation: Request) -> dict[str, object]:
+    if isinstance(operation, Embed):
+        return {"inputs": operation.inputs}
+    if not isinstance(operation, Generate):
+        raise TypeError("only inference is stored")
+    return {"prompt": operation.prompt} if operation.messages is None else {"messages": operation.messages}
