@@ -1,0 +1,46 @@
+"""The console's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from console.views.audit import AuditLog
+from console.views.erasures import Certificate, ErasureList, ErasureOne
+from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, OrganizationKeyRevocation
+from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
+from console.views.requests import RequestList
+from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
+from console.views.workspaces import Home, RegionLock, Retention, State, WorkspaceList, WorkspaceNew, WorkspaceOne
+
+urlpatterns = [
+    path("", Home.as_view(), name="home"),
+    path("sign-in", SignIn.as_view(), name="sign-in"),
+    path("sign-in/code", SignInCode.as_view(), name="sign-in-code"),
+    path("sign-out", SignOut.as_view(), name="sign-out"),
+    path("enrol/<str:member_id>/<str:secret>", Enrol.as_view(), name="enrol"),
+    path("organization/members", OrganizationMembers.as_view(), name="organization-members"),
+    path("organization/members/<str:member_id>/remove", MemberRemoval.as_view(), name="member-remove"),
+    path("organization/keys", OrganizationKeyList.as_view(), name="organization-keys"),
+    path("organization/keys/<str:key_id>/revoke", OrganizationKeyRevocation.as_view(), name="organization-key-revoke"),
+    path("workspaces", WorkspaceList.as_view(), name="workspaces"),
+    path("workspaces/new", WorkspaceNew.as_view(), name="workspace-new"),
+    path("workspaces/<str:workspace_id>", WorkspaceOne.as_view(), name="workspace"),
+    path("workspaces/<str:workspace_id>/region-lock", RegionLock.as_view(), name="region-lock"),
+    path("workspaces/<str:workspace_id>/state", State.as_view(), name="state"),
+    path("workspaces/<str:workspace_id>/retention", Retention.as_view(), name="retention"),
+    path("workspaces/<str:workspace_id>/keys", KeyList.as_view(), name="keys"),
+    path("workspaces/<str:workspace_id>/keys/<str:key_id>/revoke", KeyRevocation.as_view(), name="key-revoke"),
+    path("workspaces/<str:workspace_id>/members", WorkspaceMembers.as_view(), name="members"),
+    path(
+        "workspaces/<str:workspace_id>/members/<str:member_id>/remove",
+        MembershipRemoval.as_view(),
+        name="membership-remove",
+    ),
+    path("workspaces/<str:workspace_id>/audit", AuditLog.as_view(), name="audit"),
+    path("workspaces/<str:workspace_id>/requests", RequestList.as_view(), name="requests"),
+    path("workspaces/<str:workspace_id>/erasures", ErasureList.as_view(), name="erasures"),
+    path("workspaces/<str:workspace_id>/erasures/<str:erasure_id>", ErasureOne.as_view(), name="erasure"),
+    path(
+        "workspaces/<str:workspace_id>/erasures/<str:erasure_id>/certificate", Certificate.as_view(), name="certificate"
+    ),
+]

@@ -1,0 +1,163 @@
+"""The workspaces, making one, and the settings of one."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from cell.access import Environment, Scope
+from cell.problems import Problem
+from console.forms import RetentionForm, SettingsForm, WorkspaceForm
+from console.tabs import landing
+from console.views.base import ConsoleView
+from retention.policies import retention_policy, retention_policy_set
+from workspaces.contracts import WorkspaceInfo
+from workspaces.regions import own_region
+from workspaces.selectors import workspace_get, workspace_list
+from workspaces.services import workspace_create, workspace_update
+
+
+class Home(ConsoleView):
+    needs = {"GET": None}
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return redirect("workspaces")
+
+
+class WorkspaceList(ConsoleView):
+    needs = {"GET": None}
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        workspaces = [(one, landing(self.actor, one.ref)) for one in workspace_list(self.actor)]
+        return self.page("workspaces.html", workspaces=workspaces)
+
+
+class WorkspaceNew(ConsoleView):
+    needs = {"GET": Scope.WORKSPACES_WRITE, "POST": Scope.WORKSPACES_WRITE}
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._page(WorkspaceForm(initial={"environment": Environment.PRODUCTION.value, "region_locked": True}))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = WorkspaceForm(request.POST)
+        if not form.is_valid():
+            return self._page(form, status=422)
+        created = workspace_create(
+            actor=self.actor,
+            organization=self.organization,
+            name=form.cleaned_data["name"],
+            environment=Environment(form.cleaned_data["environment"]),
+            region_locked=form.cleaned_data["region_locked"],
+        )
+        return redirect("workspace", created.id)
+
+    def _page(self, form: WorkspaceForm, status: int = 200) -> HttpResponse:
+        return self.page("workspace_new.html", form=form, place=own_region(), status=status)
+
+
+class WorkspaceOne(ConsoleView):
+    """The overview: where it is, its limits, and how long it keeps what."""
+
+    needs = {"GET": Scope.WORKSPACES_READ, "POST": Scope.WORKSPACES_WRITE}
+    tab = "workspace"
+
+    def get(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
+        return _overview(self)
+
+    def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
+        form = SettingsForm(request.POST)
+        if not form.is_valid():
+            return _overview(self, settings=form, status=422)
+        try:
+            workspace_update(
+                actor=self.actor,
+                workspace=self.workspace,
+                changes=form.cleaned_data,
+                expected_version=_version(request),
+            )
+        except Problem as problem:
+            form.add_error(None, str(problem.detail))
+            return _overview(self, settings=form, status=problem.status_code)
+        return redirect("workspace", workspace_id)
+
+
+class RegionLock(ConsoleView):
+    """Locks the region with `lock=1`, unlocks it with `lock=0`."""
+
+    needs = {"POST": Scope.WORKSPACES_WRITE}
+    tab = "workspace"
+
+    def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
+        locked = request.POST.get("lock") == "1"
+        workspace_update(
+            actor=self.actor,
+            workspace=self.workspace,
+            changes={"region_locked": locked},
+            expected_version=_version(request),
+        )
+        return redirect("workspace", workspace_id)
+
+
+class State(ConsoleView):
+    """Suspends inference, or takes it up again."""
+
+    needs = {"POST": Scope.WORKSPACES_WRITE}
+    tab = "workspace"
+
+    def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
+        state = "suspended" if request.POST.get("suspend") == "1" else "active"
+        workspace_update(
+            actor=self.actor, workspace=self.workspace, changes={"state": state}, expected_version=_version(request)
+        )
+        return redirect("workspace", workspace_id)
+
+
+class Retention(ConsoleView):
+    needs = {"POST": Scope.RETENTION_WRITE}
+    tab = "workspace"
+
+    def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
+        form = RetentionForm(request.POST)
+        if not form.is_valid():
+            return _overview(self, retention=form, status=422)
+        try:
+            retention_policy_set(
+                actor=self.actor,
+                workspace=self.workspace,
+                store_payloads=form.cleaned_data["store_payloads"],
+                payload_days=form.cleaned_data["payload_days"],
+                reason=form.cleaned_data["reason"],
+                expected_version=_version(request),
+            )
+        except Problem as problem:
+            form.add_error(None, str(problem.detail))
+            return _overview(self, retention=form, status=problem.status_code)
+        return redirect("workspace", workspace_id)
+
+
+def _overview(
+    view: ConsoleView,
+    *,
+    settings: SettingsForm | None = None,
+    retention: RetentionForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    workspace: WorkspaceInfo = workspace_get(view.workspace)
+    context: dict[str, object] = {"place": own_region()}
+    if view.actor.may(Scope.WORKSPACES_WRITE, view.workspace.id):
+        context["settings"] = settings or SettingsForm(
+            initial={name: getattr(workspace, name) for name in SettingsForm.base_fields}
+        )
+    if view.actor.may(Scope.RETENTION_READ, view.workspace.id):
+        policy = retention_policy(view.workspace)
+        initial = {name: getattr(policy, name) for name in RetentionForm.base_fields}
+        context |= {"policy": policy, "retention": retention or RetentionForm(initial=initial)}
+    return view.page("workspace.html", status=status, **context)
+
+
+def _version(request: HttpRequest) -> int:
+    """The version that the page showed: nobody overwrites what they did not see."""
+    text = request.POST.get("version", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Problem(400, "invalid", "The form was incomplete. Load the page again and repeat.")
+    return int(text)
