@@ -1,0 +1,103 @@
+"""Celery: wakes the jobs up. The truth about a job is its row in PostgreSQL; a message carries ids and nothing else.
+
+The settings are the ones under which killed workers lost nothing in our measurements (docs/decisions): acknowledge late,
+reject what a lost child held, take one message at a time, and give stranded messages back within seconds. Kombu's restore
+options are undocumented, which is why celery and kombu are pinned.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_process_init, worker_ready
+
+from cell.config import config
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
+# Django's checks import every URL and view, which a worker never serves.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+TASK_TIME_LIMIT_S = 90
+VISIBILITY_TIMEOUT_S = 120
+"""Longer than any task may run, so that a message is never given to a second worker while the first still has it."""
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "audit-seal": {"task": "audit.tasks.seal", "schedule": 1.0},
+    "jobs-sweep": {"task": "cell.jobs.sweep", "schedule": 5.0},
+    "payloads-expire": {"task": "retention.tasks.expire_payloads", "schedule": 60.0},
+    "requests-close-lost": {"task": "inference.gateway.tasks.close_lost_requests", "schedule": 10.0},
+    "sessions-clear": {"task": "workspaces.tasks.clear_sessions", "schedule": 86_400.0},
+}
+for _entry in BEAT_SCHEDULE.values():
+    # A wake-up that nobody took before the next one is due is of no use to anyone.
+    _entry["options"] = {"expires": max(5.0, _entry["schedule"])}
+
+app = Celery("bailiwick")
+app.conf.update(
+    broker_url=config().redis_url,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    },
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=TASK_TIME_LIMIT_S,
+    task_soft_time_limit=TASK_TIME_LIMIT_S - 15,
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    timezone="UTC",
+    enable_utc=True,
+    beat_schedule=BEAT_SCHEDULE,
+    worker_send_task_events=False,
+    worker_enable_remote_control=False,
+)
+app.autodiscover_tasks()
+
+READY_FILE_VARIABLE = "BAILIWICK_READY_FILE"
+_PR_SET_PDEATHSIG = 1
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: object) -> None:
+    """Celery's own set-up would print task arguments; Django's settings have configured logging already."""
+
+
+@celeryd_init.connect
+def _check_region(**_: object) -> None:
+    """A worker in the wrong region does not take a single job."""
+    import django
+
+    from cell.guard import RegionMismatch, check_region
+
+    django.setup()
+    try:
+        check_region(config())
+    except RegionMismatch as error:
+        sys.exit(str(error))
+
+
+@worker_ready.connect
+@beat_init.connect
+def _say_ready(**_: object) -> None:
+    """For a supervisor that named a file to make."""
+    if path := os.environ.get(READY_FILE_VARIABLE):
+        Path(path).touch()
+
+
+@worker_process_init.connect
+def _die_with_the_worker(**_: object) -> None:
+    """A pool child whose parent was killed would work on unsupervised, and hold its lease."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

