@@ -1,0 +1,119 @@
+"""What the audit log costs a request, and how fast it is sealed and verified.
+
+Bailiwick's web process (redaction left out) answers 64 connections with the log as in production, with every entry committed
+on its own, and with no log at all. Two entries a request, both awaited, fsync on; the rest of the process is the same.
+Points are interleaved and the median of `ROUNDS` is reported. The web process has one core; PostgreSQL, the echo behind it
+and the load generator share another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bailiwick.embedded.cluster import Cluster
+from bench.peers.echo import MODEL, TEXT
+from bench.peers.load import Orders
+from bench.peers.processes import drive, environ, free_port, start, stop, wait_for_port
+from bench.report import Measure, Options, more_is_better
+
+ROUNDS = 3
+WARM_UP_S = 1.0
+CONNECTIONS = 64
+ENTRIES = 100_000
+WAYS = ("none", "each", "group")
+
+_BODY = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": TEXT}]}, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Medians over the rounds of one way to write the log."""
+
+    per_second: float
+    per_cpu_second: float
+    """CPU of the web process and of PostgreSQL."""
+
+
+def run(options: Options) -> Iterator[Measure]:
+    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        cluster = Cluster(folder)
+        cluster.write_files()
+        stack.callback(cluster.stop)
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, set(cores[1:]) or set(cores))
+        stack.callback(os.sched_setaffinity, 0, set(cores))
+        cluster.start()
+        seen = _requests(cluster, set(cores[:1]), options)
+        os.sched_setaffinity(0, set(cores))
+        sealing, verifying = _sealing(cluster, options)
+    group, each, none = seen["group"], seen["each"], seen["none"]
+    name = "audit/requests_per_second/c64"
+    yield more_is_better(name, group.per_second, "1/s", "one commit each", each.per_second, at_least=3, samples=ROUNDS)
+    yield more_is_better(
+        f"{name}/no_audit", group.per_second, "1/s", "no audit", none.per_second, at_least=0.75, samples=ROUNDS
+    )
+    name = "audit/requests_per_cpu_second/c64"
+    yield more_is_better(name, group.per_cpu_second, "1/s", "one commit each", each.per_cpu_second, samples=ROUNDS)
+    yield more_is_better(
+        f"{name}/no_audit", group.per_cpu_second, "1/s", "no audit", none.per_cpu_second, samples=ROUNDS
+    )
+    yield Measure("audit/sealed_entries_per_second", sealing, "1/s", samples=ENTRIES)
+    yield Measure("audit/verified_entries_per_second", verifying, "1/s", samples=ENTRIES)
+
+
+def _requests(cluster: Cluster, cores: set[int], options: Options) -> dict[str, Seen]:
+    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    database = cluster.processes[0].pid
+    with ExitStack() as stack:
+        env = environ(**cluster.environ())
+        tenant = [sys.executable, "-m", "bench.peers.tenant"]
+        token = subprocess.run(tenant, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+        echo_port, echo_log = free_port(), cluster.folder / "echo.log"
+        echo = [sys.executable, "-m", "bench.peers.echo", env["BAILIWICK_ENGINE_SOCKET"], str(echo_port)]
+        processes = {"echo": start(echo, echo_log, env)}
+        stack.callback(stop, processes["echo"])
+        wait_for_port(echo_port, processes["echo"], echo_log)
+        ports = {way: free_port() for way in WAYS}
+        for way, port in ports.items():
+            listen = {"BAILIWICK_LISTEN": f"127.0.0.1:{port}", "BAILIWICK_INTERNAL_LISTEN": f"127.0.0.1:{free_port()}"}
+            log = cluster.folder / f"{way}.log"
+            command = [sys.executable, "-m", "bench.peers.audited"]
+            processes[way] = start(command, log, env | listen | {"BENCH_AUDIT": way}, cores)
+            stack.callback(stop, processes[way])
+            wait_for_port(port, processes[way], log)
+        for number in range(ROUNDS):
+            for way, port in ports.items():
+                options.say(f"round {number + 1} of {ROUNDS}: {way}, {CONNECTIONS} connections")
+                seconds = max(1.0, options.seconds / ROUNDS)
+                orders = Orders(port, _BODY, CONNECTIONS, seconds, WARM_UP_S, token=token)
+                tally, spent = drive(orders, [processes[way].pid, database])
+                if tally.errors or not tally.requests:
+                    raise RuntimeError(f"{way}: {tally.errors} of {tally.requests + tally.errors} failed")
+                found[way].append((tally.requests / tally.seconds, tally.requests / max(spent, 0.01)))
+    return {way: Seen(*(median(column) for column in zip(*results, strict=True))) for way, results in found.items()}
+
+
+def _sealing(cluster: Cluster, options: Options) -> tuple[float, float]:
+    """Entries a second, sealed as the worker does and verified as whoever got the export does."""
+    options.say(f"sealing and verifying {ENTRIES} entries")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.peers.sealing", str(ENTRIES), str(cluster.folder / "export")],
+        env=environ(**cluster.environ()),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    sealing, verifying = json.loads(done.stdout)
+    return sealing, verifying
