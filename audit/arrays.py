@@ -1,7 +1,7 @@
 """Columns of values as PostgreSQL's binary arrays: what hundreds of rows in one statement cost least as.
 
 psycopg adapts the values of a list one by one, at three to four microseconds each; here a column is one join. The array says
-nothing of its type: the statement casts it (``%s::uuid[]``), and PostgreSQL then reads it as that.
+nothing of its type: the statement casts it (``$1::uuid[]``), and PostgreSQL then reads it as that.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 
 _length = struct.Struct(">i").pack
 _header = struct.Struct(">iiiii").pack
@@ -23,38 +20,14 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class BinaryArray:
-    """The binary form of a one-dimensional array."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-
-class _Dumper(Dumper):
-    """Has nothing left to do."""
-
-    format = Format.BINARY
-    oid = 0
-
-    def dump(self, obj: BinaryArray) -> Buffer:
-        return obj.data
-
-
-def register(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Lets `connection` take arrays of `column`."""
-    connection.adapters.register_dumper(BinaryArray, _Dumper)
-
-
-def column(type_: str, values: Sequence[Any]) -> BinaryArray:
+def column(type_: str, values: Sequence[Any]) -> bytes:
     """`values` (None is null) as an array of PostgreSQL's `type_`. Raises KeyError for a type that is not known here.
 
     UUIDs, str, bytes, bool, int, aware datetimes; for jsonb the JSON text. Raises OverflowError for an int that does not fit.
     """
     encode = _ENCODERS[type_]
     oid = psycopg.adapters.types[type_].oid
-    return BinaryArray(_header(1, 1, oid, len(values), 1) + b"".join(encode(values)))
+    return _header(1, 1, oid, len(values), 1) + b"".join(encode(values))
 
 
 def _uuids(values: Sequence[Any]) -> list[bytes]:

@@ -32,14 +32,16 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import psycopg
 
-from audit.arrays import column, register
+from audit.arrays import column
 from audit.entry import Kind
+from audit.session import Session
 from cell.telemetry import get_logger
 
 BATCH = 512
@@ -110,7 +112,7 @@ class GroupCommit:
         """What is being committed."""
         self._arrived = asyncio.Event()
         self._stopping = False
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._session: Session | None = None
         self._flusher: asyncio.Task[None] | None = None
         self.available = False
         """Whether entries are being taken; readiness asks this."""
@@ -182,7 +184,7 @@ class GroupCommit:
 
     async def _flush(self) -> None:
         """Commits what is queued, up to a batch. When that fails it is queued again: nobody knows what became of it."""
-        if self._connection is None:
+        if self._session is None:
             await self._connect()
         # Whom the last commit woke runs first: the outcome of a request whose intent is durable now is in this batch.
         await asyncio.sleep(0)
@@ -230,21 +232,20 @@ class GroupCommit:
                 self._inserts[number].columns.values(), zip(*tables[number], strict=True), strict=True
             )
         ]
-        if self._connection is None:
+        if self._session is None:
             raise psycopg.InterfaceError("not connected")
-        await self._connection.execute(self._statements[chosen], arrays, prepare=True)
+        await self._session.execute(self._statements[chosen], arrays)
 
     async def _connect(self) -> None:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, connect_timeout=5)
         # The server's default may be anything; acknowledged entries were lost with every other setting.
         await connection.execute("set synchronous_commit = on")
-        register(connection)
-        self._connection = connection
+        self._session = Session(connection)
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.pgconn.finish()  # no farewell: the other side may not be listening
-            self._connection = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def _recovered(self) -> None:
         if not self.available:
@@ -288,8 +289,9 @@ def _statement(inserts: Sequence[Insert]) -> bytes:
     Every name in it is one that the code gave in an `Insert`.
     """
     parts = []
+    places = count(1)
     for number, insert in enumerate(inserts):
-        arrays = ", ".join(f"%s::{type_}[]" for type_ in insert.columns.values())
+        arrays = ", ".join(f"${next(places)}::{type_}[]" for type_ in insert.columns.values())
         parts.append(
             f"t{number} as (insert into {insert.table} ({', '.join(insert.columns)})"
             f" select * from unnest({arrays}) on conflict do nothing)"

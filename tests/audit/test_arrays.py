@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.pq import ExecStatus, Format
 
-from audit.arrays import column, register
+from audit.arrays import column
 from bailiwick.embedded.cluster import Cluster
 
 _VALUES: dict[str, list[object]] = {
@@ -29,21 +30,17 @@ _VALUES: dict[str, list[object]] = {
 }
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.mark.anyio
 @pytest.mark.parametrize("type_", _VALUES)
-async def test_postgresql_reads_what_was_meant(cluster: Cluster, type_: str) -> None:
+def test_postgresql_reads_what_was_meant(cluster: Cluster, type_: str) -> None:
     values = _VALUES[type_]
-    async with await psycopg.AsyncConnection.connect(cluster.url("bailiwick_web")) as connection:
-        register(connection)
+    with psycopg.connect(cluster.url("bailiwick_owner")) as connection:
+        connection.execute(f"create temp table seen (number serial, value {type_})")  # type: ignore[arg-type]  # a name from above
 
-        cursor = await connection.execute(f"select unnest(%s::{type_}[])", [column(type_, values)])  # type: ignore[arg-type]  # a name from above
-        read = [item for (item,) in await cursor.fetchall()]
+        given = f"insert into seen (value) select unnest($1::{type_}[])".encode()
+        result = connection.pgconn.exec_params(given, [column(type_, values)], param_formats=[Format.BINARY])
+        read = [item for (item,) in connection.execute("select value from seen order by number")]
 
+    assert result.status == ExecStatus.COMMAND_OK
     assert read == [json.loads(str(item)) if type_ == "jsonb" and item else item for item in values]
 
 
