@@ -1,8 +1,10 @@
-"""How bytes come in from a caller: as slowly as the application asks for them.
+"""How bytes come in from a caller, as slowly as the application asks for them, and go back, an answer's head with its body.
 
 uvicorn reads ahead: up to 256 KB in one go, before the application has seen the headers. Here the first read is 16 KB, and
 the next waits until the application wants the body. So a request that is refused by its headers alone (another region's
 key, no key, too long) costs 16 KB and never its body, and nothing of it is kept anywhere.
+
+It also writes an answer's head by itself, a system call of its own for each; here the head waits for the body behind it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 READ_BYTES = 16 * 1024
+_HEAD = b"HTTP/1.1 "
 LINGER_S = 1.0
 
 _buffer = bytearray(READ_BYTES)
@@ -31,7 +34,7 @@ class Ingress(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._http.connection_made(
-            cast(asyncio.Transport, _LingeringTransport(self._http, cast(asyncio.Transport, transport)))
+            cast(asyncio.Transport, _AnswerTransport(self._http, cast(asyncio.Transport, transport)))
         )
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -49,8 +52,9 @@ class Ingress(asyncio.BufferedProtocol):
         self._http.eof_received()
 
 
-class _LingeringTransport:
-    """A transport whose close does not destroy an answer that was given before the body was read.
+class _AnswerTransport:
+    """A transport that joins an answer's head to its body, and whose close does not destroy an answer that was given before
+    the request's body was read.
 
     Closing a socket with unread input sends a reset, which can overtake the answer. So: end our side, leave the input
     unread for a moment while the caller takes the answer, then close.
@@ -60,11 +64,28 @@ class _LingeringTransport:
         self._http = http
         self._transport = transport
         self._closing = False
-        self.write = transport.write
+        self._head = b""
+        """Written to us and waiting for what follows, within the same turn of the loop."""
+        self._loop = asyncio.get_running_loop()
         self.get_extra_info = transport.get_extra_info
         self.pause_reading = transport.pause_reading
         self.abort = transport.abort
         self.set_protocol = transport.set_protocol
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(_HEAD):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
 
     def resume_reading(self) -> None:
         if not self._closing:
@@ -77,10 +98,11 @@ class _LingeringTransport:
         if self.is_closing():
             return
         self._closing = True
+        self._flush()
         cycle = self._http.cycle
         if cycle is None or not cycle.more_body or not self._transport.can_write_eof():
             self._transport.close()
             return
         self._transport.pause_reading()
         self._transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
+        self._loop.call_later(LINGER_S, self._transport.close)
