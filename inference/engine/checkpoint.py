@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from inference.engine.architecture import (
     DECODERS,
@@ -20,7 +21,10 @@ from inference.engine.architecture import (
 )
 from inference.engine.errors import CheckpointError
 from inference.engine.tokenizer import Tokenizer
-from inference.engine.weights import FLOATS, Tensor, check_finite, read_header
+from inference.engine.weights import FLOATS, Tensor, check_finite, read_header, read_tensors
+
+if TYPE_CHECKING:
+    import torch
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 INDEX = "model.safetensors.index.json"
@@ -80,6 +84,10 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         return sum(prod(tensor.shape) for tensor in self.tensors)
+
+    def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """The tensors the network reads, one after another, by their names without the prefix."""
+        return ((name.removeprefix(self.prefix), tensor) for name, tensor in read_tensors(self.tensors))
 
     def tokenizer(self) -> Tokenizer:
         """Raises CheckpointError when tokenizer.json or its companions cannot be read."""

@@ -22,3 +22,11 @@ def refuse(
 ) -> Refusal:
     """The Refusal to raise for an HTTP `status` and an OpenAI-style `code`."""
     return Refusal(EngineError(status=status, code=code, message=message, param=param, retry_after_s=retry_after_s))
+
+
+def nonfinite(what: str) -> EngineError:
+    return EngineError(
+        500,
+        "nonfinite_output",
+        f"the model's output for this {what} was not finite; try another {what} or another model",
+    )

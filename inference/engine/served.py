@@ -7,11 +7,15 @@ from pathlib import Path
 from time import time
 
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.decoder_runner import DecoderRunner
+from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.encoder_runner import EncoderRunner
+from inference.engine.encoder_worker import EncoderWorker
+from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import ModelInfo
-from inference.engine.runner import DecoderRunner, DtypeName, EncoderRunner
 from inference.engine.scheduler import Limits
 from inference.engine.tokenizer import Tokenizer
-from inference.engine.worker import AnyWorker, DecoderWorker, EncoderWorker
+from inference.engine.worker import AnyWorker
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from inference.engine import protocol
 from inference.engine.connection import Connection, Outbox, Stream
+from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.errors import CheckpointError, Refusal
 from inference.engine.intake import receive_embedding, receive_generation, size
@@ -20,7 +22,7 @@ from inference.engine.journal import error_place, log
 from inference.engine.listener import listen, unlink
 from inference.engine.protocol import EngineError
 from inference.engine.served import LoadOptions, ServedModel, load_model
-from inference.engine.worker import AnyJob, DecoderWorker, EncoderWorker, Job
+from inference.engine.worker import AnyJob, Job
 
 INLINE_CHARS = 16 * 1024
 """Prompts up to this size are tokenized on the loop thread, a millisecond or two; longer ones would hold up the others."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+DtypeName = Literal["float32", "bfloat16"]
+"""What weights, and a cache, are held in."""
 
 
 class Empty(Protocol):

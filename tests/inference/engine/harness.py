@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.protocol import Delta, EngineError, Generated, Result, Sampling
 from inference.engine.request import Generation
 from inference.engine.tokenizer import Tokenizer
-from inference.engine.worker import DecoderWorker
 
 
 class Events:

@@ -14,8 +14,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from inference.engine.checkpoint import Checkpoint, inspect
+from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import CheckpointError
-from inference.engine.runner import DecoderRunner
 from tests.inference.engine import checkpoints
 
 WEIGHTS = "model.safetensors"

@@ -9,11 +9,11 @@ import transformers
 
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.decoder_runner import DecoderRunner
+from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.protocol import EngineError, Sampling
-from inference.engine.runner import DecoderRunner
 from inference.engine.scheduler import Chunk, Limits
 from inference.engine.tokenizer import Tokenizer
-from inference.engine.worker import DecoderWorker
 from tests.inference.engine import checkpoints
 from tests.inference.engine.harness import generated, generation, run
 

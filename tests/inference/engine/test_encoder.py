@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from inference.engine.checkpoint import Checkpoint, inspect
-from inference.engine.runner import EncoderRunner
+from inference.engine.encoder_runner import EncoderRunner
 from tests.inference.engine import checkpoints
 
 TEXTS = [

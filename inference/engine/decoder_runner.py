@@ -1,23 +1,19 @@
-"""Runs networks on a device: loads weights, holds the KV cache, turns plans into tensors. Everything here is torch."""
+"""Runs a decoder on a device: loads weights, holds the KV cache, turns plans into tensors."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
 
 import numpy
 import torch
 
-from inference.engine.architecture import DecoderConfig, EncoderConfig
+from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.errors import CheckpointError
 from inference.engine.models.decoder import Batch, Decoder, KvCache, Span
-from inference.engine.models.encoder import Encoder
+from inference.engine.models.layers import DtypeName
 from inference.engine.scheduler import Chunk
-from inference.engine.weights import read_tensors
-
-DtypeName = Literal["float32", "bfloat16"]
 
 
 class DecoderRunner:
@@ -31,7 +27,7 @@ class DecoderRunner:
         self._device = torch.device(device)
         self._dtype = getattr(torch, dtype)
         self._network = Decoder(self.config, partial(torch.empty, dtype=self._dtype, device=self._device))
-        _fill(self._network, checkpoint)
+        self._network.load(checkpoint.weights())
         self._cache: KvCache = []
 
     def block_bytes(self) -> int:
@@ -108,41 +104,3 @@ class DecoderRunner:
 
     def _tensor(self, values: list[int] | list[list[int]]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self._device)
-
-
-class EncoderRunner:
-    """An encoder on one device. For one thread at a time."""
-
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32") -> None:
-        """Loads the weights. Raises CheckpointError when they cannot be served."""
-        if not isinstance(checkpoint.config, EncoderConfig):
-            raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
-        self.config = checkpoint.config
-        self._device = torch.device(device)
-        self._network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, dtype), device=self._device))
-        _fill(self._network, checkpoint)
-
-    @torch.inference_mode()
-    def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
-        """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
-        length 1 again."""
-        longest = max(map(len, texts))
-        tokens = torch.tensor([ids + [0] * (longest - len(ids)) for ids in texts], device=self._device)
-        lengths = torch.tensor([len(ids) for ids in texts], device=self._device)
-        vectors = self._network(tokens, lengths).cpu().numpy().astype("<f4", copy=False)
-        return [
-            _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
-            for vector, size in zip(vectors, dimensions, strict=True)
-        ]
-
-
-def _cut(vector: numpy.ndarray, dimensions: int | None) -> numpy.ndarray:
-    if dimensions is None or dimensions == len(vector):
-        return vector
-    head = vector[:dimensions]
-    length = numpy.linalg.norm(head)
-    return head / length if length > 0 else head
-
-
-def _fill(network: Decoder | Encoder, checkpoint: Checkpoint) -> None:
-    network.load((name.removeprefix(checkpoint.prefix), tensor) for name, tensor in read_tensors(checkpoint.tensors))
