@@ -26,6 +26,7 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 INITIAL_CREDIT = 64
 
 Lane = Literal["realtime", "standard", "batch"]
+Preset = Literal["low-latency", "balanced", "high-throughput"]
 FinishReason = Literal["stop", "length", "cancelled", "deadline", "error", "erased"]
 
 
@@ -62,6 +63,17 @@ class Sampling(msgspec.Struct, omit_defaults=True):
     """Number of alternatives to report beside each chosen token (0: the chosen one alone); None reports nothing."""
 
 
+class Grammar(msgspec.Struct, omit_defaults=True):
+    """What an answer must look like: `source` is a JSON schema as JSON text, a regular expression, or a JSON array of texts."""
+
+    kind: Literal["json_schema", "json_object", "regex", "choice"]
+    source: str = ""
+
+
+CacheScope = Literal["workspace", "key", "request", "public"]
+"""Who may meet a prompt's cached keys and values again: the whole workspace, one key, nobody, or every workspace."""
+
+
 class Generate(msgspec.Struct, tag="generate", tag_field="op", omit_defaults=True):
     """Exactly one of `messages` (chat template applied) and `prompt` (text or token ids, taken as is) is given."""
 
@@ -74,6 +86,18 @@ class Generate(msgspec.Struct, tag="generate", tag_field="op", omit_defaults=Tru
     lane: Lane = "standard"
     stream: bool = False
     echo: bool = False
+    key: str = ""
+    """The API key's id, for the cache scope `key`."""
+    subject: str = ""
+    """The pseudonym of the person the request is about, so that an erasure finds what the cache holds of them."""
+    cache: CacheScope = "workspace"
+    weight: float = 1.0
+    """The workspace's share of the engine beside others': twice the weight, twice the tokens under load."""
+    deadline_s: float | None = None
+    """Seconds from now after which the answer is of no use."""
+    deterministic: bool = False
+    """The same bits alone and in company, on the same artifact and device."""
+    grammar: Grammar | None = None
 
 
 class Embed(msgspec.Struct, tag="embed", tag_field="op", omit_defaults=True):
@@ -83,6 +107,11 @@ class Embed(msgspec.Struct, tag="embed", tag_field="op", omit_defaults=True):
     inputs: list[str | list[int]]
     dimensions: int | None = None
     lane: Lane = "standard"
+    subject: str = ""
+    weight: float = 1.0
+    deadline_s: float | None = None
+    preset: Preset | None = None
+    """The workspace's batching preset; None leaves the deployment's."""
 
 
 class ListModels(msgspec.Struct, tag="models", tag_field="op"):
