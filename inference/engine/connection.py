@@ -33,6 +33,7 @@ MAX_PENDING_CHARS = 256 * 1024
 """Text a stream without credit may pile up before its request pauses."""
 STALL_S = 30.0
 """A stream whose reader takes nothing for this long is ended."""
+READ_BYTES = 64 * 1024
 MAX_WRITE_BUFFER_BYTES = 64 * 1024 * 1024
 """A connection whose peer leaves this much unread is dropped."""
 
@@ -138,13 +139,17 @@ class Stream:
             self.flush()
 
 
-class Connection(asyncio.Protocol):
-    """Reads frames and hands requests to the server; writes of one round go out in one piece."""
+class Connection(asyncio.BufferedProtocol):
+    """Reads frames and hands requests to the server; writes of one round go out in one piece.
+
+    What is read lies in a buffer of its own, which is zeroed as soon as the frames are cut out of it.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.streams: dict[int, Stream] = {}
         self._reader = FrameReader()
+        self._buffer = bytearray(READ_BYTES)
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
 
@@ -159,12 +164,18 @@ class Connection(asyncio.Protocol):
         for stream in streams.values():
             stream.cancel()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         try:
-            for number, kind, payload in self._reader.feed(data):
+            frames = self._reader.feed(memoryview(self._buffer)[:nbytes])
+            for number, kind, payload in frames:
                 self._frame(number, kind, payload)
         except (ProtocolError, msgspec.DecodeError):
             self.close()  # the two ends no longer agree where a frame begins; the loss ends every stream
+        finally:
+            self._buffer[:nbytes] = bytes(nbytes)
         self.flush()
 
     def _frame(self, number: int, kind: FrameType, payload: bytes) -> None:

@@ -5,44 +5,78 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from time import time
 
 import msgspec
 
 from inference.engine.engine import Engine
-from inference.engine.protocol import Erased, ModelErased, ModelVerified, Scope, Verified
+from inference.engine.journal import log
+from inference.engine.protocol import Embed, Erased, Generate, ModelErased, ModelVerified, Scope, Verified
+from inference.engine.scrub import can_scrub, scrub
 from inference.engine.served import ServedModel
 
+REMEMBERED = 256
+"""Receipts kept for a later `verify`; a prompt that more erasures overtook while it was being read is refused."""
 
-async def erase(engine: Engine, models: Iterable[ServedModel], scope: Scope) -> Erased:
-    """Erases the scope from each model between two of its steps."""
-    started = time()
-    receipts = []
-    for model in models:
-        wiped = await asyncio.wrap_future(engine.ask(partial(model.worker.erase, scope)))
-        receipts.append(
-            ModelErased(
-                model=model.info.name,
-                digest=model.info.digest,
-                epoch=wiped.epoch,
-                requests=wiped.requests,
-                blocks=wiped.blocks,
-                bytes=wiped.bytes,
-                held=wiped.held,
+
+class Eraser:
+    """Erasures of one engine. For the loop thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._receipts: OrderedDict[int, Erased | Scope] = OrderedDict()
+        self.count = 0
+        """Erasures that have begun."""
+
+    async def erase(self, scope: Scope, models: Sequence[ServedModel]) -> Erased:
+        """Erases the scope from each model between two of its steps."""
+        self.count += 1
+        number = self.count
+        self._receipts[number] = scope
+        if len(self._receipts) > REMEMBERED:
+            self._receipts.popitem(last=False)
+        started = time()
+        wiped = []
+        for model in models:
+            done = await asyncio.wrap_future(self._engine.ask(partial(model.worker.erase, scope)))
+            wiped.append(
+                ModelErased(
+                    model=model.info.name,
+                    digest=model.info.digest,
+                    epoch=done.epoch,
+                    requests=done.requests,
+                    blocks=done.blocks,
+                    bytes=done.bytes,
+                    held=done.held,
+                )
             )
-        )
-    return sealed(Erased(scope, receipts, started, time()))
+        scrubbed = 0
+        if can_scrub():
+            scrubbed = await asyncio.get_running_loop().run_in_executor(None, scrub)
+        receipt = self._receipts[number] = sealed(Erased(scope, wiped, started, time(), scrubbed))
+        log("engine.erased", blocks=sum(m.blocks for m in wiped), requests=sum(m.requests for m in wiped))
+        return receipt
 
+    async def verify(self, scope: Scope, models: Sequence[ServedModel]) -> Verified:
+        """Asks each model's index and samples its memory."""
+        seen = []
+        for model in models:
+            found = await asyncio.wrap_future(self._engine.ask(partial(model.worker.verify, scope)))
+            seen.append(ModelVerified(model.info.name, found.requests, found.indexed, found.sampled, found.nonzero))
+        receipts = (r for r in reversed(self._receipts.values()) if isinstance(r, Erased) and r.scope == scope)
+        return Verified(scope, seen, next(receipts, None))
 
-async def verify(engine: Engine, models: Iterable[ServedModel], scope: Scope) -> Verified:
-    """Asks each model's index and samples its memory."""
-    seen = []
-    for model in models:
-        found = await asyncio.wrap_future(engine.ask(partial(model.worker.verify, scope)))
-        seen.append(ModelVerified(model.info.name, found.requests, found.indexed, found.sampled, found.nonzero))
-    return Verified(scope, seen)
+    def overtook(self, before: int, wire: Generate | Embed) -> bool:
+        """Whether a request was erased since `count` was `before`: while its prompt was being read."""
+        if self.count - before > REMEMBERED:
+            return True
+        key = wire.key if isinstance(wire, Generate) else ""
+        since = (self._receipts[number] for number in range(before + 1, self.count + 1))
+        scopes = (receipt.scope if isinstance(receipt, Erased) else receipt for receipt in since)
+        return any(scope.covers(wire.workspace, key, wire.subject, wire.request) for scope in scopes)
 
 
 def sealed(receipt: Erased) -> Erased:

@@ -264,6 +264,8 @@ class Erased(msgspec.Struct, tag="erased", tag_field="kind"):
     started_at: float
     ended_at: float
     """Seconds since 1970."""
+    scrubbed_bytes: int = 0
+    """Host memory, free at the time, that was overwritten; 0 where the process cannot do it."""
     sha256: str = ""
 
 
@@ -282,6 +284,8 @@ class ModelVerified(msgspec.Struct):
 class Verified(msgspec.Struct, tag="verified", tag_field="kind"):
     scope: Scope
     models: list[ModelVerified]
+    receipt: Erased | None = None
+    """Of the last erase of just this scope, while the engine remembers it."""
 
     @property
     def remaining(self) -> int:
@@ -345,7 +349,7 @@ class FrameReader:
         self._buffer = bytearray()
         self._max = max_frame_bytes
 
-    def feed(self, data: bytes) -> list[tuple[int, FrameType, bytes]]:
+    def feed(self, data: bytes | memoryview) -> list[tuple[int, FrameType, bytes]]:
         """Raises ProtocolError for a frame that is too long or of an unknown type."""
         buffer = self._buffer
         buffer += data
@@ -363,6 +367,8 @@ class FrameReader:
             except ValueError:
                 raise ProtocolError(f"unknown frame type {kind}") from None
             start = end
-        if start:
+        if start == len(buffer):
+            self._buffer = bytearray()  # the old one would keep what was in it
+        elif start:
             del buffer[:start]
         return frames

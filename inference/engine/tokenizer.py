@@ -33,6 +33,10 @@ class Tokenizer:
         # Limits are this engine's to check and report, never to apply silently.
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        # Byte-pair and unigram models remember words with their tokens, for ever and for everybody: the callers' words.
+        remember = getattr(tokenizer.model, "_resize_cache", None)
+        if remember is not None:
+            remember(0)
         self._tokenizer = tokenizer
         self._template = template
         decoder = json.loads(tokenizer.decoder.__getstate__()) if tokenizer.decoder is not None else {}

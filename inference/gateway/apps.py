@@ -7,7 +7,9 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
+        from inference.gateway.engine_memory import EngineMemory
         from inference.gateway.subjects import RequestSubjects
         from retention import stores
 
+        stores.register(EngineMemory())
         stores.register(RequestSubjects())

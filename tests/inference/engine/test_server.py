@@ -491,6 +491,7 @@ def test_an_erase_ends_what_runs_and_its_receipt_is_verified(engine: EngineProce
         assert sum(model.bytes for model in receipt.models) > 0
         assert len(receipt.sha256) == 64
         assert seen.remaining == 0
+        assert seen.receipt == receipt
         assert sum(model.sampled for model in seen.models) > 0
 
     with_client(engine, work)

@@ -1,0 +1,102 @@
+"""Overwrites what freed objects left in this process's heap, so that an erase reaches it too.
+
+Neither Python nor the C library wipes what is freed, and texts are copied inside libraries that cannot be told to. What can be
+done from outside is to ask for every hole in the heap, zero it, and give it back. That takes one arena and no caches of
+threads' own, which the C library reads from the environment when a process starts: see `ENVIRONMENT`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from typing import Any
+
+ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=131072",
+}
+"""What an engine process has to be started with: holes of another arena or of a thread's cache cannot be asked for."""
+_LARGEST = 64 * 1024
+_AT_ONCE = 256
+_SMALL = 512
+"""Objects up to this size live in Python's own pools."""
+_HEADER = sys.getsizeof(b"")
+_ARENA_PAGES = 256
+"""Python asks the system for a MiB at a time."""
+
+
+class _MallInfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
+        )
+    ]  # fmt: skip
+
+
+def can_scrub() -> bool:
+    """Whether this process was started so that its whole heap can be scrubbed."""
+    if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"):
+        return False
+    return all(os.environ.get(name) == value for name, value in ENVIRONMENT.items())
+
+
+def scrub() -> int:
+    """Zeroes the holes of the heap; how many bytes that took. For a process that `can_scrub`.
+
+    Other threads may go on meanwhile. It takes a tenth of a second or so, and longer the more holes there are.
+    """
+    gc.collect()
+    return _python_pools() + _c_heap()
+
+
+def _c_heap() -> int:
+    libc = ctypes.CDLL(None)
+    mallinfo2: Any = libc.mallinfo2
+    trim: Any = libc.malloc_trim
+    mallinfo2.restype = _MallInfo2
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    trim(0)  # gives whole free pages back to the system, which hands them out zeroed
+    zeroed = 0
+    held: list[int] = []
+    size = _LARGEST
+    while size >= 16:
+        while True:
+            before = mallinfo2()
+            batch = [block for block in (libc.malloc(size) for _ in range(_AT_ONCE)) if block]
+            for block in batch:
+                ctypes.memset(block, 0, size)
+            held += batch
+            after = mallinfo2()
+            zeroed += size * len(batch)
+            # Blocks that came from holes made the heap no larger; when none did, this size has no holes left.
+            if after.arena + after.hblkhd > before.arena + before.hblkhd or not batch:
+                break
+        size = size // 2 if size > 1024 else size - 16
+    for block in held:
+        libc.free(block)
+    trim(0)
+    return zeroed
+
+
+def _python_pools() -> int:
+    """Fills the free places of Python's pools: of each size until it had to ask for another arena."""
+    zeroed = 0
+    held: list[list[bytes]] = []
+    for size in range(_SMALL, 47, -16):
+        filler = bytearray(size - _HEADER)
+        before = _mapped()
+        while _mapped() < before + _ARENA_PAGES:
+            held.append([bytes(filler) for _ in range(_AT_ONCE)])
+            zeroed += size * _AT_ONCE
+    return zeroed
+
+
+def _mapped() -> int:
+    """Pages of this process's address space."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0])
