@@ -1,1 +1,40 @@
-"""The engine: loads checkpoints, batches requests of many workspaces, streams tokens. Imports no Django."""
+"""The engine: loads checkpoints, batches requests of many workspaces, streams tokens. Imports no Django.
+
+As a library it serves any `torch.nn.Module`; the names below are loaded when they are first used, because the gateway stands on
+`inference.engine.protocol` and must not load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inference.engine.library.cache import CacheManager
+    from inference.engine.library.cache_stats import CacheReceipt, CacheStats
+    from inference.engine.library.config import InferenceOptConfig
+    from inference.engine.library.errors import CacheError, ConfigError
+
+_HOMES = {
+    "CacheError": "errors",
+    "CacheManager": "cache",
+    "CacheReceipt": "cache_stats",
+    "CacheStats": "cache_stats",
+    "ConfigError": "errors",
+    "InferenceOptConfig": "config",
+}
+
+__all__ = ["CacheError", "CacheManager", "CacheReceipt", "CacheStats", "ConfigError", "InferenceOptConfig"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"inference.engine.library.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
