@@ -10,21 +10,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference.engine.library.batch import BatchInferenceEngine
     from inference.engine.library.cache import CacheManager
     from inference.engine.library.cache_stats import CacheReceipt, CacheStats
     from inference.engine.library.config import InferenceOptConfig
-    from inference.engine.library.errors import CacheError, ConfigError
+    from inference.engine.library.errors import CacheError, ConfigError, InferenceError, NonFiniteOutput, ServingError
+    from inference.engine.library.memory import MemoryOptimizer, MemoryReport
+    from inference.engine.library.result import InferenceResult
 
 _HOMES = {
+    "BatchInferenceEngine": "batch",
     "CacheError": "errors",
     "CacheManager": "cache",
     "CacheReceipt": "cache_stats",
     "CacheStats": "cache_stats",
     "ConfigError": "errors",
+    "InferenceError": "errors",
     "InferenceOptConfig": "config",
+    "InferenceResult": "result",
+    "MemoryOptimizer": "memory",
+    "MemoryReport": "memory",
+    "NonFiniteOutput": "errors",
+    "ServingError": "errors",
 }
 
-__all__ = ["CacheError", "CacheManager", "CacheReceipt", "CacheStats", "ConfigError", "InferenceOptConfig"]
+__all__ = [
+    "BatchInferenceEngine",
+    "CacheError",
+    "CacheManager",
+    "CacheReceipt",
+    "CacheStats",
+    "ConfigError",
+    "InferenceError",
+    "InferenceOptConfig",
+    "InferenceResult",
+    "MemoryOptimizer",
+    "MemoryReport",
+    "NonFiniteOutput",
+    "ServingError",
+]
 
 
 def __getattr__(name: str) -> Any:
