@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from inference.engine.library.cache import CacheManager
     from inference.engine.library.cache_stats import CacheReceipt, CacheStats
     from inference.engine.library.config import InferenceOptConfig
-    from inference.engine.library.errors import CacheError, ConfigError, InferenceError, NonFiniteOutput, ServingError
+    from inference.engine.library.errors import (
+        CacheError,
+        Closed,
+        ConfigError,
+        InferenceError,
+        NonFiniteOutput,
+        Overloaded,
+        ServingError,
+    )
     from inference.engine.library.memory import MemoryOptimizer, MemoryReport
+    from inference.engine.library.profiler import Bottleneck, LatencyProfiler, ProfileReport
     from inference.engine.library.result import InferenceResult
 
 _HOMES = {
     "BatchInferenceEngine": "batch",
+    "Bottleneck": "profiler",
     "CacheError": "errors",
     "CacheManager": "cache",
     "CacheReceipt": "cache_stats",
@@ -28,14 +38,17 @@ _HOMES = {
     "InferenceError": "errors",
     "InferenceOptConfig": "config",
     "InferenceResult": "result",
+    "LatencyProfiler": "profiler",
     "MemoryOptimizer": "memory",
     "MemoryReport": "memory",
     "NonFiniteOutput": "errors",
+    "ProfileReport": "profiler",
     "ServingError": "errors",
 }
 
 __all__ = [
     "BatchInferenceEngine",
+    "Bottleneck",
     "CacheError",
     "CacheManager",
     "CacheReceipt",
@@ -44,9 +57,11 @@ __all__ = [
     "InferenceError",
     "InferenceOptConfig",
     "InferenceResult",
+    "LatencyProfiler",
     "MemoryOptimizer",
     "MemoryReport",
     "NonFiniteOutput",
+    "ProfileReport",
     "ServingError",
 ]
 

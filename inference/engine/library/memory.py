@@ -82,10 +82,9 @@ class MemoryOptimizer:
         return self._offload
 
     def measure_memory(self, sample_input: Any) -> MemoryReport:
-        """Of one call with one input (without the batch dimension), weights where they are now."""
+        """Of one call with a batch as the module takes it, weights where they are now."""
         runner = ModuleRunner(self._module, InferenceOptConfig(device=str(self._device)))
-        batch = pytree.tree_map(lambda leaf: leaf[None] if isinstance(leaf, Tensor) else leaf, sample_input)
-        args, kwargs = runner.arguments(batch)
+        args, kwargs = runner.arguments(sample_input)
         training = self._module.training
         self._module.eval()
         try:

@@ -87,7 +87,7 @@ def test_memory_counts_what_lives_at_once_and_shared_storage_once() -> None:
             del z
             return y.sum(dim=1)  # the 8,000 and 4 more, after the first has gone
 
-    report = MemoryOptimizer(Stages(), ON_CPU).measure_memory(torch.ones(1000))
+    report = MemoryOptimizer(Stages(), ON_CPU).measure_memory(torch.ones(1, 1000))
 
     assert (report.parameters, report.buffers, report.offloaded) == (4000, 80, 0)
     assert report.peak == 12_000
@@ -104,7 +104,7 @@ def test_offloading_answers_the_same_and_names_what_is_wrong() -> None:
 
     assert torch.equal(model(x)["logits"], expected)
     assert offload.copies == 0
-    assert optimizer.measure_memory(x[0]).offloaded == 0
+    assert optimizer.measure_memory(x).offloaded == 0
     with pytest.raises(ConfigError) as error:
         optimizer.offload_to_cpu(["head", "nose", ""])
     assert len(error.value.problems) == 2
@@ -123,5 +123,5 @@ def test_offloaded_weights_visit_the_device_for_their_call() -> None:
     assert offload.copies == 2
     assert model.head.weight.device.type == "cpu"  # type: ignore[union-attr]
     assert model.stem[0].weight.device.type == "cuda"  # type: ignore[union-attr,index]
-    report = optimizer.measure_memory(x[0])
+    report = optimizer.measure_memory(x)
     assert report.offloaded == offload.bytes > 0
