@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference.engine.library.async_engine import AsyncInferenceEngine
     from inference.engine.library.batch import BatchInferenceEngine
     from inference.engine.library.cache import CacheManager
     from inference.engine.library.cache_stats import CacheReceipt, CacheStats
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from inference.engine.library.result import InferenceResult
 
 _HOMES = {
+    "AsyncInferenceEngine": "async_engine",
     "BatchInferenceEngine": "batch",
     "Bottleneck": "profiler",
     "CacheError": "errors",
     "CacheManager": "cache",
     "CacheReceipt": "cache_stats",
     "CacheStats": "cache_stats",
+    "Closed": "errors",
     "ConfigError": "errors",
     "InferenceError": "errors",
     "InferenceOptConfig": "config",
@@ -42,17 +45,20 @@ _HOMES = {
     "MemoryOptimizer": "memory",
     "MemoryReport": "memory",
     "NonFiniteOutput": "errors",
+    "Overloaded": "errors",
     "ProfileReport": "profiler",
     "ServingError": "errors",
 }
 
 __all__ = [
+    "AsyncInferenceEngine",
     "BatchInferenceEngine",
     "Bottleneck",
     "CacheError",
     "CacheManager",
     "CacheReceipt",
     "CacheStats",
+    "Closed",
     "ConfigError",
     "InferenceError",
     "InferenceOptConfig",
@@ -61,6 +67,7 @@ __all__ = [
     "MemoryOptimizer",
     "MemoryReport",
     "NonFiniteOutput",
+    "Overloaded",
     "ProfileReport",
     "ServingError",
 ]

@@ -59,13 +59,19 @@ class BatchInferenceEngine:
 
     def infer_batch(self, inputs: Sequence[Any], *, workspace: str = "default") -> list[InferenceResult]:
         """The result of each input, in their order."""
+        return self.infer_mixed([(workspace, value) for value in inputs])
+
+    def infer_mixed(self, inputs: Sequence[tuple[str, Any]]) -> list[InferenceResult]:
+        """As `infer_batch`, for pairs of workspace and input: workspaces share batches, never a cached answer."""
         with self._lock:
             version = self._version()
-            epoch = 0 if self.cache is None else self.cache.epoch(workspace)
+            epochs: dict[str, int] = {}
+            if self.cache is not None:
+                epochs = {workspace: self.cache.epoch(workspace) for workspace, _ in inputs}
             results: list[InferenceResult | None] = [None] * len(inputs)
             keys: dict[int, bytes] = {}
             groups: dict[Any, list[tuple[int, Row]]] = {}
-            for number, value in enumerate(inputs):
+            for number, (workspace, value) in enumerate(inputs):
                 try:
                     row = Row(value)
                     if self.cache is not None:
@@ -83,13 +89,14 @@ class BatchInferenceEngine:
                     for (number, _), result in zip(part, self._run([row for _, row in part]), strict=True):
                         results[number] = result
                         if self.cache is not None and result.error is None:
+                            workspace = inputs[number][0]
                             # In a dict, so that an output of None is told from a miss.
                             self.cache.put(
                                 keys[number],
                                 {"output": result.output},
                                 workspace=workspace,
                                 version=version,
-                                epoch=epoch,
+                                epoch=epochs[workspace],
                             )
             return [result for result in results if result is not None]
 
