@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from inference.engine.library.batch import BatchInferenceEngine
     from inference.engine.library.cache import CacheManager
     from inference.engine.library.cache_stats import CacheReceipt, CacheStats
+    from inference.engine.library.cascade import Adaptation, Cascade, CascadeStats, Example
     from inference.engine.library.config import InferenceOptConfig
     from inference.engine.library.errors import (
         CacheError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from inference.engine.library.result import InferenceResult
 
 _HOMES = {
+    "Adaptation": "cascade",
     "AsyncInferenceEngine": "async_engine",
     "BatchInferenceEngine": "batch",
     "Bottleneck": "profiler",
@@ -36,8 +38,11 @@ _HOMES = {
     "CacheManager": "cache",
     "CacheReceipt": "cache_stats",
     "CacheStats": "cache_stats",
+    "Cascade": "cascade",
+    "CascadeStats": "cascade",
     "Closed": "errors",
     "ConfigError": "errors",
+    "Example": "cascade",
     "InferenceError": "errors",
     "InferenceOptConfig": "config",
     "InferenceResult": "result",
@@ -51,6 +56,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Adaptation",
     "AsyncInferenceEngine",
     "BatchInferenceEngine",
     "Bottleneck",
@@ -58,8 +64,11 @@ __all__ = [
     "CacheManager",
     "CacheReceipt",
     "CacheStats",
+    "Cascade",
+    "CascadeStats",
     "Closed",
     "ConfigError",
+    "Example",
     "InferenceError",
     "InferenceOptConfig",
     "InferenceResult",

@@ -148,12 +148,12 @@ class BatchInferenceEngine:
 
     def _version(self) -> str:
         """The module's version; what is cached of another one is forgotten."""
-        before = self.runner.version
+        before, weights = self.runner.version, self.runner.weights
         version = self.runner.refresh()
-        if before and version != before:
+        if self.runner.weights != weights:
             self._batchable.clear()
-            if self.cache is not None:
-                self.cache.invalidate(version=before)
+        if before and version != before and self.cache is not None:
+            self.cache.invalidate(version=before)
         return version
 
     def _run(self, rows: list[Row]) -> list[InferenceResult]:

@@ -37,6 +37,11 @@ class ModuleRunner:
         self.version = ""
 
     @property
+    def weights(self) -> str:
+        """The part of the version that is of the weights."""
+        return self._version.weights
+
+    @property
     def fallbacks(self) -> dict[str, str]:
         """Sub-modules that half precision was too narrow for, and the type each has instead."""
         guard = self._guard

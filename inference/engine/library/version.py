@@ -18,7 +18,7 @@ _SCALARS = frozenset((int, float, str, bool, torch.dtype))
 
 class ModelVersion:
     """Watches a module. The digest covers each sub-module's place, class, code of `forward`, plain settings and the contents of its
-    parameters and buffers; it is computed anew only after a look has found a change.
+    parameters and buffers; weights are read anew only after a look has found a change in them.
 
     A look costs a few microseconds a sub-module. It compares the tensors themselves, their version counters and, on the CPU, a few
     of their bytes, because a change through `.data` or NumPy counts no version. It misses such a change where it is confined to
@@ -28,26 +28,36 @@ class ModelVersion:
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._seen: list[Any] = []
-        self._digest = ""
+        self._settings: list[Any] = []
+        self._settings_digest = ""
+        self.weights = ""
+        """Digest of all but the plain settings."""
         self.training = False
         """Whether the last look found a part in training mode."""
 
     def current(self) -> str:
-        """The digest, 32 hexadecimal digits."""
-        seen, self.training = _look(self._module)
-        if seen != self._seen or not self._digest:
-            self._digest = _digest(self._module)
+        """The digest: 32 hexadecimal digits of the weights, a dot, 16 of the settings."""
+        seen, settings, self.training = _look(self._module)
+        if seen != self._seen or not self.weights:
+            self.weights = _digest(self._module)
             self._seen = seen
-        return self._digest
+            self._settings_digest = ""
+        if settings != self._settings or not self._settings_digest:
+            # Apart from the weights, which take long to read: some modules count their own calls.
+            self._settings_digest = blake2b(repr(settings).encode(), person=b"bw-settings", digest_size=8).hexdigest()
+            self._settings = settings
+        return f"{self.weights}.{self._settings_digest}"
 
     def changed(self) -> None:
         """Lets the next `current()` read everything."""
-        self._digest = ""
+        self.weights = ""
 
 
-def _look(root: nn.Module) -> tuple[list[Any], bool]:
-    """What a change shows in, without reading the weights; and whether any part is in training mode."""
+def _look(root: nn.Module) -> tuple[list[Any], list[Any], bool]:
+    """What a change shows in, without reading the weights: the parts and their tensors; the plain settings; and whether any part
+    is in training mode."""
     seen: list[Any] = []
+    settings: list[Any] = []
     known: set[nn.Module] = set()
     stack = [root]
     training = False
@@ -59,13 +69,13 @@ def _look(root: nn.Module) -> tuple[list[Any], bool]:
         values = module.__dict__
         training |= values["training"]
         seen.append(module)
-        seen += [value for name, value in values.items() if type(value) in _SCALARS and name != "training"]
+        settings += [pair for pair in values.items() if type(pair[1]) in _SCALARS and pair[0] != "training"]
         for tensors in (values["_parameters"], values["_buffers"]):
             for tensor in tensors.values():
                 if tensor is not None:
                     seen.append(_place(tensor))
         stack += [child for child in values["_modules"].values() if child is not None]
-    return seen, training
+    return seen, settings, training
 
 
 def _place(tensor: Tensor) -> tuple[int, int, int, torch.dtype, bytes]:
@@ -86,9 +96,7 @@ def _digest(root: nn.Module) -> str:
         codes = [
             vars(base)["forward"].__code__ for base in kind.__mro__ if hasattr(vars(base).get("forward"), "__code__")
         ]
-        settings = {name: str(value) for name, value in module.__dict__.items() if type(value) in _SCALARS}
-        settings.pop("training", None)
-        head: list[Any] = [place, f"{kind.__module__}.{kind.__qualname__}", module.extra_repr(), settings]
+        head: list[Any] = [place, f"{kind.__module__}.{kind.__qualname__}"]
         for code in codes:
             plain = [repr(constant) for constant in code.co_consts if not hasattr(constant, "co_code")]
             head += [code.co_code.hex(), code.co_names, plain]

@@ -209,6 +209,20 @@ def test_whatever_changes_the_model_ends_what_was_cached_of_it(change: int) -> N
     assert engine.infer_batch(inputs)[0].cached
 
 
+def test_a_module_that_alters_its_own_settings_is_never_answered_from_the_cache() -> None:
+    class Counting(nn.Module):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return x + self.calls
+
+    engine = BatchInferenceEngine(Counting(), CACHED)
+    answers = [engine.infer_batch([torch.zeros(1)])[0].output.item() for _ in range(3)]
+
+    assert answers == [1, 2, 3]
+
+
 def test_two_models_share_a_cache_and_never_an_answer() -> None:
     torch.manual_seed(3)
     with CacheManager() as cache:
