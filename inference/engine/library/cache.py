@@ -148,8 +148,6 @@ class CacheManager:
             epoch = secret.epoch
             secret.rotate()
             counts, sizes = self._ladder.erase(owner)
-            if self._ladder.folder is not None:
-                self._ladder.folder.keep(owner, secret)
         return CacheReceipt(workspace, epoch, 1, counts, sizes, began, datetime.now(UTC))
 
     def usage(self, workspace: str) -> dict[str, int]:

@@ -143,10 +143,11 @@ class CacheLadder:
         level = self.levels[L3]
         if level.find(entry.owner, entry.name) is None:
             memory = entry.packed.to(torch.device("cpu"), pinned=False)
-            key = entry.secret.sealing_key()
             value = memory.buffer.numpy().data
             try:
-                size = self.folder.write(entry.owner, entry.name, entry.version, value, key=key, bound=entry.bound)
+                size = self.folder.write(
+                    entry.owner, entry.name, entry.version, value, secret=entry.secret, bound=entry.bound
+                )
             except OSError:
                 return False  # a full disk costs the entry and nothing else
             finally:

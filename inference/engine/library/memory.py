@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from inference.engine.library.config import InferenceOptConfig
 from inference.engine.library.offload import CpuOffload, modules_named
-from inference.engine.library.runner import ModuleRunner, device_of
+from inference.engine.library.runner import ModuleRunner, device_of, evaluating
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,8 @@ class MemoryOptimizer:
         """Of one call with a batch as the module takes it, weights where they are now."""
         runner = ModuleRunner(self._module, InferenceOptConfig(device=str(self._device)))
         args, kwargs = runner.arguments(sample_input)
-        training = self._module.training
-        self._module.eval()
-        try:
-            with torch.no_grad():
-                peak = self._peak(args, kwargs)
-        finally:
-            self._module.train(training)
+        with evaluating(self._module), torch.no_grad():
+            peak = self._peak(args, kwargs)
         offloaded = 0 if self._offload is None or self._device.type == "cpu" else self._offload.bytes
         return MemoryReport(_bytes(self._module.parameters()), _bytes(self._module.buffers()), offloaded, peak)
 

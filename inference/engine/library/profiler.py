@@ -19,7 +19,7 @@ from inference.engine.library.errors import LibraryError, ServingError
 from inference.engine.library.latency import Summary, single_shot
 from inference.engine.library.module_clock import ROOT, ModuleClock, Span
 from inference.engine.library.module_cost import MachinePeaks, ModuleCost, machine_peaks
-from inference.engine.library.runner import ModuleRunner
+from inference.engine.library.runner import ModuleRunner, evaluating
 
 KEPT_RUNS = 20
 """Runs whose calls a trace shows."""
@@ -96,16 +96,11 @@ class LatencyProfiler:
             )
         runner = ModuleRunner(self._module, InferenceOptConfig(device=str(self._device())))
         args, kwargs = runner.arguments(value)
-        training = self._module.training
-        self._module.eval()
-        try:
-            with torch.no_grad():
-                sample = single_shot(lambda _: self._synced(args, kwargs), count=n_runs, warmup=warmup)
-                self._forget()
-                total = sum(self._clocked(args, kwargs) for _ in range(n_runs)) / n_runs
-                self._count(args, kwargs)
-        finally:
-            self._module.train(training)
+        with evaluating(self._module), torch.no_grad():
+            sample = single_shot(lambda _: self._synced(args, kwargs), count=n_runs, warmup=warmup)
+            self._forget()
+            total = sum(self._clocked(args, kwargs) for _ in range(n_runs)) / n_runs
+            self._count(args, kwargs)
         latency = sample.summary(seed=seed)
         plain = sum(sample.latencies_s) / len(sample.latencies_s)
         return ProfileReport(latency, total, self.per_module_breakdown(), max(0.0, total / plain - 1))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -119,6 +121,18 @@ class ModuleRunner:
         sources = {} if fits else named_weights(self._module)
         self._halves = any(tensor.dtype in HALVES for tensor in named_weights(self._running).values())
         self._guard = PrecisionGuard(self._running, sources.get) if self._halves and not fits else None
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every part has its own mode again afterwards."""
+    before = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training
 
 
 def device_of(config: InferenceOptConfig) -> torch.device:

@@ -57,6 +57,8 @@ class SealedFolder:
         """
         self._path = path
         self._root = root
+        self._kept: set[bytes] = set()
+        """Owners whose secret is in its file."""
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -90,34 +92,32 @@ class SealedFolder:
         return [found for _, found in sorted(files, key=lambda pair: pair[0])]
 
     def secret(self, owner: bytes) -> Secret:
-        """The owner's secret, made when there is none that this key opens."""
-        file = self._folder(owner) / _SECRET
+        """The owner's secret as it was kept, or a new one where there is none that this key opens."""
         try:
-            sealed = file.read_bytes()
+            sealed = (self._folder(owner) / _SECRET).read_bytes()
             value = AESGCM(self._root.wrapping_key()).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], owner)
-            return Secret(bytearray(value))
         except (FileNotFoundError, InvalidTag, ValueError):
-            secret = Secret()
-            self.keep(owner, secret)
-            return secret
+            return Secret()
+        self._kept.add(owner)
+        return Secret(bytearray(value))
 
-    def keep(self, owner: bytes, secret: Secret) -> None:
-        """Writes an owner's secret, wrapped under the root key."""
-        nonce = os.urandom(NONCE_BYTES)
-        file = self._folder(owner) / _SECRET
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        _write(file, nonce + AESGCM(self._root.wrapping_key()).encrypt(nonce, secret.value, owner))
-
-    def write(self, owner: bytes, name: bytes, version: bytes, value: memoryview, *, key: bytes, bound: bytes) -> int:
-        """Seals a value; returns the size of its file. `bound` is what the seal is bound to beside the value."""
-        size = value.nbytes
-        content = bytearray(OVERHEAD + size)
+    def write(
+        self, owner: bytes, name: bytes, version: bytes, value: memoryview, *, secret: Secret, bound: bytes
+    ) -> int:
+        """Seals a value under an owner's secret, which is kept from the first file on; returns the size of the file. `bound` is
+        what the seal is bound to beside the value."""
+        content = bytearray(OVERHEAD + value.nbytes)
         content[: len(MAGIC)] = MAGIC
         nonce = os.urandom(NONCE_BYTES)
         content[len(MAGIC) : len(MAGIC) + NONCE_BYTES] = nonce
-        AESGCM(key).encrypt_into(nonce, value, bound, memoryview(content)[len(MAGIC) + NONCE_BYTES :])
+        AESGCM(secret.sealing_key()).encrypt_into(nonce, value, bound, memoryview(content)[len(MAGIC) + NONCE_BYTES :])
         file = self._file(owner, name, version)
         file.parent.mkdir(mode=0o700, exist_ok=True)
+        if owner not in self._kept:
+            nonce = os.urandom(NONCE_BYTES)
+            wrapped = AESGCM(self._root.wrapping_key()).encrypt(nonce, secret.value, owner)
+            _write(file.with_name(_SECRET), nonce + wrapped)
+            self._kept.add(owner)
         _write(file, content)
         return len(content)
 
@@ -141,6 +141,7 @@ class SealedFolder:
         """Overwrites and removes all files of an owner, the secret first, so that a kill in between leaves nothing that opens;
         returns how many entries and bytes they were."""
         folder = self._folder(owner)
+        self._kept.discard(owner)
         if not folder.is_dir():
             return 0, 0
         _destroy(folder / _SECRET)

@@ -249,6 +249,7 @@ def test_erasing_leaves_nothing_in_memory_nor_in_files(opened: Callable[..., Cac
     gone = [stream for path, stream in zip(sealed, inodes, strict=True) if not path.exists()]
     assert len(gone) == 1
     assert not any(gone[0].read())
+    assert len(list((tmp_path / "l3").glob("*/"))) == 1  # of the other workspace
     for level in ("l1", "l2", "l3"):
         assert cache.get(level.encode(), workspace="a", version=V) is None
         assert cache.get(level.encode(), workspace="b", version=V) is not None
@@ -274,10 +275,13 @@ def test_an_erased_file_that_comes_back_from_a_backup_stays_shut(
     (file,) = files(tmp_path)
     backup = file.read_bytes()
     cache.erase("a")
+    cache.put(b"later", value(2), workspace="a", version=V, level="l3")
     cache.close()
     file.write_bytes(backup)
+    cache = opened(key=key)
 
-    assert opened(key=key).get(b"k", workspace="a", version=V) is None
+    assert cache.get(b"k", workspace="a", version=V) is None
+    assert torch.equal(cache.get(b"later", workspace="a", version=V), value(2))
 
 
 def test_a_kill_at_any_moment_loses_nothing_but_cache(opened: Callable[..., CacheManager], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inference.engine import LatencyProfiler
+from inference.engine import LatencyProfiler, MemoryOptimizer
 from inference.engine.library.errors import LibraryError
 from inference.engine.library.module_clock import ROOT
 from tests.inference.engine.library.modules import Parts, seeded, vectors
@@ -85,6 +85,16 @@ def test_what_bounds_a_module_is_told_by_its_arithmetic() -> None:
     assert flops == pytest.approx(2 * 512 * 1024 * 1024, rel=0.01)
     moved = found["stream"].bytes_per_s * found["stream"].seconds
     assert moved == pytest.approx(2 * 4 * (1 << 23), rel=0.01)
+
+
+def test_every_part_keeps_its_mode() -> None:
+    model = seeded(Parts).train()
+    model.stem.eval()  # type: ignore[union-attr,operator]
+    before = [part.training for part in model.modules()]
+    LatencyProfiler(model).profile(torch.stack(vectors(2)), 2)
+    MemoryOptimizer(model).measure_memory(torch.stack(vectors(2)))
+
+    assert [part.training for part in model.modules()] == before
 
 
 def test_a_trace_nests_the_calls_and_holds_nothing_else(tmp_path: Path) -> None:
