@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ServingError,
     )
     from inference.engine.library.memory import MemoryOptimizer, MemoryReport
+    from inference.engine.library.padding import Padding
     from inference.engine.library.profiler import Bottleneck, LatencyProfiler, ProfileReport
     from inference.engine.library.result import InferenceResult
 
@@ -51,6 +52,7 @@ _HOMES = {
     "MemoryReport": "memory",
     "NonFiniteOutput": "errors",
     "Overloaded": "errors",
+    "Padding": "padding",
     "ProfileReport": "profiler",
     "ServingError": "errors",
 }
@@ -77,6 +79,7 @@ __all__ = [
     "MemoryReport",
     "NonFiniteOutput",
     "Overloaded",
+    "Padding",
     "ProfileReport",
     "ServingError",
 ]

@@ -20,6 +20,7 @@ from inference.engine.library.batch import BatchInferenceEngine
 from inference.engine.library.cache import CacheManager
 from inference.engine.library.config import InferenceOptConfig
 from inference.engine.library.errors import Closed, InferenceError, Overloaded
+from inference.engine.library.padding import Padding
 from inference.engine.library.profiler import LatencyProfiler
 from inference.engine.library.result import InferenceResult
 from inference.engine.library.rows import Row
@@ -61,11 +62,12 @@ class AsyncInferenceEngine:
         *,
         cache: CacheManager | None = None,
         window: Window | None = None,
+        padding: Padding | None = None,
         max_waiting: int = 16_384,
     ) -> None:
         """`window` (such as one of `inference.engine.window.PRESETS`) in place of what `config` asks for; `max_waiting` bounds the
-        inputs that wait. Raises ConfigError."""
-        self._engine = BatchInferenceEngine(model, config, cache=cache)
+        inputs that wait; `cache` and `padding` as `BatchInferenceEngine` has them. Raises ConfigError."""
+        self._engine = BatchInferenceEngine(model, config, cache=cache, padding=padding)
         self.config = self._engine.config
         self._window = window or window_of(self.config)
         # An item counts as one, so that whatever the window's depth rule says, a batch has at most max_batch_size of them.
@@ -174,7 +176,7 @@ class AsyncInferenceEngine:
         items = []
         for order in orders:
             try:
-                kind = Row(order.value).signature
+                kind = self._engine.group_of(Row(order.value))
             except InferenceError as error:  # it would fail whoever it shared a batch with
                 order.future.set_result(InferenceResult(error=error))
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -12,8 +11,10 @@ from torch import nn
 
 from inference.engine.library.cache import CacheManager
 from inference.engine.library.config import InferenceOptConfig
-from inference.engine.library.errors import InferenceError, NonFiniteOutput
+from inference.engine.library.errors import ConfigError, InferenceError, NonFiniteOutput
 from inference.engine.library.memory import MemoryOptimizer
+from inference.engine.library.padding import Padding, following, lengths_of
+from inference.engine.library.read_ahead import ReadAhead
 from inference.engine.library.result import InferenceResult
 from inference.engine.library.rows import Output, Row, stack
 from inference.engine.library.runner import ModuleRunner
@@ -33,10 +34,16 @@ class BatchInferenceEngine:
     """
 
     def __init__(
-        self, model: nn.Module, config: InferenceOptConfig | None = None, *, cache: CacheManager | None = None
+        self,
+        model: nn.Module,
+        config: InferenceOptConfig | None = None,
+        *,
+        cache: CacheManager | None = None,
+        padding: Padding | None = None,
     ) -> None:
         """`cache` may be shared between engines; without one the engine makes its own from `config` where that enables it.
-        Raises ConfigError."""
+        `padding` lets inputs of different lengths share a batch, where a check has found the module's answers to be the same.
+        Raises ConfigError, also where the module does not take the padding's mask."""
         self.config = config if config is not None else InferenceOptConfig()
         self.runner = ModuleRunner(model, self.config)
         if self.config.gradient_checkpointing:
@@ -49,6 +56,11 @@ class BatchInferenceEngine:
         self.cache = cache if self.config.enable_cache else None
         self._lock = threading.RLock()
         self._batchable: dict[Any, bool] = {}
+        self._padding = padding
+        if padding is not None and not self.runner.takes(padding.mask):
+            raise ConfigError([f"padding: the module's forward takes no {padding.mask}"])
+        self._following: dict[Any, tuple[bool, ...] | None] = {}
+        """By group, which outputs follow the length; None where padding would change the answers."""
         self.calls = 0
         """Calls of the module, those of warm-up and checks included."""
 
@@ -80,13 +92,13 @@ class BatchInferenceEngine:
                         if kept is not None:
                             results[number] = InferenceResult(kept["output"], cached=True)
                             continue
-                    groups.setdefault(row.signature, []).append((number, row))
+                    groups.setdefault(self.group_of(row), []).append((number, row))
                 except InferenceError as error:
                     results[number] = InferenceResult(error=error)
-            for group in groups.values():
+            for name, group in groups.items():
                 for start in range(0, len(group), self.config.max_batch_size):
                     part = group[start : start + self.config.max_batch_size]
-                    for (number, _), result in zip(part, self._run([row for _, row in part]), strict=True):
+                    for (number, _), result in zip(part, self._run_group(name, [row for _, row in part]), strict=True):
                         results[number] = result
                         if self.cache is not None and result.error is None:
                             workspace = inputs[number][0]
@@ -110,12 +122,17 @@ class BatchInferenceEngine:
         iterable raises is raised after the results of what it gave before.
         """
         if self.config.enable_async:
-            yield from self._stream_ahead(inputs, workspace, look_ahead or 2 * self.config.max_batch_size)
+            ahead = ReadAhead(inputs, look_ahead or 2 * self.config.max_batch_size)
+            try:
+                while part := ahead.take(self.config.max_batch_size):
+                    yield from self.infer_batch(part, workspace=workspace)
+            finally:
+                ahead.stop()
             return
         source = iter(inputs)
         failure: Exception | None = None
         while failure is None:
-            part: list[Any] = []
+            part = []
             try:
                 part.extend(islice(source, self.config.max_batch_size))
             except Exception as error:  # noqa: BLE001  # raised below, after what was read before it
@@ -152,9 +169,57 @@ class BatchInferenceEngine:
         version = self.runner.refresh()
         if self.runner.weights != weights:
             self._batchable.clear()
+            self._following.clear()
         if before and version != before and self.cache is not None:
             self.cache.invalidate(version=before)
         return version
+
+    def group_of(self, row: Row) -> Any:
+        """What the inputs of one batch have in common."""
+        length = None if self._padding is None else self._padding.length(row)
+        if self._padding is None or length is None:
+            return row.signature
+        group = self._padding.group(row, length)
+        return group if self._following.get(group, ()) is not None else row.signature
+
+    def _run_group(self, name: Any, rows: list[Row]) -> list[InferenceResult]:
+        """The results of rows of one group, padded where their lengths differ and that changes nothing."""
+        if len({row.signature for row in rows}) == 1:
+            return self._run(rows)
+        results = self._run_padded(name, rows)
+        # What has no answer may have lost it to its company or to what was padded.
+        again: dict[Any, list[int]] = {}
+        for number, row in enumerate(rows):
+            if results[number].error is not None:
+                again.setdefault(row.signature, []).append(number)
+        for numbers in again.values():
+            for number, result in zip(numbers, self._run([rows[n] for n in numbers]), strict=True):
+                results[number] = result
+        return results
+
+    def _run_padded(self, name: Any, rows: list[Row]) -> list[InferenceResult]:
+        none = [InferenceResult(error=InferenceError("not answered in a padded batch"))] * len(rows)
+        if self._padding is None or self._following.get(name, ()) is None:
+            return none
+        lengths = lengths_of(self._padding, rows)
+        longest = max(lengths)
+        padded = [self._padding.padded(row, length, longest) for row, length in zip(rows, lengths, strict=True)]
+        try:
+            output = self._call(padded)
+            output.lengths = lengths
+            if name not in self._following:
+                shortest = lengths.index(min(lengths))
+                alone = self._call([rows[shortest]])
+                output.follows = following(output, alone, lengths[shortest], longest)
+                same = output.agrees(shortest, alone)
+                _remember(self._following, name, output.follows if same else None)
+            follows = self._following[name]
+            if follows is None:
+                return none
+            output.follows = follows
+            return self._finished(padded, output)
+        except Exception:  # noqa: BLE001  # whichever input it belongs to raises it again in a batch of its own length
+            return none
 
     def _run(self, rows: list[Row]) -> list[InferenceResult]:
         """The results of rows with one signature."""
@@ -182,9 +247,7 @@ class BatchInferenceEngine:
 
     def _check(self, kind: Any, rows: list[Row], output: Output) -> bool:
         same = all(output.agrees(number, self._call([rows[number]])) for number in (0, len(rows) - 1))
-        if len(self._batchable) >= MOST_KINDS:
-            self._batchable.pop(next(iter(self._batchable)))
-        self._batchable[kind] = same
+        _remember(self._batchable, kind, same)
         return same
 
     def _finished(self, rows: list[Row], output: Output) -> list[InferenceResult]:
@@ -193,7 +256,9 @@ class BatchInferenceEngine:
         # An input that is itself not finite tells nothing about the precision.
         lost = [row for row, is_odd in zip(rows, odd, strict=True) if is_odd and row.finite]
         if lost and self.runner.repair(stack(lost)):
-            output = self._call(rows)
+            again = self._call(rows)
+            again.follows, again.lengths = output.follows, output.lengths
+            output = again
         bad = output.rows_with(infinities=False, count=count) if any(odd) else odd
         return [
             InferenceResult(
@@ -204,43 +269,8 @@ class BatchInferenceEngine:
             for number in range(count)
         ]
 
-    def _stream_ahead(self, inputs: Iterable[Any], workspace: str, look_ahead: int) -> Iterator[InferenceResult]:
-        waiting: queue.Queue[Any] = queue.Queue(look_ahead)
-        stop = threading.Event()
-        end = object()
-        failures: list[Exception] = []
 
-        def hand_over(value: Any) -> bool:
-            while not stop.is_set():
-                try:
-                    waiting.put(value, timeout=0.1)
-                    return True
-                except queue.Full:
-                    continue
-            return False
-
-        def read() -> None:
-            try:
-                for value in inputs:
-                    if not hand_over(value):
-                        return
-            except Exception as error:  # noqa: BLE001  # handed to the reader of the results
-                failures.append(error)
-            hand_over(end)
-
-        reader = threading.Thread(target=read, name="inference-reader", daemon=True)
-        reader.start()
-        try:
-            ended = False
-            while not ended:
-                part = [waiting.get()]
-                while len(part) < self.config.max_batch_size and not waiting.empty():
-                    part.append(waiting.get())
-                if part[-1] is end:
-                    ended = True
-                    part.pop()
-                yield from self.infer_batch(part, workspace=workspace)
-        finally:
-            stop.set()
-        if failures:
-            raise failures[0]
+def _remember(memory: dict[Any, Any], name: Any, what: Any) -> None:
+    if len(memory) >= MOST_KINDS:
+        memory.pop(next(iter(memory)))
+    memory[name] = what

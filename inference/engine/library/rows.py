@@ -21,6 +21,7 @@ class Row:
 
     def __init__(self, value: Any) -> None:
         """Raises InferenceError for a value that is no tree of tensors."""
+        self.value = value
         self.leaves, self.spec = flatten(value)
         if not any(leaf is not None for leaf in self.leaves):
             raise InferenceError("the input holds no tensor")
@@ -53,6 +54,10 @@ class Output:
     def __init__(self, value: Any, count: int) -> None:
         """Raises InferenceError where a tensor's first dimension is not the batch's."""
         self.leaves, self.spec = flatten(value)
+        self.follows: tuple[bool, ...] = ()
+        """Of a padded batch, which tensors' second dimension follows the length, ..."""
+        self.lengths: list[int] = []
+        """... and the length of each row."""
         for leaf in self.leaves:
             if leaf is not None and (leaf.dim() == 0 or leaf.shape[0] != count):
                 raise InferenceError(
@@ -63,7 +68,7 @@ class Output:
     def row(self, number: int) -> Any:
         """One row, in memory of its own: a caller may keep it without keeping the batch, and alter it."""
         with torch.inference_mode(False):
-            parts = [None if leaf is None else leaf[number].clone() for leaf in self.leaves]
+            parts = [None if part is None else part.clone() for part in self._parts(number)]
         return pytree.tree_unflatten(parts, self.spec)
 
     def rows_with(self, *, infinities: bool, count: int) -> list[bool]:
@@ -81,10 +86,19 @@ class Output:
     def agrees(self, number: int, alone: Output) -> bool:
         """Whether a row is what the input gives alone, but for rounding."""
         return self.spec == alone.spec and all(
-            _close(leaf[number], other[0])
-            for leaf, other in zip(self.leaves, alone.leaves, strict=True)
-            if leaf is not None and other is not None
+            _close(part, other[0])
+            for part, other in zip(self._parts(number), alone.leaves, strict=True)
+            if part is not None and other is not None
         )
+
+    def _parts(self, number: int) -> list[Tensor | None]:
+        """A row's tensors, cut back to its length."""
+        parts: list[Tensor | None] = [None if leaf is None else leaf[number] for leaf in self.leaves]
+        for n, follows in enumerate(self.follows):
+            part = parts[n]
+            if follows and part is not None:
+                parts[n] = part[: self.lengths[number]]
+        return parts
 
 
 def _close(part: Tensor, other: Tensor) -> bool:

@@ -38,6 +38,10 @@ class ModuleRunner:
         modules_named(module, config.cpu_offload_modules)  # so that a wrong name is told at once
         self.version = ""
 
+    def takes(self, name: str) -> bool:
+        """Whether the module's `forward` takes a keyword argument of this name."""
+        return self._names is None or name in self._names
+
     @property
     def weights(self) -> str:
         """The part of the version that is of the weights."""
