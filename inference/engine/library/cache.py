@@ -28,7 +28,7 @@ class CacheManager:
 
     An entry belongs to a workspace and a model version, and only both with its key find it: names are derived here under a
     secret of the workspace. A found entry rises to l1, an old one sinks a level; memory that an entry leaves is zeroed. Values are
-    tensors or lists, tuples and dicts of them; what `get` returns is a copy on `device`.
+    trees of tensors; what `get` returns is a copy on `device`.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inference.engine.library.cache_level import CacheLevel, Entry
-from inference.engine.library.packed import Packed, parse
+from inference.engine.library.packed import Packed, Unpackable, parse
 from inference.engine.library.sealed_folder import SealedFolder, TornEntry
 
 L1, L2, L3 = range(3)
@@ -63,7 +63,11 @@ class CacheLadder:
             self.torn += 1
             self.drop(L3, entry)
             return None
-        return parse(buffer[0])
+        try:
+            return parse(buffer[0])
+        except Unpackable:  # of a class that another process had loaded and this one has not
+            buffer[0].zero_()
+            return None
 
     def promote(self, number: int, entry: Entry, packed: Packed, wanted: Entry, quota: int | None) -> None:
         """Lets a found entry rise to l1 where that can hold it within its owner's quota; a file stays where it is."""

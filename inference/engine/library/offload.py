@@ -50,6 +50,8 @@ class CpuOffload:
     def _bring(self, sub: nn.Module, args: Any) -> None:
         self.copies += 1
         for tensor in _weights(sub):
+            if tensor.device.type == "cpu":
+                self._homes[tensor] = tensor.data  # which may have been replaced
             with torch.inference_mode(False):
                 tensor.data = self._homes[tensor].to(self._device, non_blocking=True)
 

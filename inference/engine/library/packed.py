@@ -1,32 +1,38 @@
-"""A value of the cache as one block of bytes: lists, tuples and dicts of tensors, without pickle.
+"""A value of the cache as one block of bytes: a tree of tensors, without pickle.
 
 The block is a head (length of the layout as four bytes, the layout as JSON, padding to 64) and the tensors' bytes, each from a
-multiple of 64. Only tensors and None are leaves: a number or a text of a model's answer is payload, and what Python holds of it
-elsewhere could not be zeroed.
+multiple of 64. The layout has the structure as `torch.utils._pytree` writes it. Only tensors and None are leaves: a number or a
+text of a model's answer is payload, and what Python holds of it elsewhere could not be zeroed.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 ALIGNMENT = 64
 
+Place: TypeAlias = "tuple[str, list[int], int, int] | None"
+"""Type, shape, offset and size in bytes of a tensor; None for a None."""
+
 
 class Unpackable(Exception):
-    """The value holds something else than plain tensors, None, lists, tuples and dicts; it is not cached."""
+    """The value holds something else than plain tensors and None in containers that torch can write; it is not cached."""
 
 
 @dataclass(slots=True)
 class Packed:
-    """`buffer` is uint8 of shape [size]; `layout` says where in it the tensors are, from `start` on."""
+    """`buffer` is uint8 of shape [size]; `places` says where in it the tensors are, from `start` on."""
 
     buffer: Tensor
-    layout: Any
+    spec: pytree.TreeSpec
+    places: list[Place]
     start: int
 
     @property
@@ -39,83 +45,81 @@ class Packed:
         """A copy in other memory."""
         buffer = torch.empty(self.size, dtype=torch.uint8, device=device, pin_memory=pinned)
         buffer.copy_(self.buffer)
-        return Packed(buffer, self.layout, self.start)
+        return Packed(buffer, self.spec, self.places, self.start)
 
     @torch.inference_mode(False)
     def unpack(self, device: torch.device) -> Any:
         """The value, in tensors of its own."""
-        return self._node(self.layout, device)
+        return pytree.tree_unflatten([self._tensor(place, device) for place in self.places], self.spec)
 
     def wipe(self) -> int:
         """Overwrites the bytes with zeros; returns how many."""
         self.buffer.zero_()
         return self.size
 
-    def _node(self, node: Any, device: torch.device) -> Any:
-        if node is None:
+    def _tensor(self, place: Place, device: torch.device) -> Tensor | None:
+        if place is None:
             return None
-        kind, body = node
-        if kind == "tensor":
-            dtype, shape, offset, size = body
-            dtype = getattr(torch, dtype)
-            part = self.buffer[self.start + offset : self.start + offset + size]
-            own = part.clone() if part.device == device else part.to(device)
-            return own.view(dtype).view(shape) if size else torch.empty(shape, dtype=dtype, device=device)
-        if kind == "dict":
-            return {key: self._node(value, device) for key, value in body}
-        nodes = [self._node(value, device) for value in body]
-        return tuple(nodes) if kind == "tuple" else nodes
+        name, shape, offset, size = place
+        dtype = getattr(torch, name)
+        if not size:
+            return torch.empty(shape, dtype=dtype, device=device)
+        part = self.buffer[self.start + offset : self.start + offset + size]
+        return part.to(device, copy=True).view(dtype).view(shape)
 
 
 @torch.inference_mode(False)  # an inference tensor could not be zeroed outside of that mode
 def pack(value: Any, device: torch.device, *, pinned: bool) -> Packed:
     """Copies a value into one block on `device`. Raises Unpackable."""
-    tensors: list[tuple[Tensor, int]] = []
-    layout, size = _layout(value, tensors, 0)
-    head = json.dumps(layout, separators=(",", ":")).encode()
+    leaves, spec = pytree.tree_flatten(value)
+    places: list[Place] = []
+    size = 0
+    for leaf in leaves:
+        places.append(_place(leaf, size))
+        size += 0 if leaf is None else _aligned(leaf.nbytes)
+    head = json.dumps([_written(spec), places], separators=(",", ":")).encode()
     start = _aligned(4 + len(head))
     buffer = torch.zeros(start + size, dtype=torch.uint8, device=device, pin_memory=pinned)
     buffer[: 4 + len(head)] = torch.frombuffer(bytearray(len(head).to_bytes(4) + head), dtype=torch.uint8).to(device)
-    for tensor, offset in tensors:
-        end = start + offset + tensor.numel() * tensor.element_size()
-        if tensor.numel():
-            buffer[start + offset : end].view(tensor.dtype).view(tensor.shape).copy_(tensor)
-    return Packed(buffer, layout, start)
+    for leaf, place in zip(leaves, places, strict=True):
+        if place is not None and leaf.numel():
+            begin = start + place[2]
+            buffer[begin : begin + place[3]].view(leaf.dtype).view(leaf.shape).copy_(leaf.detach())
+    return Packed(buffer, spec, places, start)
 
 
 def parse(buffer: Tensor) -> Packed:
-    """The value in a block on the host that `pack` made. Raises ValueError for another block."""
+    """The value in a block on the host that `pack` made. Raises Unpackable where this process knows no such container."""
     array = buffer.numpy()
     length = int.from_bytes(array[:4].tobytes())
-    return Packed(buffer, json.loads(array[4 : 4 + length].tobytes()), _aligned(4 + length))
+    written, places = json.loads(array[4 : 4 + length].tobytes())
+    return Packed(buffer, _read(written), places, _aligned(4 + length))
 
 
-def _layout(value: Any, tensors: list[tuple[Tensor, int]], offset: int) -> tuple[Any, int]:
-    """The layout of `value`, whose first tensor begins at `offset`, and the offset behind its last."""
-    if value is None:
-        return None, offset
-    kind = type(value)
-    if kind is Tensor or kind is torch.nn.Parameter:
-        if value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
-            raise Unpackable("a tensor is not dense")
-        size = value.numel() * value.element_size()
-        tensors.append((value.detach(), offset))
-        dtype = str(value.dtype).removeprefix("torch.")
-        return ["tensor", [dtype, list(value.shape), offset, size]], _aligned(offset + size)
-    body: list[Any] = []
-    if kind is dict:
-        for key, item in value.items():
-            if type(key) is not str:
-                raise Unpackable("a key of a dict is not a string")
-            node, offset = _layout(item, tensors, offset)
-            body.append([key, node])
-        return ["dict", body], offset
-    if kind is list or kind is tuple:
-        for item in value:
-            node, offset = _layout(item, tensors, offset)
-            body.append(node)
-        return [kind.__name__, body], offset
-    raise Unpackable(f"a {kind.__name__} is neither a tensor nor a container of tensors")
+def _place(leaf: Any, offset: int) -> Place:
+    if leaf is None:
+        return None
+    if type(leaf) not in (Tensor, torch.nn.Parameter):
+        raise Unpackable(f"a {type(leaf).__name__} is no tensor")
+    if leaf.layout is not torch.strided or leaf.is_quantized or leaf.device.type == "meta":
+        raise Unpackable("a tensor is not dense")
+    return str(leaf.dtype).removeprefix("torch."), list(leaf.shape), offset, leaf.nbytes
+
+
+@lru_cache(maxsize=256)
+def _written(spec: pytree.TreeSpec) -> str:
+    try:
+        return str(pytree.treespec_dumps(spec))
+    except NotImplementedError as error:
+        raise Unpackable("a container has no name that torch could write") from error
+
+
+@lru_cache(maxsize=256)
+def _read(written: str) -> pytree.TreeSpec:
+    try:
+        return pytree.treespec_loads(written)
+    except NotImplementedError as error:
+        raise Unpackable("a container is of a class that is not loaded here") from error
 
 
 def _aligned(size: int) -> int:

@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from inference.engine import CacheError, CacheManager
 from tests.inference.engine.library.memory import runs_in_memory
@@ -335,6 +336,43 @@ def test_many_threads_get_what_they_put(opened: Callable[..., CacheManager]) -> 
 
     assert wrong == []
     assert cache.stats().hits > 0
+
+
+@pytest.mark.parametrize("level", ["l1", "l3"])
+def test_the_outputs_of_a_transformers_model_are_kept_as_what_they_are(
+    opened: Callable[..., CacheManager], level: str
+) -> None:
+    cache = opened()
+    output = BaseModelOutputWithPooling(last_hidden_state=value(1).view(20, 10), pooler_output=value(2))
+    cache.put(b"k", output, workspace="a", version=V, level=level)
+    found = cache.get(b"k", workspace="a", version=V)
+
+    assert isinstance(found, BaseModelOutputWithPooling)
+    assert torch.equal(found.last_hidden_state, value(1).view(20, 10))
+    assert found.attentions is None
+
+
+def test_a_value_of_a_class_that_is_not_loaded_is_a_miss(opened: Callable[..., CacheManager], tmp_path: Path) -> None:
+    writer = """if True:
+        import sys, torch
+        from transformers.modeling_outputs import BaseModelOutput
+        from inference.engine import CacheManager
+        with CacheManager(folder=sys.argv[1], l3_mb=1, key=bytes(32)) as cache:
+            output = BaseModelOutput(last_hidden_state=torch.ones(3))
+            assert cache.put(b"k", output, workspace="a", version="v")
+            assert cache.put(b"l", {"x": torch.ones(3)}, workspace="a", version="v")
+    """
+    reader = """if True:
+        import sys
+        from inference.engine import CacheManager
+        with CacheManager(folder=sys.argv[1], l3_mb=1, key=bytes(32)) as cache:
+            assert "transformers" not in sys.modules
+            assert cache.get(b"k", workspace="a", version="v") is None
+            assert cache.get(b"l", workspace="a", version="v") is not None
+            assert cache.stats().torn == 0
+    """
+    for code in (writer, reader):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "l3")], check=True)
 
 
 def test_a_value_with_payload_outside_of_tensors_is_not_kept(opened: Callable[..., CacheManager]) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import BertConfig, BertModel
 
 from inference.engine import AsyncInferenceEngine, BatchInferenceEngine, ConfigError, InferenceOptConfig, Padding
 from tests.inference.engine.library.modules import Parts, seeded
@@ -90,6 +91,20 @@ def test_an_asynchronous_engine_pads_as_well() -> None:
 
     assert [result.unwrap()["states"].shape[0] for result in results] == [9, 12, 14, 12, 3]
     assert max(result.batch_size for result in results) > 2
+
+
+def test_a_transformers_model_is_padded_cached_and_answered_as_one_by_one() -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    model = BertModel(BertConfig(vocab_size=100, **sizes)).eval()
+    engine = BatchInferenceEngine(model, InferenceOptConfig(device="cpu"), padding=Padding())
+    inputs = texts(17, 32, 20, 5)
+
+    assert check(model, engine, inputs) == [3, 3, 3, 1]
+    again = engine.infer_batch(inputs)
+
+    assert all(result.cached for result in again)
+    assert again[0].output.last_hidden_state.shape == (17, 32)
 
 
 def test_a_module_without_a_mask_is_refused() -> None:
