@@ -36,6 +36,9 @@ class Measure:
     target: str | None = None
     met: bool | None = None
     samples: int = 1
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    """The ends of the ratio's 95 % interval, where one was made."""
 
 
 class NothingMeasured(Exception):
@@ -79,8 +82,10 @@ def as_table(measures: Iterable[Measure]) -> Iterator[str]:
     for m in measures:
         peer_value = "" if m.peer_value is None else f"{m.peer_value:.4g}"
         ratio = "" if m.ratio is None else f"{m.ratio:.3g}"
+        within = "" if m.ratio_low is None else f" [{m.ratio_low:.3g}, {m.ratio_high:.3g}]"
         verdict = "" if m.target is None else f"{m.target} {'met' if m.met else 'MISSED'}"
-        yield f"{m.name:<52} {m.value:>12.4g} {m.unit:<10} {m.peer or '':<14} {peer_value:>12} {ratio:>8}  {verdict}".rstrip()
+        figures = f"{m.value:>12.4g} {m.unit:<10} {m.peer or '':<14} {peer_value:>12} {ratio:>8}{within}"
+        yield f"{m.name:<52} {figures}  {verdict}".rstrip()
 
 
 def _over(value: float, other: float, what: str) -> float:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from inference.engine.batch_queue import Batch, BatchQueue, Flushes, Item, QueueFull
 from inference.engine.errors import refuse
 from inference.engine.request import Embedding, State
+from inference.engine.window import PRESETS, Hold, Window
+
+CPU_BATCH_TOKENS = 512
+"""Two cores reach their speed from about 300 tokens on, and more only lengthen the wait of whoever comes next."""
+GPU_BATCH_TOKENS = 32_768
+GPU_RIDE_TOKENS = 4096
+"""Below this an accelerator computes a batch in the time that starting it takes: company costs a realtime text nothing."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Text:
-    """One text of a request; ordered by length."""
+    """One text of a request."""
 
-    length: int
-    serial: int
-    position: int = field(compare=False)
-    embedding: Embedding = field(compare=False)
+    position: int
+    embedding: Embedding
 
     @property
     def ids(self) -> list[int]:
@@ -25,85 +29,90 @@ class Text:
 
 
 class EmbeddingQueue:
-    """Texts of all requests. A batch starts from the oldest text of the workspace whose turn it is and is filled with the
-    texts nearest to it in length, whoever's they are, because padding costs as much as text. For the step thread alone."""
+    """Texts of all requests, each under the window of its workspace's preset or of the deployment. For one thread at a time.
 
-    def __init__(self, *, batch_tokens: int = 512, max_waiting: int = 16_384) -> None:
-        """`batch_tokens` bounds rows times longest row of a batch; `max_waiting` the texts in the queue."""
-        self._batch_tokens = batch_tokens
-        self._max_waiting = max_waiting
-        self._by_length: list[Text] = []
-        self._by_age: OrderedDict[str, deque[Text]] = OrderedDict()
-        self._taken: set[int] = set()
-        self._serial = 0
+    Batches are bounded by their tokens: without padding a long text costs its neighbours nothing but its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        window: Window = PRESETS["balanced"],
+        batch_tokens: int = CPU_BATCH_TOKENS,
+        ride_tokens: int = 0,
+        max_waiting: int = 16_384,
+    ) -> None:
+        """`window` is for requests that name no preset; `max_waiting` bounds the texts. For the others see `BatchQueue`."""
+        self.window = window
+        self._queue = BatchQueue[Text](batch_size=batch_tokens, max_waiting=max_waiting, ride_size=ride_tokens)
+        self._items: dict[int, list[Item[Text]]] = {}
 
     @property
     def waiting(self) -> int:
         """Texts in the queue."""
-        return len(self._by_length)
+        return len(self._queue)
 
-    def submit(self, embedding: Embedding) -> None:
+    @property
+    def flushes(self) -> Flushes:
+        return self._queue.flushes
+
+    @property
+    def draining(self) -> bool:
+        """No more will come: batches are not held for company."""
+        return self._queue.draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        self._queue.draining = draining
+
+    def submit(self, embedding: Embedding, now: float) -> None:
         """Queues a request's texts. Raises Refusal 503 when the queue is full."""
-        if self._by_length and self.waiting + len(embedding.inputs) > self._max_waiting:
-            raise refuse(503, "engine_overloaded", "the engine's queue is full; try again later", retry_after_s=2.0)
+        window = self.window if embedding.preset is None else PRESETS[embedding.preset]
+        items = [
+            Item(
+                payload=Text(position, embedding),
+                workspace=embedding.workspace,
+                lane=embedding.lane,
+                window=window,
+                size=len(ids),
+                arrived=now,
+                weight=embedding.weight,
+                deadline=embedding.deadline,
+            )
+            for position, ids in enumerate(embedding.inputs)
+        ]
+        try:
+            self._queue.submit(items)
+        except QueueFull:
+            raise refuse(
+                503, "engine_overloaded", "the engine's queue is full; try again later", retry_after_s=2.0
+            ) from None
         embedding.state = State.QUEUED
-        queue = self._by_age.setdefault(embedding.workspace, deque())
-        for position, ids in enumerate(embedding.inputs):
-            self._serial += 1
-            text = Text(len(ids), self._serial, position, embedding)
-            queue.append(text)
-            self._by_length.append(text)
-        # One sort of an almost sorted list, instead of moving half of it for each text.
-        self._by_length.sort()
+        self._items[id(embedding)] = items
 
-    def next_batch(self) -> list[Text]:
-        """Takes the next batch out, shortest first; [] when nothing waits."""
-        seed = self._oldest()
-        if seed is None:
-            return []
-        low = bisect_left(self._by_length, seed)
-        high = low + 1
-        while True:
-            shorter = self._by_length[low - 1].length if low > 0 else None
-            longer = self._by_length[high].length if high < len(self._by_length) else None
-            rows = high - low + 1
-            # Of the two neighbours the nearer in length, unless it would break the budget.
-            below = shorter is not None and rows * self._by_length[high - 1].length <= self._batch_tokens
-            above = longer is not None and rows * longer <= self._batch_tokens
-            if below and above and shorter is not None and longer is not None:
-                below = seed.length - shorter <= longer - seed.length
-            if below:
-                low -= 1
-            elif above:
-                high += 1
-            else:
-                break
-        batch = self._by_length[low:high]
-        del self._by_length[low:high]
-        for text in batch:
-            self._taken.add(text.serial)
+    def next_batch(self, now: float, *, busy: bool = False) -> list[Text] | Hold:
+        """Takes the next batch out, or says until when to hold."""
+        batch = self._queue.next_batch(now, busy=busy)
+        if not isinstance(batch, Batch):
+            return batch
+        texts = [item.payload for item in batch.items]
+        for text in texts:
             text.embedding.state = State.RUNNING
-        return batch
+        return texts
+
+    def expired(self, now: float) -> list[Embedding]:
+        """The requests whose deadline has passed while texts of theirs wait; those texts are taken out."""
+        return list({id(item.payload.embedding): item.payload.embedding for item in self._queue.expire(now)}.values())
+
+    def computed(self, seconds: float) -> None:
+        """Tells how long a batch took, so that holding leaves room for the next."""
+        self._queue.step_s += (seconds - self._queue.step_s) / 8
 
     def requests(self) -> list[Embedding]:
-        """Those that have texts in the queue."""
-        return list({id(text.embedding): text.embedding for text in self._by_length}.values())
+        """Those that have not ended and have, or had, texts in the queue."""
+        return [items[0].payload.embedding for items in self._items.values()]
 
     def remove(self, embedding: Embedding) -> None:
-        """Takes a request's waiting texts out; removing one that has none does nothing."""
-        gone = [text for text in self._by_length if text.embedding is embedding]
-        if gone:
-            self._by_length = [text for text in self._by_length if text.embedding is not embedding]
-            self._taken.update(text.serial for text in gone)
-
-    def _oldest(self) -> Text | None:
-        """The oldest waiting text of the workspace whose turn it is; passes the turn on."""
-        for workspace in list(self._by_age):
-            queue = self._by_age[workspace]
-            while queue and queue[0].serial in self._taken:
-                self._taken.discard(queue.popleft().serial)
-            if queue:
-                self._by_age.move_to_end(workspace)
-                return queue[0]
-            del self._by_age[workspace]
-        return None
+        """Takes a request's waiting texts out, and forgets it; to be called when it ends, however it does."""
+        for item in self._items.pop(id(embedding), []):
+            self._queue.remove(item)

@@ -11,7 +11,8 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
-from inference.engine.models.layers import DtypeName
+from inference.engine.models.layers import DtypeName, best_dtype
+from inference.engine.models.ragged import Ragged
 
 
 class EncoderRunner:
@@ -22,18 +23,27 @@ class EncoderRunner:
         if not isinstance(checkpoint.config, EncoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
         self.config = checkpoint.config
-        self._device = torch.device(device)
-        self._network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, dtype), device=self._device))
-        self._network.load(checkpoint.weights())
+        self.device = torch.device(device)
+        self.dtype: DtypeName = best_dtype(self.device) if dtype == "auto" else dtype
+        """What the weights are held in."""
+        try:
+            self._network = self._load(checkpoint)
+        except OverflowError:
+            if dtype != "auto":
+                raise CheckpointError(f"a weight is beyond what {dtype} holds; load it as float32") from None
+            self.dtype = "float32"
+            self._network = self._load(checkpoint)
+
+    def _load(self, checkpoint: Checkpoint) -> Encoder:
+        network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, self.dtype), device=self.device))
+        network.load(checkpoint.weights())
+        return network
 
     @torch.inference_mode()
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
         length 1 again."""
-        longest = max(map(len, texts))
-        tokens = torch.tensor([ids + [0] * (longest - len(ids)) for ids in texts], device=self._device)
-        lengths = torch.tensor([len(ids) for ids in texts], device=self._device)
-        vectors = self._network(tokens, lengths).cpu().numpy().astype("<f4", copy=False)
+        vectors = self._network(*Ragged.pack(texts, self.device)).cpu().numpy().astype("<f4", copy=False)
         return [
             _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
             for vector, size in zip(vectors, dimensions, strict=True)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from inference.engine.embedding_queue import EmbeddingQueue, Text
+from math import inf
+from time import perf_counter
+
+from inference.engine.batch_queue import Flushes
+from inference.engine.embedding_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
-from inference.engine.errors import ERASED, Refusal, nonfinite
+from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.protocol import Embedded, EngineError, Scope
 from inference.engine.request import Embedding, State
+from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
 
 
 class EncoderWorker(Worker[Embedding]):
-    def __init__(self, runner: EncoderRunner) -> None:
+    def __init__(self, runner: EncoderRunner, window: Window = PRESETS["balanced"]) -> None:
+        """`window` is for requests that name no preset."""
         self._runner = runner
-        self._queue = EmbeddingQueue()
+        self._queue = (
+            EmbeddingQueue(window=window)
+            if runner.device.type == "cpu"
+            else EmbeddingQueue(window=window, batch_tokens=GPU_BATCH_TOKENS, ride_tokens=GPU_RIDE_TOKENS)
+        )
         self._batch: list[Text] = []
         """What the step in progress computes."""
 
@@ -25,10 +35,15 @@ class EncoderWorker(Worker[Embedding]):
     def waiting(self) -> int:
         return self._queue.waiting
 
+    @property
+    def flushes(self) -> Flushes:
+        """Why batches were flushed, and how large they were."""
+        return self._queue.flushes
+
     def submit(self, request: Embedding, now: float) -> None:
         if request.state is State.RECEIVED:
             try:
-                self._queue.submit(request)
+                self._queue.submit(request, now)
             except Refusal as refusal:
                 request.finish(refusal.error)
 
@@ -40,10 +55,18 @@ class EncoderWorker(Worker[Embedding]):
             request.finish(error)
 
     def step(self, now: float) -> bool:
-        self._batch = batch = self._queue.next_batch()
-        if not batch:
+        for late in self._queue.expired(now):
+            self.cancel(late, DEADLINE)
+        self._queue.draining = self.draining
+        batch = self._queue.next_batch(now, busy=self.busy)
+        if isinstance(batch, Hold):
+            self.wake_at = batch.until if batch.until < inf else None
             return False
+        self.wake_at = None
+        self._batch = batch
+        began = perf_counter()
         vectors = self._runner.embed([text.ids for text in batch], [text.embedding.dimensions for text in batch])
+        self._queue.computed(perf_counter() - began)
         for text, vector in zip(batch, vectors, strict=True):
             self._accept(text, vector)
         self._batch = []
@@ -75,4 +98,5 @@ class EncoderWorker(Worker[Embedding]):
         if embedding.missing == 0:
             data = b"".join(vector for vector in embedding.vectors if vector is not None)
             size = embedding.dimensions or self._runner.config.hidden_size
+            self._queue.remove(embedding)
             embedding.finish(Embedded(embedding.prompt_tokens, size, data))

@@ -56,7 +56,12 @@ class Engine:
 
     def retire(self, worker: AnyWorker) -> None:
         """Forgets a model as soon as its last request has ended."""
-        self._post(lambda: self._retiring.add(id(worker)))
+
+        def retire() -> None:
+            worker.draining = True
+            self._retiring.add(id(worker))
+
+        self._post(retire)
 
     def submit(self, job: AnyJob) -> None:
         self._post(lambda: job.submit(monotonic()))
@@ -112,6 +117,7 @@ class Engine:
             self._inbox.popleft()()
         worked = False
         for worker in tuple(self._workers):
+            worker.busy = any(other.running for other in self._workers if other is not worker)
             worked |= self._step(worker)
             if id(worker) in self._retiring and not worker.running and not worker.waiting:
                 self._workers.remove(worker)
@@ -120,7 +126,8 @@ class Engine:
                 self._retiring.discard(id(worker))
         self._flush()
         if not worked and not self._inbox and not self._stopping:
-            self._wake.wait()
+            times = [worker.wake_at for worker in self._workers if worker.wake_at is not None]
+            self._wake.wait(max(0.0, min(times) - monotonic()) if times else None)
             self._wake.clear()
 
     def _step(self, worker: AnyWorker) -> bool:

@@ -88,7 +88,13 @@ def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> E
             raise _too_long(limit, len(ids), "input")
         inputs.append(ids)
     return Embedding(
-        workspace=wire.workspace, lane=wire.lane, sink=sink, inputs=inputs, dimensions=wire.dimensions, **_caller(wire)
+        workspace=wire.workspace,
+        lane=wire.lane,
+        sink=sink,
+        inputs=inputs,
+        dimensions=wire.dimensions,
+        preset=wire.preset,
+        **_caller(wire),
     )
 
 

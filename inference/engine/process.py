@@ -16,6 +16,7 @@ from inference.engine.journal import error_place, log
 from inference.engine.listener import SocketError
 from inference.engine.served import LoadOptions
 from inference.engine.server import Server
+from inference.engine.window import PRESETS
 
 USAGE_EXIT = 2
 
@@ -31,7 +32,15 @@ def main() -> int:
         "--threads", type=int, default=os.cpu_count() or 1, help="threads of one operator (default: all cores)"
     )
     parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="type of weights and cache")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="type of weights and cache (default: what the device is fastest in for encoders, float32 for decoders)",
+    )
+    parser.add_argument(
+        "--preset", choices=tuple(PRESETS), default="balanced", help="batching of embeddings (default: balanced)"
+    )
     parser.add_argument("--cache-mb", type=int, default=1024, help="most memory of one model's KV cache")
     parser.add_argument("--max-running", type=int, default=32, help="answers generated at once, for each model")
     parser.add_argument("--max-waiting", type=int, default=256, help="requests queued for each model before 503")
@@ -47,6 +56,7 @@ def main() -> int:
     options = LoadOptions(
         device=arguments.device,
         dtype=arguments.dtype,
+        window=PRESETS[arguments.preset],
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
     )

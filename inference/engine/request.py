@@ -257,6 +257,8 @@ class Embedding(Request):
 
     inputs: list[list[int]]
     dimensions: int | None
+    preset: protocol.Preset | None = None
+    """The workspace's batching preset; None leaves the deployment's."""
     prompt_tokens: int = field(default=0, init=False)
     vectors: list[bytes | None] = field(default_factory=list, init=False)
     missing: int = field(default=0, init=False)

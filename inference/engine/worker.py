@@ -41,6 +41,12 @@ class Worker(ABC, Generic[R]):
     """What the step thread needs of a model, whatever it computes."""
 
     generated_tokens = 0
+    busy = False
+    """Other models compute on the device: a batch that can wait leaves them their steps. Set before each step."""
+    draining = False
+    """No more requests will come, so that nothing is held for company."""
+    wake_at: float | None = None
+    """When a step that had nothing to compute should be asked again, if nothing arrives before."""
     closed = False
     """The model is gone and its memory zeroed."""
 

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from inference.engine.architecture import EncoderConfig
-from inference.engine.models.layers import Embedding, Empty, LayerNorm, Linear
+from inference.engine.models.layers import Embedding, Empty, LayerNorm, Linear, activation_dtype, pack
+from inference.engine.models.ragged import Ragged
 
 
 class EncoderLayer(nn.Module):
@@ -19,19 +20,19 @@ class EncoderLayer(nn.Module):
         self._heads = config.heads
         self._activation = config.activation
         self.qkv = Linear(empty, hidden, 3 * hidden)
+        self._inner = activation_dtype(self.qkv.weight.dtype, self.qkv.weight.device)
         self.attention_output = Linear(empty, hidden, hidden)
-        self.attention_norm = LayerNorm(empty, hidden, config.norm_eps)
+        self.attention_norm = LayerNorm(_wide(empty), hidden, config.norm_eps)
         self.intermediate = Linear(empty, hidden, config.intermediate_size)
         self.output = Linear(empty, config.intermediate_size, hidden)
-        self.output_norm = LayerNorm(empty, hidden, config.norm_eps)
+        self.output_norm = LayerNorm(_wide(empty), hidden, config.norm_eps)
 
-    def forward(self, hidden: torch.Tensor, seen: torch.Tensor | None) -> torch.Tensor:
-        """[texts, tokens, hidden] to the same; `seen` [texts, 1, 1, tokens] is False on padding, None without padding."""
-        texts, tokens, _ = hidden.shape
-        q, k, v = self.qkv(hidden).view(texts, tokens, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, k, v, seen).transpose(1, 2).reshape(texts, tokens, -1)
+    def forward(self, hidden: torch.Tensor, texts: Ragged) -> torch.Tensor:
+        """[tokens, hidden] to the same, in float32; only the matrices compute in the weights' type."""
+        q, k, v = self.qkv(hidden.to(self._inner)).unflatten(1, (3, self._heads, -1)).unbind(1)
+        mixed = texts.attend(q, k, v).to(self._inner)
         hidden = self.attention_norm(hidden + self.attention_output(mixed))
-        wide = self.intermediate(hidden)
+        wide = self.intermediate(hidden.to(self._inner))
         if self._activation == "relu":
             wide = functional.relu(wide)
         else:
@@ -61,27 +62,23 @@ class Encoder(nn.Module):
         self.word_embeddings = Embedding(empty, config.vocab_size, config.hidden_size)
         self.position_embeddings = Embedding(empty, config.positions, config.hidden_size)
         self.token_type_embeddings = Embedding(empty, config.token_types, config.hidden_size)
-        self.LayerNorm = LayerNorm(empty, config.hidden_size, config.norm_eps)
+        self.LayerNorm = LayerNorm(_wide(empty), config.hidden_size, config.norm_eps)
         self.layers = nn.ModuleList(EncoderLayer(config, empty) for _ in range(config.layers))
 
-    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Vectors [texts, hidden] in float32 of `tokens` [texts, longest], padded with any id, and their `lengths` [texts]."""
-        longest = tokens.shape[1]
-        place = torch.arange(longest, device=tokens.device)
-        inside = place < lengths[:, None]
-        hidden = self.word_embeddings(tokens) + self.token_type_embeddings.weight[0]
-        hidden = self.LayerNorm(hidden + self.position_embeddings(place + self.config.first_position))
-        seen = None if bool(inside.all()) else inside[:, None, None, :]
+    def forward(self, tokens: torch.Tensor, texts: Ragged) -> torch.Tensor:
+        """Vectors [texts, hidden] in float32 of `tokens` [tokens], packed as `texts` says."""
+        hidden = self.word_embeddings(tokens).float() + self.token_type_embeddings.weight[0]
+        hidden = self.LayerNorm(hidden + self.position_embeddings(texts.places() + self.config.first_position))
         for layer in self.layers:
-            hidden = layer(hidden, seen)
-        if self.config.pooling == "cls":
-            vectors = hidden[:, 0].float()
-        else:
-            vectors = (hidden.float() * inside[:, :, None]).sum(dim=1) / lengths[:, None]
+            hidden = layer(hidden, texts)
+        vectors = texts.first(hidden) if self.config.pooling == "cls" else texts.mean(hidden)
         return functional.normalize(vectors, dim=-1) if self.config.normalize else vectors
 
     def load(self, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Takes the checkpoint's tensors by their transformers names into the fused layers."""
+        """Takes the checkpoint's tensors by their transformers names into the fused layers, and packs those; to be called once.
+
+        Raises OverflowError when the type of the weights cannot hold one of them.
+        """
         parameters = dict(self.named_parameters())
         hidden = self.config.hidden_size
         for name, tensor in tensors:
@@ -93,3 +90,11 @@ class Encoder(nn.Module):
                 (data if third is None else data[third * hidden : (third + 1) * hidden]).copy_(tensor)
             else:
                 parameters[name.removeprefix("embeddings.")].data.copy_(tensor)
+        if not all(torch.isfinite(table.weight).all() for table in self.modules() if isinstance(table, Embedding)):
+            raise OverflowError("an embedding is beyond what its type holds")
+        pack(self)
+
+
+def _wide(empty: Empty) -> Empty:
+    """Norms are float32 whatever the matrices are: they hold little and decide much."""
+    return lambda *size: empty(*size).float()

@@ -1,0 +1,104 @@
+"""Embedders, each in a process of its own that answers orders one at a time and waits idle while another is measured."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy
+
+from bench.peers.processes import ROOT, environ, stop
+
+HOME = ROOT / ".cache" / "bench-embeddings"
+PACKAGES = (
+    "onnxruntime==1.31.1",
+    "onnx==1.23.2",
+    "transformers==5.23.0",
+    "torch==2.13.0",
+)
+
+
+_PYTHON = HOME / "bin" / "python"
+_SCRIPT = ROOT / "bench" / "peers" / "embedder_theirs.py"
+
+
+def install(folder: Path) -> None:
+    """Makes the peers' environment (about 1 GB) and, of the checkpoint, their models; both are kept for the next time."""
+    marker = HOME / f".installed-{'-'.join(PACKAGES)}"
+    if not marker.exists():
+        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
+        pip: list[str | Path] = [_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
+        subprocess.run(pip, check=True, stdout=sys.stderr)
+        marker.touch()
+    subprocess.run([_PYTHON, "-I", _SCRIPT, "export", folder, "1"], check=True, stdout=sys.stderr, env=_environ())
+
+
+def _environ() -> dict[str, str]:
+    """Without what would set another number of threads than asked for."""
+    return {name: value for name, value in environ().items() if not name.startswith(("OMP", "MKL", "KMP"))}
+
+
+class Embedder:
+    """One embedder's process; to be used with `with`. Texts are token ids: tokenizing is nobody's part of this."""
+
+    def __init__(self, name: str, command: list[str | Path]) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environ(), cwd=ROOT, start_new_session=True
+        )
+
+    def __enter__(self) -> Embedder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stop(self._process)
+
+    def seconds(self, texts: list[list[int]], batch: int) -> float:
+        """Time to embed all texts in their order. `batch` is the peers' batch size; ours decides for itself."""
+        return float(self._ask("all", texts, batch))
+
+    def each(self, texts: list[list[int]]) -> list[float]:
+        """Time of each text alone."""
+        return [float(seconds) for seconds in self._ask("each", texts, 1)]
+
+    def vectors(self, texts: list[list[int]]) -> numpy.ndarray:
+        """[texts, hidden], float32."""
+        data = base64.b64decode(self._ask("vectors", texts, 1))
+        return numpy.frombuffer(data, dtype="<f4").reshape(len(texts), -1)
+
+    def _ask(self, task: str, texts: list[list[int]], batch: int) -> Any:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError(f"{self.name} has no pipes")
+        line = b""
+        # A process that has ended answers nothing, and may not even read.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps({"task": task, "texts": texts, "batch": batch}).encode() + b"\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended while it was measured; its error is above")
+        return json.loads(line)
+
+
+def ours(dtype: str, folder: Path, threads: int) -> Embedder:
+    """Bailiwick's engine with the weights in `dtype`."""
+    return Embedder(dtype, [sys.executable, "-m", "bench.peers.embedder_ours", dtype, folder, str(threads)])
+
+
+def theirs(kind: str, folder: Path, threads: int) -> Embedder:
+    """After `install`: `onnx`, `onnx-int8`, `transformers-float32` or `transformers-bfloat16`."""
+    # Isolated, so that it sees no module of this repository.
+    return Embedder(kind, [_PYTHON, "-I", _SCRIPT, kind, folder, str(threads)])
+
+
+def threads() -> int:
+    return min(2, len(os.sched_getaffinity(0)))
