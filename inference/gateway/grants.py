@@ -19,6 +19,7 @@ from cell.access import WorkspaceRef
 from inference.gateway.errors import ApiError, unauthenticated
 from inference.gateway.forms import Forms
 from inference.gateway.limits import Limiter
+from workspaces.contracts import ServingInfo
 
 FRESH_S = 1.0
 """The longest that a grant is believed without word from the database."""
@@ -45,6 +46,8 @@ class Grant:
     """Where the key may be used from; empty means anywhere."""
     stores_payloads: bool
     """Whether the workspace keeps what is said, sealed."""
+    serving: ServingInfo
+    """How the workspace is served."""
     limiter: Limiter
     pseudonym_key: bytes
     loaded_at: float
