@@ -46,8 +46,10 @@ class KeyResolver:
         pepper: bytes,
         pseudonym_key: Callable[[UUID], bytes],
         url_of_cell: Callable[[str], str | None],
+        limiter: Callable[[UUID, ServingInfo], Limiter],
     ) -> None:
-        """`pseudonym_key` gives the key of a workspace's subject pseudonyms; `url_of_cell` the base URL of another cell."""
+        """`pseudonym_key` gives the key of a workspace's subject pseudonyms, `url_of_cell` the base URL of another cell, and
+        `limiter` a workspace's limits, set to its policy."""
         self._conninfo = conninfo
         self._cell = cell
         self._pepper = pepper
@@ -55,7 +57,7 @@ class KeyResolver:
         self._url_of_cell = url_of_cell
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._lock = asyncio.Lock()
-        self._limiters: dict[UUID, Limiter] = {}
+        self._limiter = limiter
 
     async def close(self) -> None:
         if self._connection is not None:
@@ -106,14 +108,6 @@ class KeyResolver:
             pseudonym_key=self._pseudonym_key(workspace.id),
             loaded_at=asked,
         )
-
-    def _limiter(self, workspace: UUID, serving: ServingInfo) -> Limiter:
-        """The workspace's one limiter: it outlives grants, so that a new key or a changed limit gives nothing back."""
-        limiter = self._limiters.get(workspace)
-        if limiter is None:
-            limiter = self._limiters[workspace] = Limiter(serving.requests_per_minute, serving.concurrency)
-        limiter.configure(serving.requests_per_minute, serving.concurrency)
-        return limiter
 
     async def _query(self, key_id: str) -> tuple[ResolvedKey, bool] | None:
         """The key, and whether its workspace stores payloads."""
