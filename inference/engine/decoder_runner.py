@@ -64,6 +64,22 @@ class DecoderRunner:
                 for stored in layer:
                     stored.index_fill_(0, index, 0)
 
+    @torch.inference_mode()
+    def nonzero_blocks(self, blocks: list[int]) -> int:
+        """How many of the blocks hold anything but zeroes."""
+        if not blocks:
+            return 0
+        index = torch.tensor(blocks, device=self._device)
+        dirty = torch.zeros(len(blocks), dtype=torch.bool, device=self._device)
+        for layer in self._cache:
+            for stored in layer:
+                dirty |= stored.index_select(0, index).flatten(1).ne(0).any(1)
+        return int(dirty.sum())
+
+    def wipe_buffers(self) -> int:
+        """Zeroes what a step leaves in buffers that outlive it; the number of bytes. This runner keeps none."""
+        return 0
+
     def _zeros(self, shape: tuple[int, ...]) -> torch.Tensor:
         if self._device.type == "cpu":
             # numpy takes zero pages from the system, which cost memory only when written; torch would write them all now.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
-from inference.engine.errors import Refusal, nonfinite
-from inference.engine.protocol import EngineError, TokenLogprob
+from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
+from inference.engine.prefix import PrefixIndex
+from inference.engine.protocol import EngineError, Scope, TokenLogprob
 from inference.engine.request import Choice, Generation, State
 from inference.engine.sampler import Draw, Drawn, sample
-from inference.engine.scheduler import Chunk, Limits, Scheduler
+from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.tokenizer import Tokenizer
-from inference.engine.worker import Worker
+from inference.engine.worker import SAMPLED_BLOCKS, Found, Wiped, Worker
+
+_CACHED_OVER_RUNNING = 4
+"""The cache need not hold more than this many times what can run at once."""
 
 
 class DecoderWorker(Worker[Generation]):
@@ -18,11 +23,12 @@ class DecoderWorker(Worker[Generation]):
         """The cache holds every running answer at full length if `cache_bytes` allows, and one such answer in any case."""
         longest = blocks_for(runner.config.max_tokens)
         affordable = max(longest, cache_bytes // runner.block_bytes())
-        blocks = min(limits.max_running * longest, affordable) + 1
+        blocks = min(_CACHED_OVER_RUNNING * limits.max_running * longest, affordable) + 1
         self._runner = runner
         self._runner.reserve(blocks)
         self._tokenizer = tokenizer
-        self._scheduler = Scheduler(limits, BlockPool(blocks))
+        self._pool = BlockPool(blocks, PrefixIndex(int(limits.cache_share * (blocks - 1))))
+        self._scheduler = Scheduler(limits, self._pool)
 
     @property
     def running(self) -> int:
@@ -40,7 +46,8 @@ class DecoderWorker(Worker[Generation]):
                 request.finish(refusal.error)
 
     def cancel(self, request: Generation, error: EngineError | None) -> None:
-        self._runner.wipe_blocks(self._scheduler.remove(request))
+        self._scheduler.remove(request)
+        self._wipe()
         if error is None:
             request.cancel()
         else:
@@ -50,28 +57,60 @@ class DecoderWorker(Worker[Generation]):
         request.paused = paused
 
     def step(self, now: float) -> bool:
+        for late in self._scheduler.expired(now):
+            self.cancel(late, DEADLINE)
         chunks = self._scheduler.plan(now)
+        self._wipe()  # what was evicted or preempted, before anybody else writes there
         if not chunks:
             return False
         logits = self._runner.step(chunks)
+        self._scheduler.advance(chunks)
         sampled: list[tuple[Generation, Choice]] = []
         rows: list[int] = []
         for row, chunk in enumerate(chunk for chunk in chunks if chunk.samples):
             choices = self._sampled_choices(chunk)
             sampled += [(chunk.generation, choice) for choice in choices]
             rows += [row] * len(choices)
-        for chunk in chunks:
-            self._scheduler.advance(chunk)
         if sampled:
             draws = [_draw(generation, choice) for generation, choice in sampled]
             drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws)
             for (generation, choice), result in zip(sampled, drawn, strict=True):
-                self._accept(generation, choice, result, now)
+                self._accept(generation, choice, result)
+            self._wipe()
         return True
+
+    def erase(self, scope: Scope) -> Wiped:
+        epoch = self._pool.index.epoch(scope.workspace)
+        covered = [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
+        for request in covered:
+            self._scheduler.remove(request)
+            request.finish(ERASED)
+        held = self._pool.forget(scope.workspace)
+        blocks = self._wipe()
+        buffers = self._runner.wipe_buffers()
+        return Wiped(epoch, len(covered), blocks, blocks * self._runner.block_bytes() + buffers, held)
+
+    def verify(self, scope: Scope) -> Found:
+        covered = [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
+        sample = self._pool.some_free(SAMPLED_BLOCKS)
+        nonzero = self._runner.nonzero_blocks(sample)
+        return Found(len(covered), self._pool.index.owned(scope.workspace), len(sample), nonzero)
+
+    def close(self) -> None:
+        self._runner.wipe_blocks(list(range(1, self._pool.size)))
+        super().close()
+
+    def _wipe(self) -> int:
+        """Zeroes what nobody holds any more; the number of blocks."""
+        dirty = self._pool.take_dirty()
+        self._runner.wipe_blocks(dirty)
+        return len(dirty)
 
     def abandon(self, error: EngineError) -> None:
         for generation in self._scheduler.generations():
-            self.cancel(generation, error)
+            self._scheduler.remove(generation, keep=False)
+            generation.finish(error)
+        self._wipe()
 
     def _sampled_choices(self, chunk: Chunk) -> list[Choice]:
         """The choices that draw from the chunk's logits: all of the request's when its prompt has just been computed."""
@@ -81,11 +120,12 @@ class DecoderWorker(Worker[Generation]):
         self._runner.copy_blocks(self._scheduler.fork(generation))
         return list(generation.choices)
 
-    def _accept(self, generation: Generation, choice: Choice, drawn: Drawn, now: float) -> None:
+    def _accept(self, generation: Generation, choice: Choice, drawn: Drawn) -> None:
         if generation.state is State.FINISHED:
             return  # another choice of the request has just ended it with an error
         if drawn.token is None:
-            self.cancel(generation, nonfinite("prompt"))
+            self._scheduler.remove(generation, keep=False)
+            generation.finish(nonfinite("prompt"))
             return
         self.generated_tokens += 1
         logprob = None if generation.sampling.logprobs is None else self._logprob(drawn)
@@ -93,7 +133,7 @@ class DecoderWorker(Worker[Generation]):
         if delta is not None:
             generation.publish(choice, delta)
         if choice.finish_reason is not None:
-            self._runner.wipe_blocks(self._scheduler.release(generation, choice, now))
+            self._scheduler.release(generation, choice)
             if all(other.finish_reason is not None for other in generation.choices):
                 generation.complete()
 

@@ -85,6 +85,10 @@ class EmbeddingQueue:
             text.embedding.state = State.RUNNING
         return batch
 
+    def requests(self) -> list[Embedding]:
+        """Those that have texts in the queue."""
+        return list({id(text.embedding): text.embedding for text in self._by_length}.values())
+
     def remove(self, embedding: Embedding) -> None:
         """Takes a request's waiting texts out; removing one that has none does nothing."""
         gone = [text for text in self._by_length if text.embedding is embedding]

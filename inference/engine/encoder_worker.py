@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from inference.engine.embedding_queue import EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
-from inference.engine.errors import Refusal, nonfinite
-from inference.engine.protocol import Embedded, EngineError
+from inference.engine.errors import ERASED, Refusal, nonfinite
+from inference.engine.protocol import Embedded, EngineError, Scope
 from inference.engine.request import Embedding, State
-from inference.engine.worker import Worker
+from inference.engine.worker import Found, Wiped, Worker
 
 
 class EncoderWorker(Worker[Embedding]):
@@ -48,6 +48,15 @@ class EncoderWorker(Worker[Embedding]):
             self._accept(text, vector)
         self._batch = []
         return True
+
+    def erase(self, scope: Scope) -> Wiped:
+        covered = [request for request in self._queue.requests() if request.is_of(scope)]
+        for request in covered:
+            self.cancel(request, ERASED)
+        return Wiped(0, len(covered), 0, 0, 0)
+
+    def verify(self, scope: Scope) -> Found:
+        return Found(sum(request.is_of(scope) for request in self._queue.requests()), 0, 0, 0)
 
     def abandon(self, error: EngineError) -> None:
         batch, self._batch = self._batch, []

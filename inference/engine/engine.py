@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from time import monotonic
+from typing import TypeVar
 
 import torch
 
 from inference.engine.journal import error_place, log
 from inference.engine.protocol import EngineError
 from inference.engine.worker import AnyJob, AnyWorker
+
+T = TypeVar("T")
 
 
 class Engine:
@@ -65,6 +69,19 @@ class Engine:
         """Leaves a request out of the steps, or takes it in again."""
         self._post(lambda: job.pause(paused))
 
+    def ask(self, question: Callable[[], T]) -> Future[T]:
+        """Calls `question` on the step thread, between two steps."""
+        answer: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                answer.set_result(question())
+            except Exception as error:  # noqa: BLE001  # whoever asked gets it
+                answer.set_exception(error)
+
+        self._post(call)
+        return answer
+
     @property
     def running(self) -> int:
         return sum(worker.running for worker in tuple(self._workers))
@@ -98,6 +115,7 @@ class Engine:
             worked |= self._step(worker)
             if id(worker) in self._retiring and not worker.running and not worker.waiting:
                 self._workers.remove(worker)
+                worker.close()
                 self._retired_tokens += worker.generated_tokens
                 self._retiring.discard(id(worker))
         self._flush()

@@ -30,3 +30,7 @@ def nonfinite(what: str) -> EngineError:
         "nonfinite_output",
         f"the model's output for this {what} was not finite; try another {what} or another model",
     )
+
+
+ERASED = EngineError(410, "request_erased", "what this request was working on was erased meanwhile")
+DEADLINE = EngineError(504, "deadline_exceeded", "the answer was not there by the request's deadline; allow more time")

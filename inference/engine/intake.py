@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from inference.engine import protocol
 from inference.engine.errors import Refusal, refuse
@@ -45,6 +46,9 @@ def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) 
         stream=wire.stream,
         echo=_echo(wire, model),
         stop_ids=model.stop_ids,
+        cache=wire.cache,
+        deterministic=wire.deterministic,
+        **_caller(wire),
     )
 
 
@@ -83,7 +87,24 @@ def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> E
         if len(ids) > limit:
             raise _too_long(limit, len(ids), "input")
         inputs.append(ids)
-    return Embedding(workspace=wire.workspace, lane=wire.lane, sink=sink, inputs=inputs, dimensions=wire.dimensions)
+    return Embedding(
+        workspace=wire.workspace, lane=wire.lane, sink=sink, inputs=inputs, dimensions=wire.dimensions, **_caller(wire)
+    )
+
+
+def _caller(wire: protocol.Generate | protocol.Embed) -> dict[str, Any]:
+    """What the gateway says of who asks, and how long the answer is of use."""
+    if not 0.01 <= wire.weight <= 100.0:
+        raise _invalid("weight", "must be from 0.01 to 100")
+    if wire.deadline_s is not None and not 0.0 < wire.deadline_s < 1e6:
+        raise _invalid("deadline", "must lie ahead")
+    return {
+        "request": wire.request,
+        "key": wire.key if isinstance(wire, protocol.Generate) else "",
+        "subject": wire.subject,
+        "weight": wire.weight,
+        "deadline": None if wire.deadline_s is None else monotonic() + wire.deadline_s,
+    }
 
 
 def size(wire: protocol.Generate | protocol.Embed) -> int:

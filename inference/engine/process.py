@@ -11,9 +11,9 @@ from typing import Any
 
 import uvloop
 
+from inference.engine.admission import Limits
 from inference.engine.journal import error_place, log
 from inference.engine.listener import SocketError
-from inference.engine.scheduler import Limits
 from inference.engine.served import LoadOptions
 from inference.engine.server import Server
 

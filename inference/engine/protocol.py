@@ -129,13 +129,45 @@ class Stats(msgspec.Struct, tag="stats", tag_field="op"):
     pass
 
 
+class Scope(msgspec.Struct, omit_defaults=True, frozen=True):
+    """Whose data is meant: all of a workspace's, or within it one key's, one subject's or one request's."""
+
+    workspace: str
+    key: str = ""
+    subject: str = ""
+    request: str = ""
+
+    def covers(self, workspace: str, key: str, subject: str, request: str) -> bool:
+        return (
+            self.workspace == workspace
+            and self.key in ("", key)
+            and self.subject in ("", subject)
+            and self.request in ("", request)
+        )
+
+
+class Erase(msgspec.Struct, tag="erase", tag_field="op"):
+    """End the scope's requests, and forget and zero all that the engine keeps of its workspace.
+
+    A cache cannot tell whose words a beginning of a prompt is made of: within a workspace everything goes.
+    """
+
+    scope: Scope
+
+
+class Verify(msgspec.Struct, tag="verify", tag_field="op"):
+    """Look for what an `Erase` of the scope should have left nowhere."""
+
+    scope: Scope
+
+
 class Drain(msgspec.Struct, tag="drain", tag_field="op"):
     """Refuse new work with 503, finish what runs, then exit."""
 
     deadline_s: float = 30.0
 
 
-Request = Generate | Embed | ListModels | LoadModel | Stats | Drain
+Request = Generate | Embed | ListModels | LoadModel | Stats | Drain | Erase | Verify
 
 
 class TokenLogprob(msgspec.Struct, array_like=True):
@@ -169,6 +201,8 @@ class Generated(msgspec.Struct, tag="generated", tag_field="kind", omit_defaults
     prompt_tokens: int
     completion_tokens: int
     choices: list[Choice] = []
+    cached_tokens: int = 0
+    """Tokens of the prompt that were found in the workspace's cache."""
 
 
 class Embedded(msgspec.Struct, tag="embedded", tag_field="kind"):
@@ -204,11 +238,61 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     generated_tokens: int
 
 
+class ModelErased(msgspec.Struct):
+    """What was wiped of one model's memory."""
+
+    model: str
+    digest: str
+    """Of its weights, as in `ModelInfo`."""
+    epoch: int
+    """Number of the workspace's last cache key, which is gone; 0 when it had none."""
+    requests: int
+    """Requests of the scope that were ended."""
+    blocks: int
+    """Cache blocks that were zeroed."""
+    bytes: int
+    """Device memory that was zeroed, buffers included."""
+    held: int
+    """Blocks that other requests of the workspace still read: they are found by nobody and zeroed when those end."""
+
+
+class Erased(msgspec.Struct, tag="erased", tag_field="kind"):
+    """The receipt of an Erase. `sha256` is over the rest of it as JSON with sorted keys."""
+
+    scope: Scope
+    models: list[ModelErased]
+    started_at: float
+    ended_at: float
+    """Seconds since 1970."""
+    sha256: str = ""
+
+
+class ModelVerified(msgspec.Struct):
+    model: str
+    requests: int
+    """Requests of the scope, running or waiting."""
+    indexed: int
+    """Blocks of the workspace that a request could find."""
+    sampled: int
+    """Free blocks whose memory was read back."""
+    nonzero: int
+    """Of those, the ones that were not zero."""
+
+
+class Verified(msgspec.Struct, tag="verified", tag_field="kind"):
+    scope: Scope
+    models: list[ModelVerified]
+
+    @property
+    def remaining(self) -> int:
+        return sum(model.requests + model.indexed + model.nonzero for model in self.models)
+
+
 class Done(msgspec.Struct, tag="done", tag_field="kind"):
     """END of a Load or Drain."""
 
 
-Result = Generated | Embedded | Models | StatsReport | Done
+Result = Generated | Embedded | Models | StatsReport | Erased | Verified | Done
 
 
 class EngineError(msgspec.Struct, omit_defaults=True):

@@ -13,9 +13,22 @@ from hashlib import blake2b
 from typing import Protocol
 
 from inference.engine import protocol
-from inference.engine.protocol import Delta, EngineError, FinishReason, Generated, Lane, Result, TokenLogprob
+from inference.engine.prefix import Chain
+from inference.engine.protocol import (
+    CacheScope,
+    Delta,
+    EngineError,
+    FinishReason,
+    Generated,
+    Lane,
+    Result,
+    TokenLogprob,
+)
 from inference.engine.stops import StopScanner
 from inference.engine.tokenizer import TextStream, Tokenizer
+
+EXPECTED_ANSWER = 256
+"""Tokens of an answer that room is kept for; longer ones take more as they grow."""
 
 
 class State(Enum):
@@ -42,6 +55,13 @@ class Request:
     workspace: str
     lane: Lane
     sink: Sink
+    request: str = ""
+    """The request's id, by which an erasure finds it."""
+    key: str = ""
+    subject: str = ""
+    weight: float = 1.0
+    deadline: float | None = None
+    """Time on the engine's monotonic clock after which the answer is of no use."""
     state: State = field(default=State.RECEIVED, init=False)
 
     def finish(self, outcome: Result | EngineError) -> None:
@@ -53,6 +73,9 @@ class Request:
 
     def wipe(self) -> None:
         """Drops the prompt and the answer from memory."""
+
+    def is_of(self, scope: protocol.Scope) -> bool:
+        return scope.covers(self.workspace, self.key, self.subject, self.request)
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +93,14 @@ class Choice:
     computed: int = 0
     """How many of `tokens` have their keys and values in the cache."""
     blocks: list[int] = field(default_factory=list)
+    promised: int = 0
+    """Blocks that were set aside for it when it was admitted and that it has not taken yet."""
+    chain: Chain | None = None
+    """Digests of its full blocks; None when nothing of it is kept."""
+    published: int = 0
+    """How many of its blocks the index knows."""
+    paid: int = 0
+    """How many of `tokens` were charged for: what is computed again after a preemption is free."""
     prefix: str = ""
     """Text that goes out before the answer's own."""
     generated: int = 0
@@ -130,9 +161,14 @@ class Generation(Request):
     echo: str = ""
     """Text that every answer begins with."""
     stop_ids: frozenset[int]
+    cache: CacheScope = "workspace"
+    deterministic: bool = False
     choices: list[Choice] = field(default_factory=list)
     prompt_tokens: int = field(default=0, init=False)
+    cached_tokens: int = field(default=0, init=False)
+    """Tokens of the prompt that were found in the cache."""
     queued_at: float = field(default=0.0, init=False)
+    started_at: float = field(default=0.0, init=False)
     paused: bool = field(default=False, init=False)
     """The reader is slow: no steps until it catches up."""
 
@@ -147,6 +183,15 @@ class Generation(Request):
     @property
     def generated(self) -> int:
         return sum(choice.generated for choice in self.choices)
+
+    @property
+    def expected_tokens(self) -> int:
+        """What it is taken to cost while it waits: most answers end long before `max_tokens`."""
+        return self.prompt_tokens + self.sampling.n * min(self.max_tokens, EXPECTED_ANSWER)
+
+    @property
+    def unfinished(self) -> list[Choice]:
+        return [choice for choice in self.choices if choice.finish_reason is None]
 
     def add_choice(self, blocks: list[int], computed: int) -> Choice:
         """The next choice, on `blocks` of which `computed` tokens are filled."""
@@ -184,15 +229,17 @@ class Generation(Request):
         """Sends the terminal event of a request all of whose choices have a finish reason."""
         self.finish(
             Generated(
-                self.prompt_tokens, self.generated, [] if self.stream else [choice.answer() for choice in self.choices]
+                self.prompt_tokens,
+                self.generated,
+                [] if self.stream else [choice.answer() for choice in self.choices],
+                self.cached_tokens,
             )
         )
 
-    def cancel(self) -> None:
-        """Ends every unfinished choice as cancelled and sends the terminal event with what was used."""
-        for choice in self.choices:
-            if choice.finish_reason is None:
-                self.publish(choice, choice.end("cancelled"))
+    def cancel(self, reason: FinishReason = "cancelled") -> None:
+        """Ends every unfinished choice for the reason and sends the terminal event with what was used."""
+        for choice in self.unfinished:
+            self.publish(choice, choice.end(reason))
         self.complete()
 
     def wipe(self) -> None:
@@ -201,6 +248,7 @@ class Generation(Request):
         for choice in self.choices:
             choice.tokens = []
             choice.kept = []
+            choice.chain = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

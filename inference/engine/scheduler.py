@@ -1,44 +1,33 @@
 """Which tokens the next step computes, and who may come in. Imports no torch; the time is always an argument.
 
-First come, first served inside a workspace, round robin between workspaces. A request is admitted only when the blocks for
-its longest possible answer are free, so nothing that runs ever has to be put back. Every step gives each running answer one
-token first and spends what is left of its token budget on prompts, in pieces, so a long prompt never stops the others.
+There are no phases: the number of a choice's computed tokens chases the number of its known ones, and a step is a set of
+pieces of that chase within one token budget. Running answers take one token each; what is left goes to prompts, in pieces,
+by lane and then by who has paid least; newcomers are admitted while those ahead of them leave room in the budget.
+
+When an answer needs a block that nobody can give, the youngest request of the workspace that is furthest ahead gives all of its
+own back, waits at the front of its line, and is computed again later.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from inference.engine.blocks import BLOCK_TOKENS, BlockPool, blocks_for
-from inference.engine.errors import refuse
+from inference.engine.admission import LANES, Admission, Limits
+from inference.engine.blocks import BLOCK_TOKENS, DETERMINISTIC_PIECE, BlockPool
+from inference.engine.fairqueue import INPUT_PRICE, OUTPUT_PRICE, Account, FairQueue
+from inference.engine.memory import Memory
+from inference.engine.protocol import Lane
 from inference.engine.request import Choice, Generation, State
 
 PATIENCE_S = 5.0
-"""A head of queue that does not fit is passed over this long; then nobody passes it until it fits."""
-_RATE_SAMPLES = 64
+"""A head of line for which there is no memory is passed over this long; then nobody passes it until it fits."""
+BATCH_BELOW = 0.8
+"""Beyond its own share the batch lane comes in only while less than this part of the cache is held."""
+_RANK = {lane: rank for rank, lane in enumerate(LANES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    max_running: int = 32
-    """Answers being generated at once."""
-    max_waiting: int = 256
-    """Requests in the queue; one more is refused with 503."""
-    step_tokens: int = 256
-    """Tokens one step computes: larger steps fill prompts faster and make running answers wait longer."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for limits under which nothing would ever run."""
-        if self.max_running < 1 or self.max_waiting < 1:
-            raise ValueError("max_running and max_waiting must be at least 1")
-        if self.step_tokens <= self.max_running:
-            raise ValueError("step_tokens must be above max_running, or prompts would never be computed")
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """The tokens `start` to `end` of a choice, to be computed in this step."""
 
     generation: Generation
@@ -52,178 +41,272 @@ class Chunk:
         return self.end == len(self.choice.tokens)
 
 
-@dataclass(slots=True)
-class _Seat:
-    """What a running generation holds besides its choices' own blocks."""
-
-    slots: int
-    tails: list[list[int]] = field(default_factory=list)
-    """Blocks set aside for each choice that has not forked yet."""
-
-
 class Scheduler:
-    """Queue, admission and step plan of one decoder model. For the step thread alone."""
+    """Queues, admission and step plan of one decoder model. For the step thread alone."""
 
     def __init__(self, limits: Limits, pool: BlockPool) -> None:
         self._limits = limits
-        self._pool = pool
-        self._waiting: OrderedDict[str, deque[Generation]] = OrderedDict()
-        self._running: dict[Generation, _Seat] = {}
-        self._slots = 0
-        self._finished_at: deque[float] = deque(maxlen=_RATE_SAMPLES)
-        self.waiting = 0
+        self._memory = Memory(pool)
+        self._queues: dict[Lane, FairQueue] = {lane: FairQueue() for lane in LANES}
+        self._admission = Admission(limits, pool.capacity, self._queues)
+        self._running: dict[Generation, int] = {}
+        """Slots of each running request, oldest first."""
+        self._accounts: dict[Generation, Account] = {}
+        """Who pays for each request, running or waiting."""
+        self._slots: dict[Lane, int] = dict.fromkeys(LANES, 0)
+        self._batch_credit = 0.0
+        self._last_step: tuple[float, int] | None = None
+        self._with_deadline: set[Generation] = set()
+        self.preemptions = 0
+        self.recomputed_tokens = 0
 
     @property
     def running(self) -> int:
         """Choices that hold a slot."""
-        return self._slots
+        return sum(self._slots.values())
+
+    @property
+    def waiting(self) -> int:
+        return self._admission.waiting
+
+    def waiting_in(self, lane: Lane) -> int:
+        return self._queues[lane].waiting
+
+    def running_in(self, lane: Lane) -> int:
+        return self._slots[lane]
+
+    def paid(self, lane: Lane, workspace: str) -> float:
+        """The workspace's virtual token counter in the lane."""
+        return self._queues[lane].paid(workspace)
 
     def generations(self) -> list[Generation]:
         """What is running, oldest first."""
         return list(self._running)
 
+    def requests_of(self, workspace: str) -> list[Generation]:
+        """All of a workspace's requests, running or waiting."""
+        running = [generation for generation in self._running if generation.workspace == workspace]
+        return running + [g for queue in self._queues.values() for g in queue.line(workspace)]
+
     def submit(self, generation: Generation, now: float) -> None:
-        """Queues a request. Raises Refusal: 400 when it can never fit, 503 when the queue is full."""
-        if generation.sampling.n > self._limits.max_running:
-            raise refuse(400, "n_too_large", f"n may be at most {self._limits.max_running} on this engine", param="n")
-        if self._blocks_needed(generation) > self._pool.capacity:
-            room = self._pool.capacity * BLOCK_TOKENS
-            raise refuse(
-                400,
-                "context_length_exceeded",
-                f"{generation.sampling.n} answers of up to {generation.longest} tokens do not fit the engine's cache of {room} "
-                "tokens; ask for fewer answers or a smaller max_tokens",
-                param="max_tokens",
-            )
-        if self.waiting >= self._limits.max_waiting:
-            raise refuse(
-                503,
-                "engine_overloaded",
-                "the engine's queue is full; try again later",
-                retry_after_s=self.retry_after(),
-            )
+        """Queues a request. Raises Refusal: 400 when it can never fit, 429 or 503 when too much waits."""
+        self._admission.check(generation, now)
         generation.state = State.QUEUED
         generation.queued_at = now
-        self._waiting.setdefault(generation.workspace, deque()).append(generation)
-        self.waiting += 1
+        self._accounts[generation] = self._queues[generation.lane].enter(generation)
+        if generation.deadline is not None:
+            self._with_deadline.add(generation)
 
-    def plan(self, now: float) -> list[Chunk]:
-        """The next step: running answers first, then prompts, then newcomers. [] when there is nothing to do."""
-        chunks: list[Chunk] = []
-        prompts: list[tuple[Generation, Choice]] = []
-        for generation, choice in self._active():
-            if choice.computed == len(choice.tokens) - 1:
-                chunks.append(Chunk(generation, choice, choice.computed, choice.computed + 1))
-            else:
-                prompts.append((generation, choice))
-        budget = max(0, self._limits.step_tokens - len(chunks))
-        for generation, choice in prompts:
-            budget -= self._take(generation, choice, budget, chunks)
-        while budget > 0 and (admitted := self._admit(now)) is not None:
-            budget -= self._take(admitted, admitted.choices[0], budget, chunks)
-        return chunks
-
-    def advance(self, chunk: Chunk) -> None:
-        """Notes that the chunk's keys and values are in the cache."""
-        chunk.choice.computed = chunk.end
-
-    def fork(self, generation: Generation) -> list[tuple[int, int]]:
-        """Adds the other choices once the prompt is computed; returns the (from, to) blocks to copy for them.
-
-        Full prompt blocks are shared; the last, partly filled one is copied because each choice writes on in its own.
-        """
-        first = generation.choices[0]
-        shared = first.blocks[: generation.prompt_tokens // BLOCK_TOKENS]
-        copies = []
-        for tail in self._running[generation].tails:
-            self._pool.share(shared)
-            generation.add_choice(shared + tail, generation.prompt_tokens)
-            if generation.prompt_tokens % BLOCK_TOKENS:
-                copies.append((first.blocks[len(shared)], tail[0]))
-        self._running[generation].tails = []
-        return copies
-
-    def release(self, generation: Generation, choice: Choice, now: float) -> list[int]:
-        """Gives up a finished choice's slot and blocks; returns the blocks to wipe."""
-        seat = self._running[generation]
-        seat.slots -= 1
-        self._slots -= 1
-        if seat.slots == 0:
-            del self._running[generation]
-            self._finished_at.append(now)
-        blocks, choice.blocks = choice.blocks, []
-        return self._pool.release(blocks)
-
-    def remove(self, generation: Generation) -> list[int]:
-        """Takes a request out wherever it is; returns the blocks to wipe. Removing one that is gone does nothing."""
-        seat = self._running.pop(generation, None)
-        if seat is not None:
-            self._slots -= seat.slots
-            freed = [block for tail in seat.tails for block in self._pool.release(tail)]
-            for choice in generation.choices:
-                blocks, choice.blocks = choice.blocks, []
-                freed += self._pool.release(blocks)
-            return freed
-        queue = self._waiting.get(generation.workspace)
-        if queue is not None and generation in queue:
-            queue.remove(generation)
-            self.waiting -= 1
-            if not queue:
-                del self._waiting[generation.workspace]
-        return []
+    def expired(self, now: float) -> list[Generation]:
+        """The requests whose deadline has passed; the caller ends them."""
+        return [generation for generation in self._with_deadline if now >= (generation.deadline or now)]
 
     def retry_after(self) -> float:
-        """Seconds until a place in the queue is likely, from the rate at which requests finished."""
-        times = self._finished_at
-        if len(times) < 2:
-            return 1.0
-        return min(60.0, max(1.0, self.waiting * (times[-1] - times[0]) / (len(times) - 1)))
+        """Seconds until a place in the queue is likely."""
+        return self._admission.retry_after()
 
-    def _active(self) -> Iterator[tuple[Generation, Choice]]:
+    def plan(self, now: float) -> list[Chunk]:
+        """The next step: running answers first, then prompts and newcomers. [] when there is nothing to do."""
+        if self.waiting:
+            self._clear_paused()
+        chunks: list[Chunk] = []
+        prompts: list[tuple[Generation, Choice]] = []
+        short: list[tuple[Generation, Choice]] = []
         for generation in self._running:
-            if not generation.paused:
-                for choice in generation.choices:
-                    if choice.finish_reason is None:
-                        yield generation, choice
+            if generation.paused:
+                continue
+            for choice in generation.choices:
+                if choice.finish_reason is None:
+                    computed = choice.computed
+                    if computed + 1 != len(choice.tokens):
+                        prompts.append((generation, choice))
+                        continue
+                    chunks.append(Chunk(generation, choice, computed, computed + 1))
+                    if computed % BLOCK_TOKENS == 0 and computed == len(choice.blocks) * BLOCK_TOKENS:
+                        short.append((generation, choice))
+        if short and self._grow(short):
+            chunks = [chunk for chunk in chunks if chunk.generation in self._running]
+            prompts = [pair for pair in prompts if pair[0] in self._running]
+        budget = left = max(0, self._limits.step_tokens - len(chunks))
+        answers = len(chunks)
+        while budget and (head := self._next(prompts, budget, now)) is not None:
+            prompts += [(head, choice) for choice in self._seat(head, now)]
+        if budget and prompts:
+            left = self._fill(prompts, budget, chunks)
+        self._measure(answers + budget - left, now)
+        return chunks
 
-    @staticmethod
-    def _take(generation: Generation, choice: Choice, budget: int, chunks: list[Chunk]) -> int:
-        """Plans as much of a prompt as the budget allows; returns the tokens taken."""
-        size = min(budget, len(choice.tokens) - choice.computed)
-        if size > 0:
-            chunks.append(Chunk(generation, choice, choice.computed, choice.computed + size))
-        return size
+    def advance(self, chunks: list[Chunk]) -> None:
+        """Notes that the chunks' keys and values are in the cache, charges for them and makes full blocks findable."""
+        for generation, choice, start, end in chunks:
+            choice.computed = end
+            first = max(start, choice.paid)
+            if end > first:
+                choice.paid = end
+                asked = generation.prompt_tokens
+                if first >= asked:
+                    price = OUTPUT_PRICE * (end - first)
+                else:
+                    price = INPUT_PRICE * (min(end, asked) - first) + OUTPUT_PRICE * max(0, end - asked)
+                self._accounts[generation].paid += price / generation.weight
+            if choice.published < end // BLOCK_TOKENS and choice.chain is not None:
+                self._memory.publish(generation, choice)
 
-    def _admit(self, now: float) -> Generation | None:
-        """Starts the next request that fits, by turns between workspaces."""
-        for workspace, queue in self._waiting.items():
-            head = queue[0]
-            if self._fits(head):
-                queue.popleft()
-                self.waiting -= 1
-                self._waiting.move_to_end(workspace)
-                if not queue:
-                    del self._waiting[workspace]
-                return self._seat(head)
-            if now - head.queued_at > PATIENCE_S:
-                return None
+    def fork(self, generation: Generation) -> list[tuple[int, int]]:
+        """Adds the other choices once the prompt is computed; returns the (from, to) blocks to copy for them."""
+        return self._memory.fork(generation)
+
+    def release(self, generation: Generation, choice: Choice) -> None:
+        """Gives up a finished choice's slot and blocks."""
+        self._memory.free(choice)
+        self._running[generation] -= 1
+        self._slots[generation.lane] -= 1
+        if not self._running[generation]:
+            del self._running[generation]
+            self._leave(generation)
+
+    def remove(self, generation: Generation, *, keep: bool = True) -> None:
+        """Takes a request out wherever it is; without `keep` what it computed is not to be trusted.
+
+        Removing one that is gone does nothing.
+        """
+        slots = self._running.pop(generation, None)
+        if slots is not None:
+            self._slots[generation.lane] -= slots
+            for choice in generation.choices:
+                self._memory.free(choice, keep=keep)
+            self._leave(generation)
+        elif generation in self._accounts:
+            self._leave(generation)
+
+    def _leave(self, generation: Generation) -> None:
+        del self._accounts[generation]
+        self._queues[generation.lane].leave(generation)
+        self._with_deadline.discard(generation)
+
+    def _clear_paused(self) -> None:
+        """While others wait, a slow reader's request keeps neither slot nor memory."""
+        for generation in [g for g in self._running if g.paused and not g.deterministic]:
+            self._preempt(generation)
+
+    def _grow(self, answers: list[tuple[Generation, Choice]]) -> bool:
+        """Gives each answer that has filled its last block one more; whether somebody had to give all theirs back for it."""
+        preempted = False
+        for generation, choice in answers:
+            while choice.computed == len(choice.blocks) * BLOCK_TOKENS and generation in self._running:
+                if not self._memory.grow(choice):
+                    self._preempt(self._victim())
+                    preempted = True
+        return preempted
+
+    def _victim(self) -> Generation:
+        """Who gives way: whose reader is slow, else the lowest lane's, of the workspace furthest ahead the youngest.
+
+        Deterministic requests never do: what is computed again in other pieces may differ in its last bits.
+        """
+        candidates = [g for g in reversed(self._running) if not g.deterministic]
+        return max(candidates, key=lambda g: (g.paused, *self._rank(g)))
+
+    def _preempt(self, generation: Generation) -> None:
+        self._slots[generation.lane] -= self._running.pop(generation)
+        for choice in generation.choices:
+            if choice.finish_reason is None:
+                self.recomputed_tokens += choice.computed
+            self._memory.free(choice)
+            choice.computed = choice.published = 0
+        generation.state = State.QUEUED
+        self._queues[generation.lane].put_back(generation)
+        self.preemptions += 1
+
+    def _rank(self, generation: Generation) -> tuple[int, float]:
+        return _RANK[generation.lane], self._accounts[generation].paid
+
+    def _next(self, prompts: list[tuple[Generation, Choice]], budget: int, now: float) -> Generation | None:
+        """The waiting request that comes in next, if those ahead of it leave something of the budget."""
+        for lane in self._lanes():
+            room = self._limits.slots(lane) - (self.running if lane == "realtime" else self._others())
+            for head in self._queues[lane].heads():
+                if _slots(head) > room:
+                    continue
+                if self._memory.fits(head):
+                    rank = self._rank(head)
+                    ahead = sum(len(c.tokens) - c.computed for g, c in prompts if self._rank(g) <= rank)
+                    return head if ahead < budget else None
+                if now - head.queued_at > PATIENCE_S:
+                    return None
         return None
 
-    def _fits(self, generation: Generation) -> bool:
-        slots = self._limits.max_running - self._slots
-        return generation.sampling.n <= slots and self._blocks_needed(generation) <= self._pool.free
+    def _lanes(self) -> Iterator[Lane]:
+        """The lanes with somebody waiting, in the order of their turn."""
+        batch = self._slots["batch"]
+        batch_waits = self._queues["batch"].waiting > 0
+        due = batch_waits and batch < self._limits.batch_slots
+        if self._queues["realtime"].waiting:
+            yield "realtime"
+        if due:
+            yield "batch"
+        if self._queues["standard"].waiting:
+            yield "standard"
+        if batch_waits and not due and self._memory.held_share < BATCH_BELOW:
+            yield "batch"
 
-    def _seat(self, generation: Generation) -> Generation:
-        whole = blocks_for(generation.longest)
-        tail = whole - generation.prompt_tokens // BLOCK_TOKENS
-        n = generation.sampling.n
-        self._running[generation] = _Seat(n, [self._pool.allocate(tail) for _ in range(n - 1)])
-        self._slots += n
+    def _others(self) -> int:
+        return self._slots["standard"] + self._slots["batch"]
+
+    def _seat(self, generation: Generation, now: float) -> list[Choice]:
+        """Admits a request that fits; returns its choices to compute."""
+        self._queues[generation.lane].take(generation)
+        self._memory.seat(generation)
+        if not generation.started_at:
+            generation.started_at = now
+        slots = self._running[generation] = _slots(generation)
+        self._slots[generation.lane] += slots
         generation.state = State.RUNNING
-        generation.add_choice(self._pool.allocate(whole), 0)
-        return generation
+        return generation.unfinished
 
-    @staticmethod
-    def _blocks_needed(generation: Generation) -> int:
-        whole = blocks_for(generation.longest)
-        return whole + (generation.sampling.n - 1) * (whole - generation.prompt_tokens // BLOCK_TOKENS)
+    def _fill(self, prompts: list[tuple[Generation, Choice]], budget: int, chunks: list[Chunk]) -> int:
+        """Spends the budget on prompts: the batch lane's own share when it has saved up a piece's worth, then by rank.
+
+        Returns what is left.
+        """
+        prompts.sort(key=lambda pair: self._rank(pair[0]))
+        floor = min(DETERMINISTIC_PIECE, self._limits.step_tokens // 4)
+        batch = next((i for i, (g, _) in enumerate(prompts) if g.lane == "batch"), 0)
+        if batch:
+            self._batch_credit += self._limits.batch_share * self._limits.step_tokens
+            if self._batch_credit >= floor:
+                left = budget - sum(len(choice.tokens) - choice.computed for _, choice in prompts[:batch])
+                size = self._piece(*prompts.pop(batch), min(budget, max(left, int(self._batch_credit))), chunks)
+                budget -= size
+                self._batch_credit = max(0.0, self._batch_credit - size)
+            self._batch_credit = min(self._batch_credit, float(self._limits.step_tokens))
+        for generation, choice in prompts:
+            if budget <= 0:
+                break
+            budget -= self._piece(generation, choice, budget, chunks)
+        return budget
+
+    def _piece(self, generation: Generation, choice: Choice, most: int, chunks: list[Chunk]) -> int:
+        """Plans the next piece of a prompt, of at most `most` tokens; returns its size."""
+        start, known = choice.computed, len(choice.tokens)
+        size = min(most, known - start)
+        if generation.deterministic:
+            # Whole pieces only; one that is larger than a whole step's budget is taken when it comes first.
+            size = min(known, (start // DETERMINISTIC_PIECE + 1) * DETERMINISTIC_PIECE) - start
+            if size > most and any(chunk.end - chunk.start > 1 for chunk in chunks):
+                return 0
+        if size > 0:
+            self._memory.cover(choice, start + size)
+            chunks.append(Chunk(generation, choice, start, start + size))
+        return size
+
+    def _measure(self, tokens: int, now: float) -> None:
+        if self._last_step is not None:
+            then, before = self._last_step
+            self._admission.rate.note(before, now - then)
+        self._last_step = (now, tokens) if tokens > 0 else None
+
+
+def _slots(generation: Generation) -> int:
+    """Slots that a request takes: before its fork those of all its choices."""
+    return len(generation.unfinished) if len(generation.choices) > 1 else generation.sampling.n

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
 
+from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
@@ -13,7 +14,6 @@ from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import ModelInfo
-from inference.engine.scheduler import Limits
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.worker import AnyWorker
 

@@ -16,7 +16,8 @@ from inference.engine.connection import Connection, Outbox, Stream
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
-from inference.engine.errors import CheckpointError, Refusal
+from inference.engine.erasure import erase, verify
+from inference.engine.errors import ERASED, CheckpointError, Refusal
 from inference.engine.intake import receive_embedding, receive_generation, size
 from inference.engine.journal import error_place, log
 from inference.engine.listener import listen, unlink
@@ -31,6 +32,8 @@ DRAINING_RETRY_S = 5.0
 LAST_STEP_S = 10.0
 """A step in progress is waited for this long when the engine stops."""
 CRASH_EXIT = 70
+MAX_ERASURES = 256
+"""Erasures that are remembered while prompts are being read; a prompt that more of them overtook is refused."""
 
 
 class Server:
@@ -40,6 +43,10 @@ class Server:
         self._options = options
         self._engine = Engine(threads=threads, flush=self._events_ready, crashed=self._crashed)
         self._models: dict[str, ServedModel] = {}
+        self._versions: list[ServedModel] = []
+        """The same and those that were replaced and still answer."""
+        self._erasures: deque[protocol.Scope] = deque(maxlen=MAX_ERASURES)
+        self._erased = 0
         self._loading: set[str] = set()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-load")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="engine-tokenize")
@@ -86,6 +93,10 @@ class Server:
             self._answer(stream, self._stats())
         elif isinstance(request, protocol.LoadModel):
             self._spawn(self._load_for(stream, request))
+        elif isinstance(request, protocol.Erase):
+            self._spawn(self._erase_for(stream, request.scope))
+        elif isinstance(request, protocol.Verify):
+            self._spawn(self._verify_for(stream, request.scope))
         else:
             self._spawn(self._drain_for(stream, request.deadline_s))
 
@@ -130,6 +141,7 @@ class Server:
             self._loading.discard(name)
         previous = self._models.get(name)
         self._models[name] = model
+        self._versions = [version for version in self._versions if not version.worker.closed] + [model]
         self._engine.add(model.worker)
         if previous is not None:
             self._engine.retire(previous.worker)
@@ -200,7 +212,34 @@ class Server:
         except Refusal as refusal:
             self._answer(stream, refusal.error)
         else:
-            self._submit(stream, await self._loop.run_in_executor(self._reader, _receive, stream, wire, model))
+            before = self._erased
+            job = await self._loop.run_in_executor(self._reader, _receive, stream, wire, model)
+            self._submit(stream, ERASED if self._erased_since(before, wire) else job)
+        stream.connection.flush()
+
+    def _erased_since(self, before: int, wire: protocol.Generate | protocol.Embed) -> bool:
+        """Whether a request was erased while its prompt was being read."""
+        missed = self._erased - before
+        if missed > len(self._erasures):
+            return True
+        key = wire.key if isinstance(wire, protocol.Generate) else ""
+        recent = list(self._erasures)[len(self._erasures) - missed :]
+        return any(scope.covers(wire.workspace, key, wire.subject, wire.request) for scope in recent)
+
+    async def _erase_for(self, stream: Stream, scope: protocol.Scope) -> None:
+        self._erasures.append(scope)
+        self._erased += 1
+        receipt = await erase(self._engine, self._versions, scope)
+        log(
+            "engine.erased",
+            blocks=sum(m.blocks for m in receipt.models),
+            requests=sum(m.requests for m in receipt.models),
+        )
+        self._answer(stream, receipt)
+        stream.connection.flush()
+
+    async def _verify_for(self, stream: Stream, scope: protocol.Scope) -> None:
+        self._answer(stream, await verify(self._engine, self._versions, scope))
         stream.connection.flush()
 
     def _submit(self, stream: Stream, job: AnyJob | EngineError) -> None:

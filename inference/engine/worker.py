@@ -6,16 +6,43 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from inference.engine.protocol import EngineError
+from inference.engine.protocol import EngineError, Scope
 from inference.engine.request import Request
 
 R = TypeVar("R", bound=Request)
+
+
+SAMPLED_BLOCKS = 64
+"""Free blocks whose memory a `verify` reads back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiped:
+    """What an erase did, see `protocol.ModelErased`."""
+
+    epoch: int
+    requests: int
+    blocks: int
+    bytes: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a verify saw, see `protocol.ModelVerified`."""
+
+    requests: int
+    indexed: int
+    sampled: int
+    nonzero: int
 
 
 class Worker(ABC, Generic[R]):
     """What the step thread needs of a model, whatever it computes."""
 
     generated_tokens = 0
+    closed = False
+    """The model is gone and its memory zeroed."""
 
     @property
     @abstractmethod
@@ -39,6 +66,18 @@ class Worker(ABC, Generic[R]):
     @abstractmethod
     def step(self, now: float) -> bool:
         """Computes one batch; False when there was nothing to compute."""
+
+    def close(self) -> None:
+        """Zeroes all that is left of requests, when the last one has ended and no more will come."""
+        self.closed = True
+
+    @abstractmethod
+    def erase(self, scope: Scope) -> Wiped:
+        """Ends the scope's requests, and forgets and zeroes what is kept of its workspace."""
+
+    @abstractmethod
+    def verify(self, scope: Scope) -> Found:
+        """Looks for what `erase` should have left nowhere."""
 
     @abstractmethod
     def abandon(self, error: EngineError) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.protocol import Delta, EngineError, Generated, Result, Sampling
+from inference.engine.protocol import Delta, EngineError, Generated, Lane, Result, Sampling
 from inference.engine.request import Generation
 from inference.engine.tokenizer import Tokenizer
 
@@ -42,14 +44,16 @@ def generation(
     sampling: Sampling | None = None,
     *,
     workspace: str = "ws",
+    lane: Lane = "standard",
     max_tokens: int = 32,
     stop_ids: frozenset[int] = frozenset(),
     seed: int = 1,
+    **given: Any,
 ) -> tuple[Generation, Events]:
     events = Events()
     request = Generation(
         workspace=workspace,
-        lane="standard",
+        lane=lane,
         sink=events,
         tokenizer=tokenizer,
         prompt=prompt,
@@ -58,6 +62,7 @@ def generation(
         seed=seed,
         stream=True,
         stop_ids=stop_ids,
+        **given,
     )
     return request, events
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 import transformers
 
+from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.protocol import EngineError, Sampling
-from inference.engine.scheduler import Chunk, Limits
+from inference.engine.scheduler import Chunk
 from inference.engine.tokenizer import Tokenizer
 from tests.inference.engine import checkpoints
 from tests.inference.engine.harness import generated, generation, run
@@ -131,9 +132,9 @@ def test_an_end_token_stops_the_answer_and_is_not_shown(llama: Loaded) -> None:
     assert events.text == llama.tokenizer.decode(shown)
 
 
-def test_blocks_are_zero_once_nothing_runs(llama: Loaded) -> None:
+def test_blocks_that_nothing_keeps_are_zero_once_nothing_runs(llama: Loaded) -> None:
     worker = llama.worker()
-    pairs = [generation(llama.tokenizer, prompt, Sampling(temperature=1.0, n=2)) for prompt in prompts()]
+    pairs = [generation(llama.tokenizer, p, Sampling(temperature=1.0, n=2), cache="request") for p in prompts()]
     for request, _ in pairs:
         worker.submit(request, 0.0)
     for _ in range(6):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from inference.engine.client import EngineClient, EngineFailure
@@ -19,6 +20,8 @@ from inference.engine.protocol import (
     Drain,
     Embed,
     Embedded,
+    Erase,
+    Erased,
     FrameType,
     Generate,
     Generated,
@@ -27,8 +30,11 @@ from inference.engine.protocol import (
     Message,
     Models,
     Sampling,
+    Scope,
     Stats,
     StatsReport,
+    Verified,
+    Verify,
     decode_chunk,
     decode_error,
     decode_result,
@@ -446,16 +452,56 @@ def test_frames_that_make_no_sense_close_only_their_connection(engine: EnginePro
     with_client(engine, work)
 
 
-def test_a_full_queue_is_503_with_a_time_to_come_back(engine: EngineProcess) -> None:
+def test_a_full_queue_is_429_for_who_filled_it_and_503_for_others(engine: EngineProcess) -> None:
     async def work(client: EngineClient) -> None:
-        calls = [client.call(generate(stream=False, max_tokens=100)) for _ in range(40)]
+        def of(workspace: str) -> Generate:
+            return msgspec.structs.replace(generate(stream=False, max_tokens=100), workspace=workspace)
+
+        calls = [client.call(of(f"ws{i // 16}")) for i in range(64)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
 
         refused = [outcome.error for outcome in outcomes if isinstance(outcome, EngineFailure)]
-        assert len(refused) == 40 - 8 - 16 or 0 < len(refused) < 40 - 8
-        assert {(error.status, error.code) for error in refused} == {(503, "engine_overloaded")}
+        assert 0 < len(refused) <= 64 - 8 - 8
+        assert {(error.status, error.code) for error in refused} == {
+            (429, "workspace_queue_full"),
+            (503, "engine_overloaded"),
+        }
         assert all(error.retry_after_s and error.retry_after_s >= 1 for error in refused)
-        assert all(isinstance(outcome, Generated | EngineFailure) for outcome in outcomes)
+
+    with_client(engine, work)
+
+
+def test_an_erase_ends_what_runs_and_its_receipt_is_verified(engine: EngineProcess) -> None:
+    async def work(client: EngineClient) -> None:
+        mine = msgspec.structs.replace(generate(stream=False, max_tokens=400), workspace="gone", subject="s")
+        task = asyncio.ensure_future(client.call(mine))
+        other = asyncio.ensure_future(client.call(generate(stream=False, max_tokens=40)))
+        await asyncio.sleep(0.1)
+        scope = Scope("gone")
+        receipt = await client.call(Erase(scope))
+        seen = await client.call(Verify(scope))
+
+        with pytest.raises(EngineFailure) as failure:
+            await task
+        assert failure.value.error.code == "request_erased"
+        assert isinstance(await other, Generated)
+        assert isinstance(receipt, Erased) and isinstance(seen, Verified)
+        assert {model.model for model in receipt.models} >= {"chat", "endless", "embed"}
+        assert sum(model.requests for model in receipt.models) == 1
+        assert sum(model.bytes for model in receipt.models) > 0
+        assert len(receipt.sha256) == 64
+        assert seen.remaining == 0
+        assert sum(model.sampled for model in seen.models) > 0
+
+    with_client(engine, work)
+
+
+def test_a_deadline_that_passes_ends_the_request(engine: EngineProcess) -> None:
+    async def work(client: EngineClient) -> None:
+        hurried = msgspec.structs.replace(generate(stream=False, max_tokens=450), deadline_s=0.05)
+        with pytest.raises(EngineFailure) as failure:
+            await client.call(hurried)
+        assert (failure.value.error.status, failure.value.error.code) == (504, "deadline_exceeded")
 
     with_client(engine, work)
 

@@ -1,0 +1,152 @@
+"""The door of a model's queue: what can never run, what there is no room for, what would come too late. Imports no torch."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from inference.engine.blocks import BLOCK_TOKENS, blocks_for
+from inference.engine.errors import Refusal, refuse
+from inference.engine.fairqueue import FairQueue
+from inference.engine.protocol import Lane
+from inference.engine.request import Generation
+
+LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
+"""Highest first."""
+_MEMORY_S = 5.0
+"""The drain rate forgets what it saw before about this much time at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_running: int = 32
+    """Answers being generated at once."""
+    max_waiting: int = 256
+    """Requests in the queue; one more is refused with 503."""
+    step_tokens: int = 256
+    """Tokens one step computes: larger steps fill prompts faster and make running answers wait longer."""
+    max_waiting_tokens: int = 1 << 20
+    """Tokens that the queue is expected to cost; more are refused with 503."""
+    workspace_share: float = 0.5
+    """Part of both queue bounds that one workspace may fill; beyond it the refusal is its own, 429."""
+    realtime_share: float = 0.1
+    """Part of the running places that only the realtime lane may take."""
+    batch_share: float = 0.05
+    """Part of the places and of a step's tokens that the batch lane gets however much else there is."""
+    cache_share: float = 0.5
+    """Part of the cache that one workspace's idle blocks may keep."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for limits under which nothing would ever run."""
+        if self.max_running < 1 or self.max_waiting < 1 or self.max_waiting_tokens < 1:
+            raise ValueError("max_running, max_waiting and max_waiting_tokens must be at least 1")
+        if self.step_tokens <= self.max_running:
+            raise ValueError("step_tokens must be above max_running, or prompts would never be computed")
+        for name in ("workspace_share", "realtime_share", "batch_share", "cache_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be from 0 to 1")
+        if self.realtime_slots >= self.max_running:
+            raise ValueError("realtime_share must leave a place to the other lanes")
+
+    @property
+    def realtime_slots(self) -> int:
+        return int(self.max_running * self.realtime_share)
+
+    @property
+    def batch_slots(self) -> int:
+        return max(1, int(self.max_running * self.batch_share)) if self.batch_share else 0
+
+    def slots(self, lane: Lane) -> int:
+        """Most answers of the lane at once."""
+        return self.max_running if lane == "realtime" else self.max_running - self.realtime_slots
+
+
+class DrainRate:
+    """Tokens computed per second of work, of late: idle time does not count."""
+
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._seconds = 0.0
+
+    def note(self, tokens: int, seconds: float) -> None:
+        """A step computed `tokens` in `seconds`."""
+        kept = max(0.0, 1.0 - seconds / _MEMORY_S)
+        self._tokens = self._tokens * kept + tokens
+        self._seconds = self._seconds * kept + seconds
+
+    def seconds_for(self, tokens: float) -> float | None:
+        """How long so many tokens take; None while nothing has been measured."""
+        if self._seconds <= 0 or self._tokens <= 0:
+            return None
+        return tokens * self._seconds / self._tokens
+
+
+class Admission:
+    """Decides at the door, before a request costs anything. For the step thread alone."""
+
+    def __init__(self, limits: Limits, capacity: int, queues: dict[Lane, FairQueue]) -> None:
+        """`capacity` is the cache's size in blocks."""
+        self._limits = limits
+        self._capacity = capacity
+        self._queues = queues
+        self.rate = DrainRate()
+
+    @property
+    def waiting(self) -> int:
+        return sum(queue.waiting for queue in self._queues.values())
+
+    @property
+    def waiting_tokens(self) -> int:
+        return sum(queue.waiting_tokens for queue in self._queues.values())
+
+    def check(self, generation: Generation, now: float) -> None:
+        """Raises Refusal: 400 when it can never run, 429 when its workspace, 503 when everybody waits for too much already."""
+        self._fits_at_all(generation)
+        limits = self._limits
+        waiting = self.waiting
+        if waiting >= limits.max_waiting or (
+            waiting and self.waiting_tokens + generation.expected_tokens > limits.max_waiting_tokens
+        ):
+            raise self._later(503, "engine_overloaded", "the engine's queue is full; try again later")
+        share = limits.workspace_share
+        requests, tokens = self._queues[generation.lane].waiting_of(generation.workspace)
+        if requests and (
+            requests + 1 > limits.max_waiting * share
+            or tokens + generation.expected_tokens > limits.max_waiting_tokens * share
+        ):
+            raise self._later(
+                429, "workspace_queue_full", "the workspace has too much waiting already; send less at once"
+            )
+        if generation.deadline is not None:
+            ahead = sum(self._queues[lane].waiting_tokens for lane in LANES[: LANES.index(generation.lane) + 1])
+            if now + (self.rate.seconds_for(ahead) or 0.0) >= generation.deadline:
+                raise self._later(
+                    503, "deadline_unreachable", "the answer cannot be there by the deadline; allow more time"
+                )
+
+    def retry_after(self) -> float:
+        """Seconds until a place in the queue is likely, with some spread so that not all come back at once."""
+        seconds = self.rate.seconds_for(self.waiting_tokens) or 1.0
+        return min(60.0, max(1.0, seconds) * random.uniform(1.0, 1.25))
+
+    def _later(self, status: int, code: str, message: str) -> Refusal:
+        return refuse(status, code, message, retry_after_s=self.retry_after())
+
+    def _fits_at_all(self, generation: Generation) -> None:
+        n = generation.sampling.n
+        if n > (slots := self._limits.slots(generation.lane)):
+            raise refuse(400, "n_too_large", f"n may be at most {slots} on this engine in this lane", param="n")
+        if most_blocks(generation) > self._capacity:
+            raise refuse(
+                400,
+                "context_length_exceeded",
+                f"{n} answers of up to {generation.longest} tokens do not fit the engine's cache of "
+                f"{self._capacity * BLOCK_TOKENS} tokens; ask for fewer answers or a smaller max_tokens",
+                param="max_tokens",
+            )
+
+
+def most_blocks(generation: Generation) -> int:
+    """Blocks that a request comes to at its longest: its answers share the whole blocks of the prompt."""
+    whole = blocks_for(generation.longest)
+    return whole + (generation.sampling.n - 1) * (whole - generation.prompt_tokens // BLOCK_TOKENS)
