@@ -52,7 +52,7 @@ class ServingInfo:
     tokens_per_minute: int
     """Of prompts and of answers together."""
     queued_tokens: int | None
-    """Tokens that may wait in an engine's queue; None leaves it to the engine."""
+    """Tokens that may wait in one lane of an engine; None leaves it to the engine."""
     weight_percent: int
     """Its share of an engine beside others', 100 being the usual one. Set by the organization, not by the workspace."""
     version: int = 1

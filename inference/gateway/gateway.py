@@ -259,5 +259,6 @@ def _entitle(
         if isinstance(operation, Generate):
             operation.key = grant.key_id
             operation.cache = serving.cache_scope.value
+            operation.queued_tokens = serving.queued_tokens
         else:
             operation.preset = None if serving.preset is None else serving.preset.value

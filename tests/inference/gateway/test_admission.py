@@ -212,7 +212,7 @@ def test_an_engine_that_misses_the_deadline_is_not_waited_for(caller: Callable[.
 def test_the_engine_is_told_what_the_workspace_may_have(
     caller: Callable[..., Caller], served: Served, organization: Organization
 ) -> None:
-    asker = caller(cache_scope="key", preset="low-latency", weight_percent=250)
+    asker = caller(cache_scope="key", preset="low-latency", weight_percent=250, queued_tokens=9000)
     asker.chat(user="anna")
     chat = served.engine.last
     asker.chat(safety_identifier="anna")
@@ -221,6 +221,7 @@ def test_the_engine_is_told_what_the_workspace_may_have(
     embedding = served.engine.last
 
     assert (chat.cache, chat.weight, chat.key) == ("key", 2.5, asker.key.key.prefix.rpartition("-")[2])
+    assert chat.queued_tokens == 9000
     assert re.fullmatch("[0-9a-f]{32}", chat.subject)
     assert again.subject == chat.subject
     assert (embedding.preset, embedding.weight, embedding.subject) == ("low-latency", 2.5, "")
