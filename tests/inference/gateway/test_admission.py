@@ -158,6 +158,18 @@ def test_what_the_model_failed_costs_no_tokens(caller: Callable[..., Caller]) ->
     assert limited.chat(max_tokens=900).status_code == 200
 
 
+def test_a_stream_that_breaks_is_charged_what_was_heard(caller: Callable[..., Caller]) -> None:
+    limited = caller(tokens_per_minute=6000)
+    before = limited.chat("Hello there", max_tokens=10)
+    broken = limited.chat("!fail-late and more of it", max_tokens=700, stream=True)
+    after = limited.chat("Hello there", max_tokens=10)
+
+    assert "error" in broken.text
+    charged = int(before.headers[LEFT + "tokens"]) - int(after.headers[LEFT + "tokens"])
+    # Ten of an estimate settled as twelve, a prompt of about ten, and the two tokens of the stream; the rate gives some back
+    assert -40 <= charged <= 20
+
+
 def test_some_places_are_for_realtime_alone(caller: Callable[..., Caller], served: Served) -> None:
     limited = caller(concurrency=2, realtime_reserve_percent=50)
     with limited.waiting(served):
