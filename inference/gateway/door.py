@@ -18,7 +18,7 @@ from inference.gateway.breaker import CircuitBreaker
 from inference.gateway.errors import ApiError, invalid
 from inference.gateway.exchange import DEADLINE_S, Exchange
 from inference.gateway.http import Header
-from inference.gateway.limits import Bucket, Limiter, Refusal
+from inference.gateway.limits import Limiter, Refusal
 from inference.gateway.metrics import METRICS
 from inference.gateway.shares import Shares
 from workspaces.contracts import ServingInfo
@@ -106,7 +106,7 @@ class Door:
         if refusal is not None:
             await self._insist(partial(limiter.spend, prompt + answer), refusal, limiter, visit.lane, headers)
         visit.prompt, visit.answer = prompt, answer
-        headers += _told(limiter, now)
+        headers += _told(limiter)
 
     async def _insist(
         self,
@@ -184,31 +184,37 @@ _REASONS = {
 
 def _refuse(refusal: Refusal, limiter: Limiter, lane: Lane, headers: list[Header]) -> NoReturn:
     METRICS.rejected(lane, refusal.reason)
-    headers += _told(limiter, perf_counter())
+    # As of now: nothing may have been asked of them for a while.
+    now = perf_counter()
+    limiter.requests.take(0.0, now)
+    limiter.tokens.take(0.0, now)
+    headers += _told(limiter)
     code, message = _REASONS[refusal.reason]
     told = message.format(limiter.concurrency, limiter.requests.per_minute, limiter.tokens.per_minute)
     raise ApiError(429, code, told, retry_after_s=refusal.retry_after_s)
 
 
-def _told(limiter: Limiter, now: float) -> tuple[Header, ...]:
+_SHORT = [b"%dms" % milliseconds for milliseconds in range(1000)]
+"""Made once: formatting them would be a good part of what the door costs."""
+
+
+def _told(limiter: Limiter) -> tuple[Header, ...]:
     requests, tokens = limiter.requests, limiter.tokens
-    requests_left, tokens_left = requests.whole(now), tokens.whole(now)
+    requests_left, requests_ms = requests.outlook()
+    tokens_left, tokens_ms = tokens.outlook()
     return (
-        (b"x-ratelimit-limit-requests", b"%d" % requests.per_minute),
-        (b"x-ratelimit-limit-tokens", b"%d" % tokens.per_minute),
-        (b"x-ratelimit-remaining-requests", b"%d" % max(0.0, requests_left)),
-        (b"x-ratelimit-remaining-tokens", b"%d" % max(0.0, tokens_left)),
-        (b"x-ratelimit-reset-requests", _span(requests, requests_left)),
-        (b"x-ratelimit-reset-tokens", _span(tokens, tokens_left)),
+        (b"x-ratelimit-limit-requests", requests.limit),
+        (b"x-ratelimit-limit-tokens", tokens.limit),
+        (b"x-ratelimit-remaining-requests", b"%d" % requests_left),
+        (b"x-ratelimit-remaining-tokens", b"%d" % tokens_left),
+        (b"x-ratelimit-reset-requests", _SHORT[requests_ms] if requests_ms < 1000 else _span(requests_ms)),
+        (b"x-ratelimit-reset-tokens", _SHORT[tokens_ms] if tokens_ms < 1000 else _span(tokens_ms)),
     )
 
 
-def _span(bucket: Bucket, left: float) -> bytes:
-    """Until nothing of the limit is used up, as OpenAI writes it: 20ms, 3s, 1m30s."""
-    milliseconds = ceil(bucket.seconds_for(bucket.burst - left) * 1000)
-    if milliseconds < 1000:
-        return b"%dms" % milliseconds
-    minutes, seconds = divmod(-(-milliseconds // 1000), 60)
+def _span(milliseconds: int) -> bytes:
+    """As OpenAI writes it: 3s, 1m30s."""
+    minutes, seconds = divmod(ceil(milliseconds / 1000), 60)
     return b"%dm%ds" % (minutes, seconds) if minutes else b"%ds" % seconds
 
 

@@ -41,13 +41,25 @@ class Refusal:
 class Bucket:
     """This process's part of one rate. `level` is what it may spend; below zero it has spent in advance."""
 
-    __slots__ = ("_at", "_parts", "_rate", "_untouched", "burst", "level", "per_minute", "spent")
+    __slots__ = (
+        "_at",
+        "_cap",
+        "_fill",
+        "_parts",
+        "_rate",
+        "_untouched",
+        "burst",
+        "level",
+        "limit",
+        "per_minute",
+        "spent",
+    )
 
     def __init__(self, per_minute: int, parts: int, now: float) -> None:
         self._at = now
         self._parts = parts
         self._set(per_minute)
-        self.level = self.burst / parts
+        self.level = self._cap
         self._untouched = 0.0
         """What all have left, by a word since which nothing was spent here."""
         self.spent = 0.0
@@ -55,26 +67,34 @@ class Bucket:
 
     def _set(self, per_minute: int) -> None:
         self.per_minute = per_minute
+        self.limit = b"%d" % per_minute
         self.burst = float(max(1, per_minute // BURST))
         self._rate = per_minute / 60
+        self._divide(self._parts)
+
+    def _divide(self, parts: int) -> None:
+        self._parts = parts
+        self._cap = self.burst / parts
+        self._fill = self._rate / parts
 
     def configure(self, per_minute: int) -> None:
         """The limit changed; what was spent stays spent."""
         if per_minute != self.per_minute:
             self._set(per_minute)
-            self.level = min(self.level, self.burst / self._parts)
+            self.level = min(self.level, self._cap)
 
     def take(self, cost: float, now: float) -> float:
         """Spends `cost` and returns 0, or returns the seconds until it can be had. More than there ever is can be had when
         the bucket is full, and is then owed. After each word one request may be larger than this process's part."""
-        cap = self.burst / self._parts
-        rate = self._rate / self._parts
-        level = min(cap, self.level + (now - self._at) * rate)
+        cap = self._cap
+        level = self.level + (now - self._at) * self._fill
+        if level > cap:
+            level = cap
         self._at = now
-        need = min(cost, cap)
+        need = cost if cost < cap else cap
         if level + _ROUNDING < need and self._untouched < min(cost, self.burst):
             self.level = level
-            return (need - level) / rate
+            return (need - level) / self._fill
         self.level = level - cost
         self._untouched = 0.0
         self.spent += cost
@@ -88,7 +108,7 @@ class Bucket:
     def share(self, whole: float, parts: int, now: float) -> None:
         """`whole` is what all processes together have left, and this one may spend a `parts`-th of it until it hears again.
         What it has spent since it last reported is not in `whole` yet."""
-        self._parts = parts
+        self._divide(parts)
         self._at = now
         self._untouched = 0.0 if self.spent > 0 else whole
         self.level = (whole if whole < 0 else whole / parts) - self.spent
@@ -97,9 +117,9 @@ class Bucket:
         """From now on this process's part is another one."""
         level = self._filled(now)
         self._at = now
-        self.level = level if level < 0 else level * self._parts / parts
         self._untouched = 0.0
-        self._parts = parts
+        self.level = level if level < 0 else level * self._parts / parts
+        self._divide(parts)
 
     def whole(self, now: float) -> float:
         """What all processes together have left, if the others have spent as this one has."""
@@ -110,16 +130,21 @@ class Bucket:
         """Whether all processes together have so much left."""
         return self.whole(now) >= min(cost, self.burst)
 
-    def seconds_for(self, amount: float) -> float:
-        """How long all processes together wait for so much."""
-        return max(0.0, amount) / self._rate
+    def outlook(self) -> tuple[int, int]:
+        """What all processes together have left, never below zero, and milliseconds until nothing of the limit is used up; as of
+        when something was last asked for."""
+        level = self.level
+        if level < 0:
+            return 0, int((self.burst - level) / self._rate * 1000) + 1
+        whole = level * self._parts
+        return int(whole), int((self.burst - whole) / self._rate * 1000) + 1
 
     def missing(self, now: float) -> float:
         """How far this process's part is from full: what weighs still of all that it spent."""
-        return self.burst / self._parts - self._filled(now)
+        return self._cap - self._filled(now)
 
     def _filled(self, now: float) -> float:
-        return min(self.burst / self._parts, self.level + (now - self._at) * self._rate / self._parts)
+        return min(self._cap, self.level + (now - self._at) * self._fill)
 
 
 class Limiter:
