@@ -24,6 +24,9 @@ class State(StrEnum):
     HALF_OPEN = "half-open"
 
 
+_CLOSED = State.CLOSED  # looked up without asking the enumeration, on every request
+
+
 class CircuitBreaker:
     """Of one workspace and one model. `now` is in seconds of a monotonic clock.
 
@@ -56,7 +59,7 @@ class CircuitBreaker:
 
     def enter(self, now: float) -> int | None:
         """A ticket, or None: refused for the next `retry_after_s`."""
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return self._epoch
         if self.state is State.OPEN:
             if now < self._opens_until:
@@ -75,7 +78,7 @@ class CircuitBreaker:
         """How the request ended; `failed` is None if that says nothing about the model. True if this opened the breaker."""
         if ticket != self._epoch:
             return False
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return failed is not None and self._count(failed, now)
         self._probing = False
         if failed is None:

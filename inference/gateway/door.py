@@ -7,11 +7,9 @@ A caller's own limit is 429, ours is 503, and both say when to come back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import ceil
 from time import perf_counter
-from typing import NoReturn
 
 from inference.engine.protocol import Lane, ModelInfo
 from inference.gateway.breaker import CircuitBreaker
@@ -37,21 +35,22 @@ ENGINE_FAULTS = frozenset({"engine_unavailable", "engine_stopped"})
 class Visit:
     """One request inside. Every one is given back to `Door.leave`."""
 
-    __slots__ = ("answer", "breaker", "entered_at", "lane", "limiter", "model", "prompt", "ticket")
+    # No slots: most of these are usually left as they are, which costs nothing.
+    breaker: CircuitBreaker | None = None
+    ticket = 0
+    model = ""
+    prompt = 0
+    answer = 0
+    """Tokens that were charged."""
 
     def __init__(self, limiter: Limiter, lane: Lane, entered_at: float) -> None:
         self.limiter = limiter
         self.lane = lane
         self.entered_at = entered_at
-        self.breaker: CircuitBreaker | None = None
-        self.ticket = 0
-        self.model = ""
-        self.prompt = self.answer = 0
-        """Tokens that were charged."""
 
 
 class Door:
-    """Of one process, for all workspaces."""
+    """Of one process, for all workspaces. What lets a request through is not even a coroutine; refusing may take a while."""
 
     def __init__(self, shares: Shares, concurrency: int) -> None:
         """`concurrency` is how many requests this process serves at once."""
@@ -61,8 +60,8 @@ class Door:
         self._in_flight = 0
         self._mean_s = 1.0
 
-    async def enter(self, limiter: Limiter, lane: Lane, headers: list[Header]) -> Visit:
-        """Takes a place and one request of the rate. Raises ApiError 429 or 503; `headers` then say how far the limits are."""
+    def enter(self, limiter: Limiter, lane: Lane) -> Visit | Refusal:
+        """Takes a place and one request of the rate; a Refusal goes to `insist_on_entering`. Raises ApiError 503."""
         realtime = lane == "realtime"
         now = perf_counter()
         if self._in_flight >= (self._places if realtime else self._standard_places):
@@ -73,23 +72,55 @@ class Door:
                 "This cell serves as many requests as it can. Retry as Retry-After says.",
                 retry_after_s=self._mean_s / self._in_flight,
             )
-        refusal = limiter.enter(now, realtime=realtime)
+        refusal = limiter.enter(now, realtime)
         if refusal is not None:
-            again = partial(limiter.enter, realtime=realtime)
-            await self._insist(again, refusal, limiter, lane, headers)
+            return refusal
         if not limiter.listed:
             self._shares.watch(limiter)
         self._in_flight += 1
         METRICS.in_flight += 1
         return Visit(limiter, lane, now)
 
-    async def admit(self, visit: Visit, model: ModelInfo, prompt: int, answer: int, headers: list[Header]) -> None:
-        """Charges the estimate and adds to `headers` what is left. Raises ApiError 429, or 503 while the model fails."""
+    async def insist_on_entering(self, refusal: Refusal, limiter: Limiter, lane: Lane, headers: list[Header]) -> Visit:
+        """Asks again while others may have left something. Raises ApiError; `headers` then say how far the limits are."""
+        until = perf_counter() + INSIST_S
+        while perf_counter() < until and await self._shares.refresh(limiter, refusal):
+            entered = self.enter(limiter, lane)
+            if isinstance(entered, Visit):
+                return entered
+            refusal = entered
+        raise _refused(refusal, limiter, lane, headers)
+
+    def admit(self, visit: Visit, model: ModelInfo, prompt: int, answer: int, headers: list[Header]) -> Refusal | None:
+        """Charges the estimate and adds to `headers` what is left; a Refusal goes to `insist_on_tokens`. Raises ApiError 503
+        while the model fails."""
         limiter = visit.limiter
         now = perf_counter()
-        breaker = limiter.breakers.get(model.name)
+        if visit.breaker is None:
+            self._pass_breaker(visit, model.name, now)
+        refusal = limiter.spend(prompt + answer, now)
+        if refusal is None:
+            visit.prompt, visit.answer = prompt, answer
+            headers += _told(limiter)
+        return refusal
+
+    async def insist_on_tokens(
+        self, refusal: Refusal, visit: Visit, model: ModelInfo, prompt: int, answer: int, headers: list[Header]
+    ) -> None:
+        """Asks again while others may have left something. Raises ApiError 429."""
+        until = perf_counter() + INSIST_S
+        while perf_counter() < until and await self._shares.refresh(visit.limiter, refusal):
+            again = self.admit(visit, model, prompt, answer, headers)
+            if again is None:
+                return
+            refusal = again
+        raise _refused(refusal, visit.limiter, visit.lane, headers)
+
+    def _pass_breaker(self, visit: Visit, model: str, now: float) -> None:
+        limiter = visit.limiter
+        breaker = limiter.breakers.get(model)
         if breaker is None:
-            breaker = limiter.breakers[model.name] = CircuitBreaker()
+            breaker = limiter.breakers[model] = CircuitBreaker()
         ticket = breaker.enter(now)
         if ticket is None:
             limiter.requests.give_back(1.0)
@@ -101,32 +132,7 @@ class Door:
                 param="model",
                 retry_after_s=breaker.retry_after_s(now),
             )
-        visit.breaker, visit.ticket, visit.model = breaker, ticket, model.name
-        refusal = limiter.spend(prompt + answer, now)
-        if refusal is not None:
-            await self._insist(partial(limiter.spend, prompt + answer), refusal, limiter, visit.lane, headers)
-        visit.prompt, visit.answer = prompt, answer
-        headers += _told(limiter)
-
-    async def _insist(
-        self,
-        again: Callable[[float], Refusal | None],
-        refusal: Refusal,
-        limiter: Limiter,
-        lane: Lane,
-        headers: list[Header],
-    ) -> None:
-        """Asks again for as long as other processes may have left something. Raises ApiError 429."""
-        until = perf_counter() + INSIST_S
-        while await self._shares.refresh(limiter, refusal):
-            now = perf_counter()
-            later = again(now)
-            if later is None:
-                return
-            refusal = later
-            if now > until:
-                break
-        _refuse(refusal, limiter, lane, headers)
+        visit.breaker, visit.ticket, visit.model = breaker, ticket, model
 
     def leave(self, visit: Visit, exchange: Exchange | None) -> None:
         """Settles with what was measured. `exchange` is None if the request was refused before there was one."""
@@ -182,7 +188,7 @@ _REASONS = {
 }
 
 
-def _refuse(refusal: Refusal, limiter: Limiter, lane: Lane, headers: list[Header]) -> NoReturn:
+def _refused(refusal: Refusal, limiter: Limiter, lane: Lane, headers: list[Header]) -> ApiError:
     METRICS.rejected(lane, refusal.reason)
     # As of now: nothing may have been asked of them for a while.
     now = perf_counter()
@@ -191,7 +197,7 @@ def _refuse(refusal: Refusal, limiter: Limiter, lane: Lane, headers: list[Header
     headers += _told(limiter)
     code, message = _REASONS[refusal.reason]
     told = message.format(limiter.concurrency, limiter.requests.per_minute, limiter.tokens.per_minute)
-    raise ApiError(429, code, told, retry_after_s=refusal.retry_after_s)
+    return ApiError(429, code, told, retry_after_s=refusal.retry_after_s)
 
 
 _SHORT = [b"%dms" % milliseconds for milliseconds in range(1000)]

@@ -25,6 +25,7 @@ from inference.gateway.estimates import answer_estimate, prompt_estimate
 from inference.gateway.exchange import INTENT_WITHIN_S, Exchange
 from inference.gateway.grants import Grant, Grants
 from inference.gateway.http import Disconnected, Header, Receive, Scope, Send, read_body, send_error, send_json
+from inference.gateway.limits import Refusal
 from inference.gateway.metrics import METRICS
 from inference.gateway.parsing import parser
 from inference.gateway.parts import Parts
@@ -161,7 +162,11 @@ class Gateway:
                 raise ApiError(403, "missing_scope", f"This needs a key with the scope {need}.")
             lane = lane_of(given.get(LANE), grant.serving)
             deadline_at = deadline_of(given.get(DEADLINE), scope["bailiwick.began"])
-            visit = await self._door.enter(grant.limiter, lane, headers)
+            limiter = grant.limiter
+            entered = self._door.enter(limiter, lane)
+            if isinstance(entered, Refusal):
+                entered = await self._door.insist_on_entering(entered, limiter, lane, headers)
+            visit = entered
             exchange: Exchange | None = None
             try:
                 request = parse(await read_body(given, receive, self._limits.body_bytes))
@@ -191,8 +196,10 @@ class Gateway:
                 f"This endpoint needs {wanted} model; this one is of the other kind.", "model", "model_not_supported"
             )
         texts = request.texts()
-        answer = answer_estimate(request, model.max_tokens)
-        await self._door.admit(visit, model, prompt_estimate(texts), answer, headers)
+        prompt, answer = prompt_estimate(texts), answer_estimate(request, model.max_tokens)
+        refusal = self._door.admit(visit, model, prompt, answer, headers)
+        if refusal is not None:
+            await self._door.insist_on_tokens(refusal, visit, model, prompt, answer, headers)
         texts, placeholders = await self._redact(request, texts)
         evidence = placeholders.evidence
         if evidence.replaced:
@@ -254,11 +261,11 @@ def _entitle(
     pseudonym = "" if subject is None else subject.hex()
     for operation in operations:
         operation.subject = pseudonym
-        operation.weight = serving.weight_percent / 100
+        operation.weight = grant.weight
         operation.deadline_s = deadline_s
         if isinstance(operation, Generate):
             operation.key = grant.key_id
-            operation.cache = serving.cache_scope.value
+            operation.cache = grant.cache
             operation.queued_tokens = serving.queued_tokens
         else:
-            operation.preset = None if serving.preset is None else serving.preset.value
+            operation.preset = grant.preset

@@ -16,6 +16,7 @@ from time import monotonic, time
 from uuid import UUID
 
 from cell.access import WorkspaceRef
+from inference.engine.protocol import CacheScope, Preset
 from inference.gateway.errors import ApiError, unauthenticated
 from inference.gateway.forms import Forms
 from inference.gateway.limits import Limiter
@@ -47,7 +48,10 @@ class Grant:
     stores_payloads: bool
     """Whether the workspace keeps what is said, sealed."""
     serving: ServingInfo
-    """How the workspace is served."""
+    """How the workspace is served; the three below say it as the engine takes it."""
+    weight: float
+    cache: CacheScope
+    preset: Preset | None
     limiter: Limiter
     pseudonym_key: bytes
     loaded_at: float

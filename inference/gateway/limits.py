@@ -193,7 +193,7 @@ class Limiter:
             self.concurrency, self.reserve = serving.concurrency, serving.realtime_reserve
             self._split_places(parts)
 
-    def enter(self, now: float, *, realtime: bool) -> Refusal | None:
+    def enter(self, now: float, realtime: bool) -> Refusal | None:
         """Takes a place and one request of the rate."""
         self.used_at = now
         in_flight = self.in_flight

@@ -19,7 +19,7 @@ from inference.engine.protocol import CacheScope as EngineCacheScope
 from inference.engine.protocol import Lane as EngineLane
 from inference.engine.protocol import Preset as EnginePreset
 from inference.gateway import breaker
-from inference.gateway.door import Door
+from inference.gateway.door import Door, Visit
 from inference.gateway.errors import ApiError
 from inference.gateway.shares import Shares
 from tests.factories import Organization, make_key, make_workspace
@@ -299,16 +299,22 @@ def test_a_process_keeps_places_for_realtime_and_says_that_it_is_full(
     async def run() -> None:
         shares = Shares(config().redis_url, 1)
         door, limiter = Door(shares, 20), shares.limiter(organization.workspace.id, serving)
-        visits = [await door.enter(limiter, "standard", []) for _ in range(18)]
+
+        def enter(lane: EngineLane) -> Visit:
+            entered = door.enter(limiter, lane)
+            assert isinstance(entered, Visit)
+            return entered
+
+        visits = [enter("standard") for _ in range(18)]
         with pytest.raises(ApiError) as refused:
-            await door.enter(limiter, "batch", [])
+            enter("batch")
         assert (refused.value.status, refused.value.code) == (503, "overloaded")
         assert refused.value.retry_after_s is not None
-        visits += [await door.enter(limiter, "realtime", []) for _ in range(2)]
+        visits += [enter("realtime") for _ in range(2)]
         with pytest.raises(ApiError):
-            await door.enter(limiter, "realtime", [])
+            enter("realtime")
         door.leave(visits.pop(), None)
-        visits.append(await door.enter(limiter, "realtime", []))
+        visits.append(enter("realtime"))
         for visit in visits:
             door.leave(visit, None)
         assert limiter.in_flight == 0
