@@ -52,6 +52,7 @@ class Action(StrEnum):
     INFERENCE_REQUESTED = "inference.requested"
     INFERENCE_COMPLETED = "inference.completed"
 
+    SERVING_CHANGED = "serving.changed"
     REDACTION_TRIED = "redaction.tried"
     RETENTION_CHANGED = "retention.changed"
     PAYLOADS_EXPIRED = "payloads.expired"
@@ -71,9 +72,21 @@ class Action(StrEnum):
     CELL_MIGRATED = "cell.migrated"
 
 
-_WORKSPACE = {"environment", "region", "region_locked", "state", "requests_per_minute", "concurrency", "version"}
+_WORKSPACE = {"environment", "region", "region_locked", "state", "version"}
 _KEY = {"scopes", "expires_at", "networks", "state", "workspace", "replaced_by", "overlap_until", "environment"}
 _MEMBER = {"role", "state", "totp"}
+_SERVING = {
+    "preset",
+    "cache_scope",
+    "lanes",
+    "concurrency",
+    "realtime_reserve_percent",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "queued_tokens",
+    "weight_percent",
+    "version",
+}
 _RETENTION = {"store_payloads", "payload_days", "overridden", "version"}
 _ERASURE = {"state", "request", "stores", "removed", "statement_sha256"}
 _EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes"}
@@ -115,6 +128,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
             "duration_ms",
             "stored",
         },
+        Action.SERVING_CHANGED: _SERVING,
         Action.REDACTION_TRIED: {"redactions"},
         Action.RETENTION_CHANGED: _RETENTION,
         Action.PAYLOADS_EXPIRED: {"removed", "keys_destroyed", "payload_days"},

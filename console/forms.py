@@ -10,6 +10,17 @@ from django import forms
 from cell.access import Environment, Scope
 from workspaces.contracts import MemberInfo
 from workspaces.permissions import OrganizationRole, WorkspaceRole
+from workspaces.serving import (
+    MOST_CONCURRENCY,
+    MOST_QUEUED_TOKENS,
+    MOST_REALTIME_RESERVE_PERCENT,
+    MOST_REQUESTS_PER_MINUTE,
+    MOST_TOKENS_PER_MINUTE,
+    MOST_WEIGHT_PERCENT,
+    CacheScope,
+    Lane,
+    Preset,
+)
 
 WORDS = {
     Scope.INFERENCE_CHAT: "Chat and completions",
@@ -115,13 +126,81 @@ class WorkspaceForm(forms.Form):
 
 class SettingsForm(forms.Form):
     name = forms.CharField(max_length=120, widget=forms.TextInput({"autocomplete": "off"}))
-    requests_per_minute = forms.IntegerField(label="Requests per minute", min_value=1, max_value=1_000_000)
+
+
+PRESETS = {
+    "": "As the deployment has it",
+    Preset.LOW_LATENCY: "Low latency",
+    Preset.BALANCED: "Balanced",
+    Preset.HIGH_THROUGHPUT: "High throughput",
+}
+CACHE_SCOPES = {
+    CacheScope.WORKSPACE: "All keys of the workspace",
+    CacheScope.KEY: "The same key",
+    CacheScope.REQUEST: "Nobody: nothing is reused",
+}
+LANES = {
+    Lane.REALTIME: "Realtime: somebody is waiting",
+    Lane.STANDARD: "Standard",
+    Lane.BATCH: "Batch: when there is room",
+}
+
+
+class ServingForm(forms.Form):
+    """How the workspace is served. The weight is shown only to whoever may set it."""
+
+    requests_per_minute = forms.IntegerField(
+        label="Requests per minute", min_value=1, max_value=MOST_REQUESTS_PER_MINUTE
+    )
+    tokens_per_minute = forms.IntegerField(
+        label="Tokens per minute",
+        min_value=1,
+        max_value=MOST_TOKENS_PER_MINUTE,
+        help_text="Of prompts and answers together.",
+    )
     concurrency = forms.IntegerField(
         label="Requests at once",
         min_value=1,
-        max_value=10_000,
+        max_value=MOST_CONCURRENCY,
         help_text="Inference calls that may run at the same time.",
     )
+    realtime_reserve_percent = forms.IntegerField(
+        label="Kept for realtime, in percent",
+        min_value=0,
+        max_value=MOST_REALTIME_RESERVE_PERCENT,
+        help_text="Of the requests at once: only the realtime lane may use them.",
+    )
+    queued_tokens = forms.IntegerField(
+        label="Tokens that may wait",
+        min_value=1,
+        max_value=MOST_QUEUED_TOKENS,
+        required=False,
+        help_text="In an engine's queue. Empty: as the engine has it.",
+    )
+    lanes = forms.MultipleChoiceField(
+        label="Lanes",
+        choices=[(word.value, text) for word, text in LANES.items()],
+        widget=forms.CheckboxSelectMultiple(),
+    )
+    preset = forms.ChoiceField(label="Batching of embeddings", required=False, choices=list(PRESETS.items()))
+    cache_scope = forms.ChoiceField(
+        label="Who may reuse a prompt that was computed",
+        choices=[(word.value, text) for word, text in CACHE_SCOPES.items()],
+    )
+    weight_percent = forms.IntegerField(
+        label="Weight, in percent",
+        min_value=1,
+        max_value=MOST_WEIGHT_PERCENT,
+        help_text="Its share of an engine beside others', 100 being the usual one.",
+    )
+
+    def __init__(self, *args: Any, weighs: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not weighs:
+            del self.fields["weight_percent"]
+
+    def clean_preset(self) -> str | None:
+        return self.cleaned_data["preset"] or None
 
 
 class RetentionForm(forms.Form):

@@ -10,7 +10,16 @@ from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, Orga
 from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
 from console.views.requests import RequestList
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
-from console.views.workspaces import Home, RegionLock, Retention, State, WorkspaceList, WorkspaceNew, WorkspaceOne
+from console.views.workspaces import (
+    Home,
+    RegionLock,
+    Retention,
+    Serving,
+    State,
+    WorkspaceList,
+    WorkspaceNew,
+    WorkspaceOne,
+)
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
@@ -27,6 +36,7 @@ urlpatterns = [
     path("workspaces/<str:workspace_id>", WorkspaceOne.as_view(), name="workspace"),
     path("workspaces/<str:workspace_id>/region-lock", RegionLock.as_view(), name="region-lock"),
     path("workspaces/<str:workspace_id>/state", State.as_view(), name="state"),
+    path("workspaces/<str:workspace_id>/serving", Serving.as_view(), name="serving"),
     path("workspaces/<str:workspace_id>/retention", Retention.as_view(), name="retention"),
     path("workspaces/<str:workspace_id>/keys", KeyList.as_view(), name="keys"),
     path("workspaces/<str:workspace_id>/keys/<str:key_id>/revoke", KeyRevocation.as_view(), name="key-revoke"),

@@ -38,6 +38,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     "api/models": {"GET": S.MODELS_READ},
     "api/workspaces": {"GET": S.WORKSPACES_READ, "POST": S.WORKSPACES_WRITE},
     W: {"GET": S.WORKSPACES_READ, "PATCH": S.WORKSPACES_WRITE},
+    f"{W}/serving-policy": {"GET": S.WORKSPACES_READ, "PATCH": S.WORKSPACES_WRITE},
     f"{W}/keys": {"GET": S.KEYS_READ, "POST": S.KEYS_WRITE},
     f"{W}/keys/<str:key_id>": {"GET": S.KEYS_READ, "DELETE": S.KEYS_WRITE},
     f"{W}/keys/<str:key_id>/rotate": {"POST": S.KEYS_WRITE},

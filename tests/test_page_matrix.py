@@ -41,6 +41,7 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     W: {"GET": S.WORKSPACES_READ, "POST": S.WORKSPACES_WRITE},
     f"{W}/region-lock": {"POST": S.WORKSPACES_WRITE},
     f"{W}/state": {"POST": S.WORKSPACES_WRITE},
+    f"{W}/serving": {"POST": S.WORKSPACES_WRITE},
     f"{W}/retention": {"POST": S.RETENTION_WRITE},
     f"{W}/keys": {"GET": S.KEYS_READ, "POST": S.KEYS_WRITE},
     f"{W}/keys/<str:key_id>/revoke": {"POST": S.KEYS_WRITE},

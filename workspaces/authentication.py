@@ -22,6 +22,8 @@ from cell.problems import Problem
 from workspaces import sessions
 from workspaces.access import misdirected
 from workspaces.addresses import allowed, client_address, parse_networks
+from workspaces.contracts import ServingInfo
+from workspaces.serving import CacheScope, Lane, Preset
 from workspaces.tokens import PEPPER_PURPOSE, MalformedToken, parse, verify
 
 
@@ -39,14 +41,48 @@ class ResolvedKey(NamedTuple):
     region: str | None
     environment: str | None
     state: str | None
-    requests_per_minute: int | None
+    preset: str | None
+    cache_scope: str | None
+    lanes: list[str] | None
     concurrency: int | None
+    realtime_reserve_percent: int | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    queued_tokens: int | None
+    weight_percent: int | None
+    serving_version: int | None
 
     @property
     def workspace(self) -> WorkspaceRef | None:
         if self.workspace_id is None or self.region is None or self.environment is None:
             return None
         return WorkspaceRef(self.workspace_id, self.organization_id, self.region, Environment(self.environment))
+
+    @property
+    def serving(self) -> ServingInfo | None:
+        if (
+            self.cache_scope is None
+            or self.lanes is None
+            or self.concurrency is None
+            or self.realtime_reserve_percent is None
+            or self.requests_per_minute is None
+            or self.tokens_per_minute is None
+            or self.weight_percent is None
+            or self.serving_version is None
+        ):
+            return None
+        return ServingInfo(
+            preset=None if self.preset is None else Preset(self.preset),
+            cache_scope=CacheScope(self.cache_scope),
+            lanes=tuple(Lane(lane) for lane in self.lanes),
+            concurrency=self.concurrency,
+            realtime_reserve_percent=self.realtime_reserve_percent,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            queued_tokens=self.queued_tokens,
+            weight_percent=self.weight_percent,
+            version=self.serving_version,
+        )
 
 
 class KeyAuthentication(authentication.BaseAuthentication):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cell.access import Environment, Scope, WorkspaceRef
 from workspaces.permissions import OrganizationRole, WorkspaceRole
+from workspaces.serving import CacheScope, Lane, Preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,36 @@ class WorkspaceInfo:
     region_locked: bool
     state: str
     """`active`, or `suspended`: inference is refused and everything else goes on."""
-    requests_per_minute: int
-    concurrency: int
-    """Inference calls of the workspace that may run at once."""
     version: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServingInfo:
+    """How a workspace is served: what its keys may ask for, and what the engine does with it."""
+
+    preset: Preset | None
+    """How stateless work is batched; None leaves it to the deployment."""
+    cache_scope: CacheScope
+    """Who may meet a prompt's cached keys and values again."""
+    lanes: tuple[Lane, ...]
+    concurrency: int
+    """Inference calls that may run at once."""
+    realtime_reserve_percent: int
+    """The part of `concurrency` that only the realtime lane may use."""
+    requests_per_minute: int
+    tokens_per_minute: int
+    """Of prompts and of answers together."""
+    queued_tokens: int | None
+    """Tokens that may wait in one lane of an engine; None leaves it to the engine."""
+    weight_percent: int
+    """Its share of an engine beside others', 100 being the usual one. Set by the organization, not by the workspace."""
+    version: int = 1
+
+    @property
+    def realtime_reserve(self) -> int:
+        """Places of `concurrency` that are kept for the realtime lane."""
+        return self.concurrency * self.realtime_reserve_percent // 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ this app touches these models: see `contracts` for what leaves it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.postgres.fields import ArrayField
@@ -19,11 +19,24 @@ from django.db.models import Q
 from cell.access import Environment
 from cell.ids import uuid7
 from workspaces.permissions import OrganizationRole, WorkspaceRole
+from workspaces.serving import (
+    CONCURRENCY,
+    MOST_CONCURRENCY,
+    MOST_QUEUED_TOKENS,
+    MOST_REALTIME_RESERVE_PERCENT,
+    MOST_REQUESTS_PER_MINUTE,
+    MOST_TOKENS_PER_MINUTE,
+    MOST_WEIGHT_PERCENT,
+    REALTIME_RESERVE_PERCENT,
+    REQUESTS_PER_MINUTE,
+    TOKENS_PER_MINUTE,
+    WEIGHT_PERCENT,
+    CacheScope,
+    Lane,
+    Preset,
+)
 
 NAME_LENGTH = 120
-REQUESTS_PER_MINUTE, CONCURRENCY = 600, 32
-"""Limits of a new workspace."""
-MOST_REQUESTS_PER_MINUTE, MOST_CONCURRENCY = 1_000_000, 10_000
 
 
 class WorkspaceState(StrEnum):
@@ -34,6 +47,10 @@ class WorkspaceState(StrEnum):
 
 def _values(words: type[StrEnum]) -> list[str]:
     return [word.value for word in words]
+
+
+def _choices(words: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(word.value, word.value) for word in words]
 
 
 class Organization(models.Model):
@@ -56,12 +73,6 @@ class Workspace(models.Model):
     region = models.TextField(editable=False)
     region_locked = models.BooleanField(default=False)
     state = models.CharField(max_length=16, default=WorkspaceState.ACTIVE.value)
-    requests_per_minute = models.PositiveIntegerField(
-        default=REQUESTS_PER_MINUTE, validators=[MinValueValidator(1), MaxValueValidator(MOST_REQUESTS_PER_MINUTE)]
-    )
-    concurrency = models.PositiveIntegerField(
-        default=CONCURRENCY, validators=[MinValueValidator(1), MaxValueValidator(MOST_CONCURRENCY)]
-    )
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -70,6 +81,46 @@ class Workspace(models.Model):
             models.UniqueConstraint(fields=["organization", "id"], name="workspace_of_organization"),
             models.CheckConstraint(condition=Q(environment__in=_values(Environment)), name="workspace_environment"),
             models.CheckConstraint(condition=Q(state__in=_values(WorkspaceState)), name="workspace_state"),
+        ]
+
+
+def _within(least: int, most: int) -> list[Any]:
+    return [MinValueValidator(least), MaxValueValidator(most)]
+
+
+def _all_lanes() -> list[str]:
+    return _values(Lane)
+
+
+class ServingPolicy(models.Model):
+    """How a workspace is served: one row for each, made with it. `contracts.ServingInfo` says what the fields mean."""
+
+    workspace = models.OneToOneField(Workspace, models.PROTECT, primary_key=True, related_name="+", db_constraint=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    preset = models.CharField(max_length=16, choices=_choices(Preset), blank=True, null=True)
+    cache_scope = models.CharField(max_length=16, choices=_choices(CacheScope), default=CacheScope.WORKSPACE.value)
+    lanes = ArrayField(models.CharField(max_length=16, choices=_choices(Lane)), default=_all_lanes)
+    concurrency = models.PositiveIntegerField(default=CONCURRENCY, validators=_within(1, MOST_CONCURRENCY))
+    realtime_reserve_percent = models.PositiveSmallIntegerField(
+        default=REALTIME_RESERVE_PERCENT, validators=_within(0, MOST_REALTIME_RESERVE_PERCENT)
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        default=REQUESTS_PER_MINUTE, validators=_within(1, MOST_REQUESTS_PER_MINUTE)
+    )
+    tokens_per_minute = models.PositiveIntegerField(
+        default=TOKENS_PER_MINUTE, validators=_within(1, MOST_TOKENS_PER_MINUTE)
+    )
+    queued_tokens = models.PositiveIntegerField(blank=True, null=True, validators=_within(1, MOST_QUEUED_TOKENS))
+    weight_percent = models.PositiveSmallIntegerField(
+        default=WEIGHT_PERCENT, validators=_within(1, MOST_WEIGHT_PERCENT)
+    )
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(preset__in=_values(Preset)), name="serving_preset"),
+            models.CheckConstraint(condition=Q(cache_scope__in=_values(CacheScope)), name="serving_cache_scope"),
+            models.CheckConstraint(condition=Q(lanes__contained_by=_values(Lane)) & ~Q(lanes=[]), name="serving_lanes"),
         ]
 
 

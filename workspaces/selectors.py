@@ -15,9 +15,10 @@ from cell.ids import Tag, tagged
 from cell.problems import not_found
 from cell.tenancy import organization_scope
 from workspaces.access import number_of
-from workspaces.contracts import KeyInfo, MemberInfo, MembershipInfo, OrganizationInfo, WorkspaceInfo
-from workspaces.models import Key, Member, Membership, Organization, Workspace
+from workspaces.contracts import KeyInfo, MemberInfo, MembershipInfo, OrganizationInfo, ServingInfo, WorkspaceInfo
+from workspaces.models import Key, Member, Membership, Organization, ServingPolicy, Workspace
 from workspaces.permissions import OrganizationRole, WorkspaceRole
+from workspaces.serving import CacheScope, Lane, Preset
 
 
 def organization_get(organization: UUID) -> OrganizationInfo:
@@ -28,6 +29,11 @@ def organization_get(organization: UUID) -> OrganizationInfo:
 def workspace_get(workspace: WorkspaceRef) -> WorkspaceInfo:
     with organization_scope(workspace.organization):
         return workspace_info(Workspace.objects.get(organization_id=workspace.organization, id=workspace.id))
+
+
+def serving_get(workspace: WorkspaceRef) -> ServingInfo:
+    with organization_scope(workspace.organization):
+        return serving_info(serving_rows(workspace).get())
 
 
 def workspace_list(actor: Actor) -> list[WorkspaceInfo]:
@@ -84,6 +90,10 @@ def workspace_rows(organization: UUID) -> QuerySet[Workspace]:
     return Workspace.objects.filter(organization_id=organization)
 
 
+def serving_rows(workspace: WorkspaceRef) -> QuerySet[ServingPolicy]:
+    return ServingPolicy.objects.filter(organization_id=workspace.organization, workspace_id=workspace.id)
+
+
 def key_rows(organization: UUID, workspace: WorkspaceRef | None) -> QuerySet[Key]:
     """Of the workspace, or the organization's own without one."""
     if workspace is None:
@@ -114,10 +124,23 @@ def workspace_info(row: Workspace) -> WorkspaceInfo:
         region=row.region,
         region_locked=row.region_locked,
         state=row.state,
-        requests_per_minute=row.requests_per_minute,
-        concurrency=row.concurrency,
         version=row.version,
         created_at=row.created_at,
+    )
+
+
+def serving_info(row: ServingPolicy) -> ServingInfo:
+    return ServingInfo(
+        preset=None if row.preset is None else Preset(row.preset),
+        cache_scope=CacheScope(row.cache_scope),
+        lanes=tuple(Lane(lane) for lane in row.lanes),
+        concurrency=row.concurrency,
+        realtime_reserve_percent=row.realtime_reserve_percent,
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+        queued_tokens=row.queued_tokens,
+        weight_percent=row.weight_percent,
+        version=row.version,
     )
 
 

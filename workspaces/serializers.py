@@ -7,9 +7,20 @@ from typing import Any
 from rest_framework import serializers
 
 from cell.access import Environment, Scope
-from workspaces.models import MOST_CONCURRENCY, MOST_REQUESTS_PER_MINUTE, NAME_LENGTH, WorkspaceState
+from workspaces.models import NAME_LENGTH, WorkspaceState
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 from workspaces.services.keys import DEFAULT_DAYS, DEFAULT_OVERLAP, LONGEST_OVERLAP, MOST_CIDRS, MOST_DAYS
+from workspaces.serving import (
+    MOST_CONCURRENCY,
+    MOST_QUEUED_TOKENS,
+    MOST_REALTIME_RESERVE_PERCENT,
+    MOST_REQUESTS_PER_MINUTE,
+    MOST_TOKENS_PER_MINUTE,
+    MOST_WEIGHT_PERCENT,
+    CacheScope,
+    Lane,
+    Preset,
+)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -57,8 +68,6 @@ class WorkspaceOut(serializers.Serializer[Any]):
     region = serializers.CharField()
     region_locked = serializers.BooleanField()
     state = serializers.ChoiceField(_choices(WorkspaceState))
-    requests_per_minute = serializers.IntegerField()
-    concurrency = serializers.IntegerField()
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
 
@@ -74,8 +83,40 @@ class WorkspacePatch(StrictSerializer):
     name = serializers.CharField(max_length=NAME_LENGTH, required=False)
     region_locked = serializers.BooleanField(required=False)
     state = serializers.ChoiceField(_choices(WorkspaceState), required=False)
-    requests_per_minute = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS_PER_MINUTE, required=False)
+
+
+class ServingOut(serializers.Serializer[Any]):
+    preset = serializers.ChoiceField(_choices(Preset), allow_null=True, help_text="null: the deployment's.")
+    cache_scope = serializers.ChoiceField(_choices(CacheScope))
+    lanes = serializers.ListField(child=serializers.ChoiceField(_choices(Lane)))
+    concurrency = serializers.IntegerField()
+    realtime_reserve_percent = serializers.IntegerField()
+    requests_per_minute = serializers.IntegerField()
+    tokens_per_minute = serializers.IntegerField(help_text="Of prompts and answers together.")
+    queued_tokens = serializers.IntegerField(allow_null=True, help_text="null: the engine's.")
+    weight_percent = serializers.IntegerField()
+    version = serializers.IntegerField()
+
+
+class ServingPatch(StrictSerializer):
+    preset = serializers.ChoiceField(_choices(Preset), required=False, allow_null=True)
+    cache_scope = serializers.ChoiceField(_choices(CacheScope), required=False)
+    lanes = serializers.ListField(
+        child=serializers.ChoiceField(_choices(Lane)), required=False, allow_empty=False, max_length=len(Lane)
+    )
     concurrency = serializers.IntegerField(min_value=1, max_value=MOST_CONCURRENCY, required=False)
+    realtime_reserve_percent = serializers.IntegerField(
+        min_value=0, max_value=MOST_REALTIME_RESERVE_PERCENT, required=False
+    )
+    requests_per_minute = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS_PER_MINUTE, required=False)
+    tokens_per_minute = serializers.IntegerField(min_value=1, max_value=MOST_TOKENS_PER_MINUTE, required=False)
+    queued_tokens = serializers.IntegerField(min_value=1, max_value=MOST_QUEUED_TOKENS, required=False, allow_null=True)
+    weight_percent = serializers.IntegerField(
+        min_value=1,
+        max_value=MOST_WEIGHT_PERCENT,
+        required=False,
+        help_text="Takes workspaces:write in the whole organization.",
+    )
 
 
 class KeyOut(serializers.Serializer[Any]):

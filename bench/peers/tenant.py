@@ -12,9 +12,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
 django.setup()
 
 from cell.access import Scope, system_actor  # noqa: E402  # Django has to be set up first
-from workspaces.services import organization_bootstrap, workspace_update  # noqa: E402
+from workspaces.services import organization_bootstrap, serving_update  # noqa: E402
 
-LIMITS = {"requests_per_minute": 1_000_000, "concurrency": 10_000}
+LIMITS = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000, "concurrency": 10_000}
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     )
     workspace = made.workspace.ref
     actor = replace(system_actor("command", workspace.organization), scopes=frozenset(Scope))
-    workspace_update(actor=actor, workspace=workspace, changes=LIMITS)
+    serving_update(actor=actor, workspace=workspace, changes=LIMITS)
     sys.stdout.write(made.api_key)
 
 

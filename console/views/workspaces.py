@@ -7,14 +7,14 @@ from django.shortcuts import redirect
 
 from cell.access import Environment, Scope
 from cell.problems import Problem
-from console.forms import RetentionForm, SettingsForm, WorkspaceForm
+from console.forms import RetentionForm, ServingForm, SettingsForm, WorkspaceForm
 from console.tabs import landing
 from console.views.base import ConsoleView
 from retention.policies import retention_policy, retention_policy_set
 from workspaces.contracts import WorkspaceInfo
 from workspaces.regions import own_region
-from workspaces.selectors import workspace_get, workspace_list
-from workspaces.services import workspace_create, workspace_update
+from workspaces.selectors import serving_get, workspace_get, workspace_list
+from workspaces.services import serving_update, workspace_create, workspace_update
 
 
 class Home(ConsoleView):
@@ -112,6 +112,29 @@ class State(ConsoleView):
         return redirect("workspace", workspace_id)
 
 
+class Serving(ConsoleView):
+    """Limits, lanes, batching and caching."""
+
+    needs = {"POST": Scope.WORKSPACES_WRITE}
+    tab = "workspace"
+
+    def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
+        form = ServingForm(request.POST, weighs=_weighs(self))
+        if not form.is_valid():
+            return _overview(self, serving=form, status=422)
+        try:
+            serving_update(
+                actor=self.actor,
+                workspace=self.workspace,
+                changes=form.cleaned_data,
+                expected_version=_version(request),
+            )
+        except Problem as problem:
+            form.add_error(None, str(problem.detail))
+            return _overview(self, serving=form, status=problem.status_code)
+        return redirect("workspace", workspace_id)
+
+
 class Retention(ConsoleView):
     needs = {"POST": Scope.RETENTION_WRITE}
     tab = "workspace"
@@ -139,20 +162,30 @@ def _overview(
     view: ConsoleView,
     *,
     settings: SettingsForm | None = None,
+    serving: ServingForm | None = None,
     retention: RetentionForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     workspace: WorkspaceInfo = workspace_get(view.workspace)
-    context: dict[str, object] = {"place": own_region()}
+    policy = serving_get(view.workspace)
+    context: dict[str, object] = {"place": own_region(), "served": policy}
     if view.actor.may(Scope.WORKSPACES_WRITE, view.workspace.id):
         context["settings"] = settings or SettingsForm(
             initial={name: getattr(workspace, name) for name in SettingsForm.base_fields}
         )
+        context["serving"] = serving or ServingForm(
+            initial={name: getattr(policy, name) for name in ServingForm.base_fields}, weighs=_weighs(view)
+        )
     if view.actor.may(Scope.RETENTION_READ, view.workspace.id):
-        policy = retention_policy(view.workspace)
-        initial = {name: getattr(policy, name) for name in RetentionForm.base_fields}
-        context |= {"policy": policy, "retention": retention or RetentionForm(initial=initial)}
+        kept = retention_policy(view.workspace)
+        initial = {name: getattr(kept, name) for name in RetentionForm.base_fields}
+        context |= {"policy": kept, "retention": retention or RetentionForm(initial=initial)}
     return view.page("workspace.html", status=status, **context)
+
+
+def _weighs(view: ConsoleView) -> bool:
+    """Whether they may set the workspace's weight."""
+    return view.actor.may(Scope.WORKSPACES_WRITE)
 
 
 def _version(request: HttpRequest) -> int:

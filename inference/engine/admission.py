@@ -110,9 +110,11 @@ class Admission:
             raise self._later(503, "engine_overloaded", "the engine's queue is full; try again later")
         share = limits.workspace_share
         requests, tokens = self._queues[generation.lane].waiting_of(generation.workspace)
+        most_tokens = limits.max_waiting_tokens * share
+        if generation.queued_tokens is not None:
+            most_tokens = min(most_tokens, generation.queued_tokens)
         if requests and (
-            requests + 1 > limits.max_waiting * share
-            or tokens + generation.expected_tokens > limits.max_waiting_tokens * share
+            requests + 1 > limits.max_waiting * share or tokens + generation.expected_tokens > most_tokens
         ):
             raise self._later(
                 429, "workspace_queue_full", "the workspace has too much waiting already; send less at once"

@@ -47,6 +47,7 @@ def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) 
         echo=_echo(wire, model),
         stop_ids=model.stop_ids,
         cache=wire.cache,
+        queued_tokens=wire.queued_tokens,
         deterministic=wire.deterministic,
         **_caller(wire),
     )

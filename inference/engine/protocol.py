@@ -95,6 +95,8 @@ class Generate(msgspec.Struct, tag="generate", tag_field="op", omit_defaults=Tru
     """The workspace's share of the engine beside others': twice the weight, twice the tokens under load."""
     deadline_s: float | None = None
     """Seconds from now after which the answer is of no use."""
+    queued_tokens: int | None = None
+    """The most tokens that the workspace may have waiting; None leaves the engine's own bound."""
     deterministic: bool = False
     """The same bits alone and in company, on the same artifact and device."""
     grammar: Grammar | None = None

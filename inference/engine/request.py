@@ -162,6 +162,8 @@ class Generation(Request):
     """Text that every answer begins with."""
     stop_ids: frozenset[int]
     cache: CacheScope = "workspace"
+    queued_tokens: int | None = None
+    """The workspace's own bound of what waits, if it is tighter than the engine's."""
     deterministic: bool = False
     choices: list[Choice] = field(default_factory=list)
     prompt_tokens: int = field(default=0, init=False)

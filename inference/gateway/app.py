@@ -17,6 +17,7 @@ from cell.keystore.ring import KeyRing
 from cell.regions import UnknownCell
 from cell.telemetry import get_logger
 from inference.engine.client import EngineClient
+from inference.gateway.door import Door
 from inference.gateway.errors import ApiError
 from inference.gateway.gateway import Gateway, Limits
 from inference.gateway.grants import Grants
@@ -26,6 +27,7 @@ from inference.gateway.parts import Parts, Redaction
 from inference.gateway.processes import new_tag
 from inference.gateway.records import REQUEST_ROWS
 from inference.gateway.resolver import KeyResolver
+from inference.gateway.shares import Shares
 from inference.redaction import Redactor
 from retention.vault import PAYLOADS, Vault
 from workspaces.regions import directory
@@ -43,7 +45,10 @@ class _Running:
     audit: GroupCommit
     resolver: KeyResolver
     vault: Vault
+    shares: Shares
+    listener: ChangeListener
     listening: asyncio.Task[None]
+    sharing: asyncio.Task[None]
 
 
 class Application:
@@ -64,11 +69,13 @@ class Application:
         vault = Vault(KeyRing(cell.keystore_database.conninfo, cell_keys()))
         # The patterns are compiled now and not while the first caller waits.
         self._redactor.redact_texts([""])
-        resolver = _resolver(cell)
+        shares = Shares(cell.redis_url, tag)
+        resolver = _resolver(cell, shares)
         grants = Grants(resolver.resolve)
-        listening = asyncio.create_task(
-            ChangeListener(cell.database.conninfo, grants, tag).run(), name="gateway-changes"
-        )
+        listener = ChangeListener(cell.database.conninfo, grants, tag, shares.counted)
+        await listener.arrive()
+        listening = asyncio.create_task(listener.run(), name="gateway-changes")
+        sharing = asyncio.create_task(shares.run(), name="gateway-limits")
         gateway = Gateway(
             cell=cell.cell,
             process_tag=tag,
@@ -76,9 +83,10 @@ class Application:
                 engine=engine, audit=audit, audit_limit=cell.audit_queue_limit, redactor=self._redactor, vault=vault
             ),
             grants=grants,
+            door=Door(shares, cell.concurrency),
             limits=Limits(cell.body_limit_bytes, cell.trusted_proxies),
         )
-        self._running = _Running(gateway, engine, audit, resolver, vault, listening)
+        self._running = _Running(gateway, engine, audit, resolver, vault, shares, listener, listening, sharing)
         _spare_the_collector()
         log.info("gateway.started", process=tag)
 
@@ -88,7 +96,10 @@ class Application:
         if running is None:
             return
         running.listening.cancel()
+        running.sharing.cancel()
         await running.audit.stop()
+        await running.listener.depart()
+        await running.shares.close()
         await running.engine.close()
         await running.resolver.close()
         await running.vault.close()
@@ -119,7 +130,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _resolver(cell: CellConfig) -> KeyResolver:
+def _resolver(cell: CellConfig, shares: Shares) -> KeyResolver:
     keys = cell_keys()
     return KeyResolver(
         cell.database.conninfo,
@@ -127,6 +138,7 @@ def _resolver(cell: CellConfig) -> KeyResolver:
         pepper=keys.derive(PEPPER_PURPOSE),
         pseudonym_key=pseudonym_key,
         url_of_cell=_url_of_cell,
+        limiter=shares.limiter,
     )
 
 

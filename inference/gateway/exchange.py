@@ -19,6 +19,7 @@ from cell.telemetry import get_logger
 from inference.engine.client import EngineFailure
 from inference.engine.protocol import Choice, Embedded, Generated
 from inference.gateway import answers
+from inference.gateway.ending import Ending
 from inference.gateway.engine_calls import accept, engine_failed, gathered
 from inference.gateway.errors import ApiError, audit_unavailable, internal
 from inference.gateway.events import DONE, ChatEvents, CompletionEvents, Events, EventWriter, error_event
@@ -27,7 +28,7 @@ from inference.gateway.merged import Merged
 from inference.gateway.metrics import METRICS
 from inference.gateway.parts import Parts
 from inference.gateway.patience import Patience
-from inference.gateway.records import Admission, Ending, intent_item, outcome_item
+from inference.gateway.records import Admission, intent_item, outcome_item
 from inference.gateway.schemas import CompletionRequest, EmbeddingRequest
 from inference.gateway.transcript import Transcript
 from retention.vault import KeyStoreUnavailable, PayloadRow
@@ -39,6 +40,7 @@ WATCH_AFTER_S = 0.1
 """A call that takes longer is watched for its client going away; most of the shorter ones never need it."""
 DEADLINE_S = 600.0
 """The longest that a request may take; `close_lost_requests` relies on it."""
+ENGINE_SAYS_S = 0.25
 
 log = get_logger(__name__)
 
@@ -59,6 +61,8 @@ class Exchange:
         "_timer",
         "_transcript",
         "admission",
+        "failure",
+        "heard",
     )
 
     def __init__(self, parts: Parts, patience: Patience[Exchange], admission: Admission, receive: Receive) -> None:
@@ -71,6 +75,10 @@ class Exchange:
         self.admission = admission
         self._answering = False
         self._ending: Ending | None = None
+        self.failure: ApiError | None = None
+        """What went wrong, if something did."""
+        self.heard = 0
+        """Tokens of the answer that a stream has given so far."""
         self._transcript = Transcript(admission.operations) if admission.grant.stores_payloads else None
         self._interruption: Disconnected | ApiError | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -110,11 +118,16 @@ class Exchange:
         """The HTTP status of how it ended."""
         return 500 if self._ending is None else self._ending.http_status
 
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, once it has."""
+        return self._ending
+
     # The client -----------------------------------------------------------------------------------------------------
 
     def under_way(self) -> None:
         """The engine takes its time: the intent becomes durable meanwhile, and soon the client is watched."""
-        self._timer = self._patience.loop.call_later(WATCH_AFTER_S, self._watch)
+        self._timer = self._patience.loop.call_later(min(WATCH_AFTER_S, self._time_left()), self._watch)
         try:
             self._submit_intent()
         except ApiError as error:
@@ -138,14 +151,22 @@ class Exchange:
     async def _watch_client(self) -> None:
         """Notices that the client goes away or that the deadline passes."""
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(self._time_left()):
                 while (await self._receive())["type"] != "http.disconnect":
                     pass
         except TimeoutError:
-            message = f"The request took longer than {DEADLINE_S:.0f} seconds. Ask for less."
+            limit = "you gave it" if self.admission.deadline_at is not None else f"{DEADLINE_S:.0f} seconds"
+            message = f"The request took longer than {limit}. Ask for less."
             self._interrupt(ApiError(504, "deadline_exceeded", message))
         else:
             self._interrupt(Disconnected())
+
+    def _time_left(self) -> float:
+        """Until the request is given up. The engine ends it on its caller's deadline, and is given a moment to say so."""
+        deadline_at = self.admission.deadline_at
+        if deadline_at is None:
+            return DEADLINE_S
+        return max(0.0, deadline_at + ENGINE_SAYS_S - perf_counter())
 
     def _stop_watching(self) -> None:
         self._patience.end(self)
@@ -204,14 +225,23 @@ class Exchange:
         events = make(admission.number.hex, admission.created, request.model, request.include_usage)
         writer = EventWriter(events, admission.placeholders)
         engine = self._parts.engine
+        inter_token = METRICS.lanes[admission.lane].inter_token
+        sent_at = 0.0
         async with Merged([engine.stream(op) for op in admission.operations], request.n or 1) as pieces:
             async for base, deltas in pieces:
+                for delta in deltas:
+                    self.heard += delta.tokens
                 if self._transcript is not None:
                     self._transcript.hear(base, deltas)
                 body = writer.write(base, deltas)
                 if body:
                     if not self._answering:
                         await self._open(send, headers)
+                        sent_at = perf_counter()
+                    else:
+                        now = perf_counter()
+                        inter_token.add(now - sent_at)
+                        sent_at = now
                     await send({"type": "http.response.body", "body": body, "more_body": True})
         for finish in writer.reasons.values():
             accept(finish)
@@ -230,7 +260,8 @@ class Exchange:
         """Begins a streamed answer: only now, so that what fails before has a status of its own."""
         await _durable(self._submit_intent())
         self._answering = True
-        METRICS.first_text.add(perf_counter() - self.admission.began)
+        admission = self.admission
+        METRICS.lanes[admission.lane].first_token.add(perf_counter() - admission.began)
         await send({"type": "http.response.start", "status": 200, "headers": [*headers, *EVENT_STREAM]})
 
     # Outcomes -------------------------------------------------------------------------------------------------------
@@ -269,6 +300,7 @@ class Exchange:
 
     async def _fail(self, error: ApiError, send: Send) -> None:
         """Settles a failure; answers it as an event if the answer began, and raises it otherwise."""
+        self.failure = error
         await self._settle(Ending("failed", error.status))
         if not self._answering:
             raise error

@@ -11,18 +11,21 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, get_args
+from typing import Any
 
 from audit.entry import now
 from cell.ids import Tag
 from cell.telemetry import get_logger
-from inference.engine.protocol import Lane
+from inference.engine.protocol import Embed, Generate
 from inference.gateway import answers
 from inference.gateway.catalog import Catalog
+from inference.gateway.door import DEADLINE, LANE, Door, Visit, deadline_of, lane_of
 from inference.gateway.errors import ApiError, internal, invalid, redaction_failed
+from inference.gateway.estimates import answer_estimate, prompt_estimate
 from inference.gateway.exchange import INTENT_WITHIN_S, Exchange
 from inference.gateway.grants import Grant, Grants
 from inference.gateway.http import Disconnected, Header, Receive, Scope, Send, read_body, send_error, send_json
+from inference.gateway.limits import Refusal
 from inference.gateway.metrics import METRICS
 from inference.gateway.parsing import parser
 from inference.gateway.parts import Parts
@@ -36,7 +39,6 @@ from workspaces.addresses import allowed, client_address
 
 SHORT_CHARACTERS = 32_768
 """Longer requests are redacted on a thread of their own: the worst of texts would hold up every stream for seconds."""
-LANES = frozenset(get_args(Lane))
 MODEL_SCOPES = frozenset({"models:read", "inference:chat", "inference:embeddings"})
 """Any of them may see which models there are."""
 
@@ -56,12 +58,15 @@ class Limits:
 class Gateway:
     """ASGI application for the paths below `/v1`. `start` and `stop` belong to the server's lifespan."""
 
-    def __init__(self, *, cell: str, process_tag: int, parts: Parts, grants: Grants, limits: Limits) -> None:
+    def __init__(
+        self, *, cell: str, process_tag: int, parts: Parts, grants: Grants, door: Door, limits: Limits
+    ) -> None:
         """Made inside the event loop that it serves. `process_tag` marks the request ids of this process."""
         self._ids = RequestIds(process_tag)
         self._id_prefix = f"{Tag.REQUEST.value}_{cell}_"
         self._parts = parts
         self._grants = grants
+        self._door = door
         self._limits = limits
         self._catalog = Catalog(parts.engine)
         self._patience = Patience(INTENT_WITHIN_S, Exchange.under_way)
@@ -155,22 +160,33 @@ class Gateway:
             grant = await self._grant(scope, given)
             if need not in grant.scopes:
                 raise ApiError(403, "missing_scope", f"This needs a key with the scope {need}.")
-            grant.limiter.enter()
-            METRICS.in_flight += 1
+            lane = lane_of(given.get(LANE), grant.serving)
+            deadline_at = deadline_of(given.get(DEADLINE), scope["bailiwick.began"])
+            limiter = grant.limiter
+            entered = self._door.enter(limiter, lane)
+            if isinstance(entered, Refusal):
+                entered = await self._door.insist_on_entering(entered, limiter, lane, headers)
+            visit = entered
+            exchange: Exchange | None = None
             try:
                 request = parse(await read_body(given, receive, self._limits.body_bytes))
-                admission = await self._admit(scope, given, grant, request, headers)
+                admission = await self._admit(scope, grant, visit, request, deadline_at, headers)
                 exchange = Exchange(self._parts, self._patience, admission, receive)
                 await exchange.run(send, headers)
                 return exchange.status
             finally:
-                METRICS.in_flight -= 1
-                grant.limiter.leave()
+                self._door.leave(visit, exchange)
 
         return answer
 
     async def _admit(
-        self, scope: Scope, given: dict[bytes, bytes], grant: Grant, request: InferenceRequest, headers: list[Header]
+        self,
+        scope: Scope,
+        grant: Grant,
+        visit: Visit,
+        request: InferenceRequest,
+        deadline_at: float | None,
+        headers: list[Header],
     ) -> Admission:
         """Everything that can still refuse the request before it is recorded. Raises ApiError."""
         model = self._catalog.known(request.model) or await self._catalog.find(request.model)
@@ -179,30 +195,35 @@ class Gateway:
             raise invalid(
                 f"This endpoint needs {wanted} model; this one is of the other kind.", "model", "model_not_supported"
             )
-        lane = given.get(b"x-bailiwick-lane", b"standard").decode("latin-1")
-        if lane not in LANES:
-            raise invalid("'x-bailiwick-lane' must be realtime, standard or batch.", "x-bailiwick-lane")
         texts = request.texts()
+        prompt, answer = prompt_estimate(texts), answer_estimate(request, model.max_tokens)
+        refusal = self._door.admit(visit, model, prompt, answer, headers)
+        if refusal is not None:
+            await self._door.insist_on_tokens(refusal, visit, model, prompt, answer, headers)
         texts, placeholders = await self._redact(request, texts)
         evidence = placeholders.evidence
         if evidence.replaced:
             headers.append((b"x-bailiwick-redactions", evidence.header.encode()))
         number = scope["bailiwick.number"]
         request_id = self._id_prefix + number.hex
-        subject = request.safety_identifier or request.user
+        about = request.safety_identifier or request.user
+        subject = None if not about else subject_pseudonym(grant.pseudonym_key, about)
+        operations = request.operations(texts, request_id, grant.public_id, visit.lane)
+        _entitle(operations, grant, subject, deadline_at)
         return Admission(
             number=number,
             request_id=request_id,
             grant=grant,
             request=request,
-            operations=request.operations(texts, request_id, grant.public_id, lane),  # type: ignore[arg-type]  # checked above
+            operations=operations,  # type: ignore[arg-type]  # a list of one kind is one of requests
             placeholders=placeholders or None,
             redactions=dict(evidence.replaced),
             policy=evidence.policy_version,
-            lane=lane,  # type: ignore[arg-type]  # checked above
-            subject=None if not subject else subject_pseudonym(grant.pseudonym_key, subject),
+            lane=visit.lane,
+            subject=subject,
             started_at=now(),
             began=scope["bailiwick.began"],
+            deadline_at=deadline_at,
         )
 
     async def _redact(self, request: InferenceRequest, texts: list[str]) -> tuple[list[str], PlaceholderMap]:
@@ -223,3 +244,28 @@ class Gateway:
             raise ApiError(400, code, str(refused)) from None
         except RedactionError:
             raise redaction_failed() from None
+
+
+def _entitle(
+    operations: list[Generate] | list[Embed], grant: Grant, subject: bytes | None, deadline_at: float | None
+) -> None:
+    """Tells the engine what the workspace may have and whom the request is about: what was authenticated, and nothing that a
+    caller wrote. Raises ApiError 504 if there is no time left."""
+    deadline_s = None
+    if deadline_at is not None:
+        deadline_s = deadline_at - perf_counter()
+        if deadline_s <= 0:
+            message = "The time you gave the request was over before it could begin. Give it more."
+            raise ApiError(504, "deadline_exceeded", message)
+    serving = grant.serving
+    pseudonym = "" if subject is None else subject.hex()
+    for operation in operations:
+        operation.subject = pseudonym
+        operation.weight = grant.weight
+        operation.deadline_s = deadline_s
+        if isinstance(operation, Generate):
+            operation.key = grant.key_id
+            operation.cache = grant.cache
+            operation.queued_tokens = serving.queued_tokens
+        else:
+            operation.preset = grant.preset

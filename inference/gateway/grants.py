@@ -16,9 +16,11 @@ from time import monotonic, time
 from uuid import UUID
 
 from cell.access import WorkspaceRef
+from inference.engine.protocol import CacheScope, Preset
 from inference.gateway.errors import ApiError, unauthenticated
 from inference.gateway.forms import Forms
 from inference.gateway.limits import Limiter
+from workspaces.contracts import ServingInfo
 
 FRESH_S = 1.0
 """The longest that a grant is believed without word from the database."""
@@ -45,6 +47,11 @@ class Grant:
     """Where the key may be used from; empty means anywhere."""
     stores_payloads: bool
     """Whether the workspace keeps what is said, sealed."""
+    serving: ServingInfo
+    """How the workspace is served; the three below say it as the engine takes it."""
+    weight: float
+    cache: CacheScope
+    preset: Preset | None
     limiter: Limiter
     pseudonym_key: bytes
     loaded_at: float

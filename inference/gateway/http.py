@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from random import random
 from typing import Any
 
 from inference.gateway.errors import ApiError, too_large
@@ -66,5 +67,7 @@ async def send_json(send: Send, status: int, body: bytes, headers: list[Header])
 async def send_error(send: Send, error: ApiError, headers: list[Header]) -> None:
     headers.extend(error.headers)
     if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+        # Not the same for all: callers refused together would come back together.
+        wait = error.retry_after_s + random() * max(1.0, error.retry_after_s / 4)
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(wait))))
     await send_json(send, error.status, error.body(), headers)

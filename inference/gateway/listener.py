@@ -6,7 +6,9 @@ The same connection tells the cell that this process lives, so that requests it 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -22,8 +24,15 @@ SEEN_EVERY_S = 2.0
 DEAD_AFTER_S = 10.0
 """A process that was not seen for so long is taken for dead."""
 
-_SEEN = """insert into gateway_process (tag, started_at, seen_at) values (%s, now(), now())
-    on conflict (tag) do update set seen_at = excluded.seen_at"""
+_SEEN = """
+    with seen as (
+        insert into gateway_process (tag, started_at, seen_at) values (%(tag)s, now(), now())
+        on conflict (tag) do update set seen_at = excluded.seen_at
+    )
+    select 1 + count(*) from gateway_process
+    where tag <> %(tag)s and left_at is null and seen_at > now() - make_interval(secs => %(dead_after_s)s)
+"""
+_LEFT = "update gateway_process set left_at = now() where tag = %s"
 
 log = get_logger(__name__)
 
@@ -34,11 +43,26 @@ class ChangeListener:
     Needs a direct connection: a pooler in transaction mode loses notifications.
     """
 
-    def __init__(self, conninfo: str, grants: Grants, process_tag: int) -> None:
+    def __init__(self, conninfo: str, grants: Grants, process_tag: int, counted: Callable[[int], None]) -> None:
+        """`counted` is told how many web processes there are, this one included."""
         self._conninfo = conninfo
         self._grants = grants
         self._process_tag = process_tag
+        self._counted = counted
         self._seen_at = -SEEN_EVERY_S
+
+    async def arrive(self) -> None:
+        """Makes this process known to the others, and them to it, before it serves. Raises psycopg.OperationalError."""
+        async with await self._connect() as connection:
+            await self._beat(connection, monotonic())
+
+    async def depart(self) -> None:
+        """This process serves no more, so others may have its share. If that cannot be said, they find out."""
+        try:
+            async with asyncio.timeout(ANSWER_S), await self._connect() as connection:
+                await connection.execute(_LEFT, [self._process_tag])
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            log.warning("gateway.listener.lost", code=type(error).__name__)
 
     async def run(self) -> None:
         """Listens until it is cancelled; reconnects by itself."""
@@ -50,8 +74,7 @@ class ChangeListener:
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, connect_timeout=5)
-        async with connection:
+        async with await self._connect() as connection:
             await connection.execute("listen key_changed")
             await connection.execute("listen workspace_changed")
             # A sign of life that a crash of the database forgets is repeated soon enough.
@@ -68,11 +91,16 @@ class ChangeListener:
                 async for note in connection.notifies(timeout=BEAT_S):
                     self._apply(note)
 
-    async def _beat(self, connection: psycopg.AsyncConnection[tuple[object, ...]], asked: float) -> None:
+    async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, connect_timeout=5)
+
+    async def _beat(self, connection: psycopg.AsyncConnection[tuple[Any, ...]], asked: float) -> None:
         if asked - self._seen_at < SEEN_EVERY_S:
             await connection.execute("select 1")
             return
-        await connection.execute(_SEEN, [self._process_tag])
+        cursor = await connection.execute(_SEEN, {"tag": self._process_tag, "dead_after_s": DEAD_AFTER_S})
+        row = await cursor.fetchone()
+        self._counted(1 if row is None else row[0])
         self._seen_at = asked
 
     def _apply(self, note: psycopg.Notify) -> None:

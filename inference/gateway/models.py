@@ -52,6 +52,8 @@ class WebProcess(models.Model):
     tag = models.IntegerField(primary_key=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True)
+    """When it said that it serves no more."""
 
     class Meta:
         db_table = "gateway_process"

@@ -12,6 +12,7 @@ import msgspec
 from audit.entry import Kind, now, outcome_id
 from audit.groupcommit import Insert, Item
 from inference.engine.protocol import Lane, Request
+from inference.gateway.ending import Ending
 from inference.gateway.grants import Grant
 from inference.gateway.schemas import InferenceRequest
 from inference.redaction import PlaceholderMap
@@ -42,22 +43,12 @@ class Admission:
     started_at: datetime
     began: float
     """`time.perf_counter()` at the request's first byte."""
+    deadline_at: float | None = None
+    """When the answer is of no use to the caller any more, on the same clock."""
 
     @property
     def created(self) -> int:
         return int(self.started_at.timestamp())
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a request ended."""
-
-    status: str
-    """`completed`, `cancelled`, `failed` or `unknown`."""
-    http_status: int
-    finish_reason: str | None = None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
 
 
 REQUEST_ROWS = Insert(

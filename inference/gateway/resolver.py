@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
 
 from audit.entry import EntryActor
-from cell.access import Environment, WorkspaceRef
 from cell.ids import Tag, tagged
 from cell.telemetry import get_logger
 from inference.gateway.errors import ApiError, unauthenticated
@@ -23,6 +21,8 @@ from inference.gateway.grants import Grant
 from inference.gateway.limits import Limiter
 from retention.vault import STORES_PAYLOADS
 from workspaces.addresses import parse_networks
+from workspaces.authentication import ResolvedKey
+from workspaces.contracts import ServingInfo
 from workspaces.tokens import MalformedToken, parse, verify
 
 ANSWER_S = 5.0
@@ -30,27 +30,8 @@ ANSWER_S = 5.0
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    key: UUID
-    secret_hash: bytes
-    organization_id: UUID
-    workspace_id: UUID | None
-    scopes: list[str]
-    expires_at: datetime
-    revoked_at: datetime | None
-    cidrs: list[str]
-    region: str | None
-    environment: str | None
-    state: str | None
-    requests_per_minute: int | None
-    concurrency: int | None
-    stores_payloads: bool
-
-
-_KEY_COLUMNS = [name for name in _Row.__slots__ if name != "stores_payloads"]
 _QUERY = f"""
-    select {", ".join(_KEY_COLUMNS)}, ({STORES_PAYLOADS % "workspace_id"}) as stores_payloads from resolve_key(%s)
+    select {", ".join(ResolvedKey._fields)}, ({STORES_PAYLOADS % "workspace_id"}) from resolve_key(%s)
 """
 
 
@@ -65,8 +46,10 @@ class KeyResolver:
         pepper: bytes,
         pseudonym_key: Callable[[UUID], bytes],
         url_of_cell: Callable[[str], str | None],
+        limiter: Callable[[UUID, ServingInfo], Limiter],
     ) -> None:
-        """`pseudonym_key` gives the key of a workspace's subject pseudonyms; `url_of_cell` the base URL of another cell."""
+        """`pseudonym_key` gives the key of a workspace's subject pseudonyms, `url_of_cell` the base URL of another cell, and
+        `limiter` a workspace's limits, set to its policy."""
         self._conninfo = conninfo
         self._cell = cell
         self._pepper = pepper
@@ -74,7 +57,7 @@ class KeyResolver:
         self._url_of_cell = url_of_cell
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._lock = asyncio.Lock()
-        self._limiters: dict[UUID, Limiter] = {}
+        self._limiter = limiter
 
     async def close(self) -> None:
         if self._connection is not None:
@@ -89,24 +72,26 @@ class KeyResolver:
         if token.cell != self._cell:
             raise self._misdirected(token.cell)
         asked = monotonic()
-        row = await self._query(token.key_id)
-        if row is None or not verify(token.secret, row.secret_hash, self._pepper):
+        found = await self._query(token.key_id)
+        if found is None or not verify(token.secret, found[0].secret_hash, self._pepper):
             raise unauthenticated("This key is not known here. Check that it was copied whole.")
+        row, stores_payloads = found
         if row.revoked_at is not None:
             raise unauthenticated("This key was revoked. Issue a new one.")
         if row.expires_at <= datetime.now(UTC):
             raise unauthenticated("This key has expired. Issue a new one, or rotate keys before they expire.")
-        if row.workspace_id is None or row.region is None or row.environment is None:
+        workspace, serving = row.workspace, row.serving
+        if workspace is None or serving is None:
             raise ApiError(
                 403, "workspace_key_required", "This is a management key. Inference takes a workspace's own key."
             )
         if row.state != "active":
             raise ApiError(403, "workspace_suspended", "The workspace is suspended. Its administrators can resume it.")
-        public_id = tagged(Tag.WORKSPACE, self._cell, row.workspace_id)
+        public_id = tagged(Tag.WORKSPACE, self._cell, workspace.id)
         return Grant(
             key=row.key,
             key_id=token.key_id,
-            workspace=WorkspaceRef(row.workspace_id, row.organization_id, row.region, Environment(row.environment)),
+            workspace=workspace,
             public_id=public_id,
             forms=Forms(
                 cell=self._cell,
@@ -117,21 +102,18 @@ class KeyResolver:
             scopes=frozenset(row.scopes),
             expires_at=row.expires_at.timestamp(),
             networks=parse_networks(row.cidrs),
-            stores_payloads=row.stores_payloads,
-            limiter=self._limiter(row.workspace_id, row.requests_per_minute or 0, row.concurrency or 0),
-            pseudonym_key=self._pseudonym_key(row.workspace_id),
+            stores_payloads=stores_payloads,
+            serving=serving,
+            weight=serving.weight_percent / 100,
+            cache=serving.cache_scope.value,
+            preset=None if serving.preset is None else serving.preset.value,
+            limiter=self._limiter(workspace.id, serving),
+            pseudonym_key=self._pseudonym_key(workspace.id),
             loaded_at=asked,
         )
 
-    def _limiter(self, workspace: UUID, requests_per_minute: int, concurrency: int) -> Limiter:
-        """The workspace's one limiter: it outlives grants, so that a new key or a changed limit gives nothing back."""
-        limiter = self._limiters.get(workspace)
-        if limiter is None:
-            limiter = self._limiters[workspace] = Limiter(requests_per_minute, concurrency)
-        limiter.configure(requests_per_minute, concurrency)
-        return limiter
-
-    async def _query(self, key_id: str) -> _Row | None:
+    async def _query(self, key_id: str) -> tuple[ResolvedKey, bool] | None:
+        """The key, and whether its workspace stores payloads."""
         async with self._lock:
             try:
                 async with asyncio.timeout(ANSWER_S):
@@ -146,15 +128,16 @@ class KeyResolver:
                     retry_after_s=1,
                 ) from None
 
-    async def _ask(self, key_id: str) -> _Row | None:
+    async def _ask(self, key_id: str) -> tuple[ResolvedKey, bool] | None:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        async with self._connection.cursor(row_factory=class_row(_Row)) as cursor:
-            await cursor.execute(_QUERY, [key_id])
-            row = await cursor.fetchone()
-            if row is not None:
-                await self._connection.execute("select touch_key(%s)", [row.key])
-            return row
+        cursor = await self._connection.execute(_QUERY, [key_id])
+        row: tuple[Any, ...] | None = await cursor.fetchone()
+        if row is None:
+            return None
+        key = ResolvedKey(*row[:-1])
+        await self._connection.execute("select touch_key(%s)", [key.key])
+        return key, row[-1]
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -86,6 +86,8 @@ class CellConfig:
     body_limit_bytes: int
     trusted_proxies: tuple[str, ...]
     """Addresses whose X-Forwarded-For is believed."""
+    concurrency: int
+    """Inference calls that one web process serves at once; beyond them a request is answered 503."""
     audit_queue_limit: int
     """Entries waiting for a group commit; beyond it a request is answered 503."""
 
@@ -121,6 +123,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         internal_listen=reader.text("BAILIWICK_INTERNAL_LISTEN", pattern=r"\S+:\d+", example="127.0.0.1:9464"),
         body_limit_bytes=reader.number("BAILIWICK_BODY_LIMIT_BYTES", default=4 * 1024 * 1024, least=1024),
         trusted_proxies=reader.words("BAILIWICK_TRUSTED_PROXIES", default=()),
+        concurrency=reader.number("BAILIWICK_CONCURRENCY", default=1000, least=10),
         audit_queue_limit=reader.number("BAILIWICK_AUDIT_QUEUE_LIMIT", default=4096, least=1),
     )
     problems = reader.problems

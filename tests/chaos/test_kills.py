@@ -90,9 +90,10 @@ def call(cell: RunningCell, *, stream: bool) -> str:
 def raise_limits(cell: RunningCell) -> None:
     """So that a refusal under this load is a fault of the cell and never the workspace's own limit."""
     admin = Client(cell.base_url, cell.admin_key)
-    path = f"/api/workspaces/{cell.info['workspace']}"
+    path = f"/api/workspaces/{cell.info['workspace']}/serving-policy"
     seen = admin.call("GET", path)
-    admin.call("PATCH", path, {"requests_per_minute": 100_000, "concurrency": 100}, If_Match=seen.headers["etag"])
+    limits = {"requests_per_minute": 100_000, "tokens_per_minute": 100_000_000, "concurrency": 100}
+    admin.call("PATCH", path, limits, If_Match=seen.headers["etag"])
 
 
 def pid_of(cell: RunningCell, name: str) -> int:

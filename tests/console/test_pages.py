@@ -17,6 +17,7 @@ from tests.console.conftest import Browser
 from tests.factories import Organization, Person, make_key, make_member, make_organization
 from workspaces.models import Workspace
 from workspaces.permissions import WorkspaceRole
+from workspaces.selectors import serving_get
 from workspaces.services import key_revoke, workspace_update
 
 
@@ -54,6 +55,7 @@ POST_ONLY = {
     "organization-key-revoke",
     "region-lock",
     "state",
+    "serving",
     "retention",
     "key-revoke",
     "membership-remove",
@@ -133,7 +135,7 @@ def test_the_session_reads_the_api_and_changes_nothing_without_a_token(
     assert token is not None
 
     def patch(**headers: str) -> int:
-        body, headers = {"concurrency": 3}, {"If-Match": "*"} | headers
+        body, headers = {"name": "New"}, {"If-Match": "*"} | headers
         return signed_in.client.patch(path, body, content_type="application/json", headers=headers).status_code
 
     assert signed_in.get(path).status_code == 200
@@ -207,11 +209,11 @@ def test_a_region_is_locked_and_unlocked(signed_in: Browser, organization: Organ
 def test_nobody_overwrites_what_they_did_not_see(signed_in: Browser, organization: Organization) -> None:
     path = f"/workspaces/{organization.workspace_id}"
     signed_in.get(path)
-    workspace_update(actor=organization.owner, workspace=organization.workspace, changes={"concurrency": 5})
+    workspace_update(actor=organization.owner, workspace=organization.workspace, changes={"name": "Theirs"})
 
-    stale = signed_in.send(path, name="Mine", requests_per_minute="7", concurrency="7", version="1")
+    stale = signed_in.send(path, name="Mine", version="1")
     signed_in.get(path)
-    fresh = signed_in.send(path, name="Mine", requests_per_minute="7", concurrency="7", version="2")
+    fresh = signed_in.send(path, name="Mine", version="2")
 
     assert stale.status_code == 412
     assert fresh.status_code == 302
@@ -236,6 +238,42 @@ def test_retention_is_decided_within_its_bounds(signed_in: Browser, organization
     assert (bare.status_code, done.status_code) == (400, 302)
     assert "a reason is needed" in explained
     assert 'value="21"' in signed_in.text
+
+
+LIMITS = {
+    "requests_per_minute": "90",
+    "tokens_per_minute": "5000",
+    "concurrency": "7",
+    "realtime_reserve_percent": "20",
+    "queued_tokens": "",
+    "lanes": ["realtime", "batch"],
+    "preset": "",
+    "cache_scope": "key",
+}
+
+
+def test_serving_is_decided_on_the_page_and_the_weight_by_the_organization(
+    browser: Browser, organization: Organization, owner: Person
+) -> None:
+    admin = make_member(organization, workspace=organization.workspace, workspace_role=WorkspaceRole.ADMIN)
+    path = f"/workspaces/{organization.workspace_id}"
+    browser.sign_in(admin)
+    browser.get(path)
+    offered = browser.text
+    done = browser.send(f"{path}/serving", **LIMITS, weight_percent="300", version="1")
+    stale = browser.send(f"{path}/serving", **LIMITS, version="1")
+    wrong = browser.send(f"{path}/serving", **(LIMITS | {"concurrency": "0", "lanes": []}), version="2")
+    decided = serving_get(organization.workspace)
+    other = Browser()
+    other.sign_in(owner)
+    other.get(path)
+    weighed = other.send(f"{path}/serving", **LIMITS, weight_percent="300", version="2")
+
+    assert 'name="weight_percent"' not in offered
+    assert (done.status_code, stale.status_code, wrong.status_code, weighed.status_code) == (302, 412, 422, 302)
+    assert (decided.concurrency, decided.lanes, decided.cache_scope) == (7, ("realtime", "batch"), "key")
+    assert (decided.preset, decided.queued_tokens, decided.weight_percent) == (None, None, 100)
+    assert serving_get(organization.workspace).weight_percent == 300
 
 
 def test_a_key_is_shown_once_and_revoked(signed_in: Browser, organization: Organization) -> None:

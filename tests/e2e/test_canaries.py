@@ -103,6 +103,9 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     for key in (canary.text(), f"sk-eude1-{canary.text()}"):
         assert Caller(cell, key)("GET", "/v1/models")[0] == 401
         assert Caller(cell, key)("GET", workspace)[0] == 401
+    chat = {"model": cell.info["models"]["chat"], "messages": [{"role": "user", "content": canary.sentence()}]}
+    for header in ("x-bailiwick-lane", "x-bailiwick-deadline-ms"):
+        assert caller("POST", "/v1/chat/completions", chat, {header: canary.text()})[0] == 400
     headers = {"X-Forwarded-For": canary.text(), "Idempotency-Key": canary.text(), "Referer": canary.text()}
     admin("GET", f"{workspace}/requests?cursor={canary.text()}&{canary.text()}={quote(canary.email())}", None, headers)
     admin("GET", f"{workspace}/requests/{canary.text()}")
@@ -116,6 +119,9 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
         admin("POST", f"{workspace}/{path}", {canary.text(): canary.text()})
         admin("POST", f"{workspace}/{path}", canary.sentence().encode())
     admin("POST", f"{workspace}/erasures", {"request": canary.text(), "reason": canary.sentence()})
+    serving = {"preset": canary.text(), "lanes": [canary.text()], canary.text(): canary.text()}
+    admin("PATCH", f"{workspace}/serving-policy", serving, {"If-Match": canary.text()})
+    admin("PATCH", f"{workspace}/serving-policy", serving, {"If-Match": "*"})
     admin("PUT", f"{workspace}/retention-policy", {"payload_days": canary.text()}, {"If-Match": canary.text()})
     caller("POST", "/sign-in", f"email={quote(canary.email())}&password={canary.text()}".encode())
     time.sleep(3)  # the sealer and the jobs have had their turn

@@ -45,15 +45,15 @@ def test_an_update_needs_the_version_that_was_read(organization: Organization, a
     path = f"workspaces/{organization.workspace_id}"
     first = api("GET", path)["ETag"]
 
-    blind = api("PATCH", path, {"concurrency": 8})
-    seen = api("PATCH", path, {"concurrency": 8}, **{"If-Match": first})
-    stale = api("PATCH", path, {"concurrency": 9}, **{"If-Match": first})
+    blind = api("PATCH", path, {"name": "Seen"})
+    seen = api("PATCH", path, {"name": "Seen"}, **{"If-Match": first})
+    stale = api("PATCH", path, {"name": "Stale"}, **{"If-Match": first})
 
     assert (blind.status_code, blind.json()["title"]) == (428, "if-match-required")
-    assert (seen.status_code, seen.json()["concurrency"]) == (200, 8)
+    assert (seen.status_code, seen.json()["name"]) == (200, "Seen")
     assert seen["ETag"] != first
     assert (stale.status_code, stale.json()["title"]) == (412, "changed-meanwhile")
-    assert api("GET", path).json()["concurrency"] == 8
+    assert api("GET", path).json()["name"] == "Seen"
 
 
 def test_locking_a_region_is_open_to_the_workspace_and_unlocking_to_the_organization(
@@ -224,6 +224,7 @@ def test_the_schema_describes_every_endpoint_and_both_ways_in(db: None) -> None:
     for path, methods in {
         "/api/workspaces": {"get", "post"},
         "/api/workspaces/{workspace_id}": {"get", "patch"},
+        "/api/workspaces/{workspace_id}/serving-policy": {"get", "patch"},
         "/api/workspaces/{workspace_id}/keys/{key_id}/rotate": {"post"},
         "/api/members/{member_id}": {"get", "patch", "delete"},
     }.items():

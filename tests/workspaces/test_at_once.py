@@ -17,7 +17,7 @@ from tests.factories import make_key, make_member, make_organization
 from tests.retention.conftest import committed  # noqa: F401  # a fixture
 from workspaces.permissions import OrganizationRole
 from workspaces.selectors import member_list
-from workspaces.services import key_revoke, member_remove, workspace_update
+from workspaces.services import key_revoke, member_remove, serving_update, workspace_update
 from workspaces.sessions import Pending
 from workspaces.sign_on import SignInRefused, code_check
 from workspaces.tokens import parse
@@ -78,11 +78,13 @@ def test_a_change_is_announced_when_it_is_committed() -> None:
         listener.execute("listen workspace_changed")
 
         key_revoke(actor=organization.owner, organization=organization.id, workspace=None, key=issued.key.id)
-        workspace_update(actor=organization.owner, workspace=organization.workspace, changes={"concurrency": 7})
+        workspace_update(actor=organization.owner, workspace=organization.workspace, changes={"name": "Announced"})
+        serving_update(actor=organization.owner, workspace=organization.workspace, changes={"concurrency": 7})
 
-        heard = [(note.channel, note.payload) for note in listener.notifies(timeout=5, stop_after=2)]
+        heard = [(note.channel, note.payload) for note in listener.notifies(timeout=5, stop_after=3)]
 
     assert heard == [
         ("key_changed", parse(issued.token).key_id),
+        ("workspace_changed", str(organization.workspace.id)),
         ("workspace_changed", str(organization.workspace.id)),
     ]

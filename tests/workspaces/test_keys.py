@@ -270,14 +270,14 @@ def test_use_is_stamped_to_the_hour_with_one_entry(organization: Organization) -
 def test_entries_say_what_happened_and_hold_nothing_typed(organization: Organization, api: Api) -> None:
     path = f"workspaces/{organization.workspace_id}"
     issued = api("POST", f"{path}/keys", {"name": "Canary name", "scopes": ["models:read"]}).json()
-    api("PATCH", path, {"name": "Canary workspace", "requests_per_minute": 7}, **{"If-Match": "*"})
+    api("PATCH", path, {"name": "Canary workspace", "region_locked": True}, **{"If-Match": "*"})
     api("DELETE", f"{path}/keys/{issued['id']}")
 
     with workspace_scope(organization.workspace):
         bodies = b"\n".join(bytes(body) for body in AuditEntry.objects.order_by("id").values_list("body", flat=True))
 
-    for action in (b"workspace.created", b"key.issued", b"workspace.updated", b"key.revoked"):
+    for action in (b"workspace.created", b"key.issued", b"workspace.region-locked", b"key.revoked"):
         assert b'"' + action + b'"' in bodies
-    assert b'"after":{"requests_per_minute":7}' in bodies
+    assert b'"after":{"region_locked":true}' in bodies
     assert b"Canary" not in bodies
     assert parse(issued["token"]).secret.encode() not in bodies

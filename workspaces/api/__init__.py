@@ -14,6 +14,7 @@ from workspaces.api.keys import (
 )
 from workspaces.api.members import MemberList, MemberOne, MembershipList, MembershipOne
 from workspaces.api.organization import OrganizationOne, RegionList
+from workspaces.api.serving import ServingPolicyOne
 from workspaces.api.workspaces import WorkspaceList, WorkspaceOne
 
 urlpatterns = [
@@ -26,6 +27,7 @@ urlpatterns = [
     path("members/<str:member_id>", MemberOne.as_view()),
     path("workspaces", WorkspaceList.as_view()),
     path("workspaces/<str:workspace_id>", WorkspaceOne.as_view()),
+    path("workspaces/<str:workspace_id>/serving-policy", ServingPolicyOne.as_view()),
     path("workspaces/<str:workspace_id>/keys", KeyList.as_view()),
     path("workspaces/<str:workspace_id>/keys/<str:key_id>", KeyOne.as_view()),
     path("workspaces/<str:workspace_id>/keys/<str:key_id>/rotate", KeyRotation.as_view()),

@@ -9,6 +9,7 @@ from workspaces.services.members import (
     membership_set,
 )
 from workspaces.services.organizations import organization_bootstrap, organization_update
+from workspaces.services.serving import serving_update
 from workspaces.services.workspaces import workspace_create, workspace_update
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "membership_set",
     "organization_bootstrap",
     "organization_update",
+    "serving_update",
     "workspace_create",
     "workspace_update",
 ]

@@ -14,11 +14,11 @@ from cell.ids import Tag
 from cell.problems import Problem
 from cell.tenancy import organization_scope
 from workspaces.contracts import WorkspaceInfo
-from workspaces.models import Workspace
+from workspaces.models import ServingPolicy, Workspace
 from workspaces.selectors import workspace_info
 from workspaces.services.changes import apply_changes, notify, validate
 
-CHANGEABLE = frozenset({"name", "region_locked", "state", "requests_per_minute", "concurrency"})
+CHANGEABLE = frozenset({"name", "region_locked", "state"})
 
 
 def workspace_create(
@@ -35,6 +35,7 @@ def workspace_create(
         )
         validate(workspace)
         workspace.save(force_insert=True)
+        ServingPolicy.objects.create(organization_id=organization, workspace=workspace)
         info = workspace_info(workspace)
         log.record(
             actor=actor,

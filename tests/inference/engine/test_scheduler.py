@@ -165,6 +165,20 @@ def test_a_workspace_fills_only_its_share_of_the_queue() -> None:
     submitted(engine, request(4, 4, workspace="other"))
 
 
+def test_a_workspace_may_have_a_tighter_bound_of_its_own() -> None:
+    engine = scheduler(max_running=1)
+    engine.submit(request(50, 4)[0], 0.0)
+    step(engine)
+    engine.submit(request(50, 4, queued_tokens=100)[0], 0.0)
+    with pytest.raises(Refusal) as refusal:
+        engine.submit(request(50, 4, queued_tokens=100)[0], 0.0)
+    assert (refusal.value.error.status, refusal.value.error.code) == (429, "workspace_queue_full")
+    assert refusal.value.error.retry_after_s is not None
+    engine.submit(request(50, 4, workspace="b", queued_tokens=10)[0], 0.0)
+    engine.submit(request(50, 4, queued_tokens=200)[0], 0.0)
+    engine.submit(request(50, 4)[0], 0.0)
+
+
 def test_the_queue_is_bounded_in_tokens_and_says_when_to_come_back() -> None:
     engine = scheduler(4000, max_running=1, step_tokens=10, max_waiting_tokens=2500, workspace_share=1.0)
     submitted(engine, request(500, 100), request(500, 100), request(500, 100))

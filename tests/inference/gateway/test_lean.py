@@ -13,7 +13,7 @@ from cell.config import config
 from inference.gateway.app import Application
 from tests.factories import Organization
 from tests.inference.gateway.scripted import CHAT, ScriptedEngine
-from workspaces.services import workspace_update
+from workspaces.services import serving_update
 
 REQUESTS = 1000
 AT_ONCE = 20
@@ -23,8 +23,8 @@ def test_a_thousand_requests_start_no_thread_and_ask_django_for_nothing(
     organization: Organization, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
 ) -> None:
     with django_db_blocker.unblock():
-        limits = {"requests_per_minute": 1_000_000}
-        workspace_update(actor=organization.owner, workspace=organization.workspace, changes=limits)
+        limits = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}
+        serving_update(actor=organization.owner, workspace=organization.workspace, changes=limits)
     started: list[str] = []
     queries: list[str] = []
     start, execute = threading.Thread.start, CursorWrapper.execute

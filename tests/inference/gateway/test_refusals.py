@@ -16,7 +16,7 @@ from tests.factories import Organization, make_key, make_workspace
 from tests.inference.gateway.log import Log
 from tests.inference.gateway.scripted import CHAT, EMBEDDING
 from tests.inference.gateway.serving import Served
-from workspaces.services import key_revoke, workspace_update
+from workspaces.services import key_revoke, serving_update, workspace_update
 from workspaces.tokens import Token, issue, parse
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -149,7 +149,7 @@ def test_limits_are_429_with_retry_after(served: Served, organization: Organizat
     with django_db_blocker.unblock():
         workspace = make_workspace(organization)
         key = make_key(organization, workspace).token
-        workspace_update(actor=organization.owner, workspace=workspace, changes={"requests_per_minute": 12})
+        serving_update(actor=organization.owner, workspace=workspace, changes={"requests_per_minute": 12})
     statuses = [_embed(served, key) for _ in range(3)]
     assert [response.status_code for response in statuses] == [200, 200, 429]
     assert int(statuses[-1].headers["retry-after"]) >= 1

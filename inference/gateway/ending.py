@@ -1,0 +1,17 @@
+"""How a request ended, in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a request ended."""
+
+    status: str
+    """`completed`, `cancelled`, `failed` or `unknown`."""
+    http_status: int
+    finish_reason: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
