@@ -129,6 +129,8 @@ class Generation(Request):
     stream: bool
     echo: str = ""
     """Text that every answer begins with."""
+    deterministic: bool = False
+    """The same bits alone and in company."""
     stop_ids: frozenset[int]
     choices: list[Choice] = field(default_factory=list)
     prompt_tokens: int = field(default=0, init=False)

@@ -46,6 +46,7 @@ class Linear(nn.Module):
 
     def __init__(self, empty: Empty, columns: int, rows: int, *, bias: bool = True) -> None:
         super().__init__()
+        self.columns = columns
         self.weight = nn.Parameter(empty(rows, columns), requires_grad=False)
         self.bias = nn.Parameter(_vector(empty, rows), requires_grad=False) if bias else None
         self._packed: Any = None
