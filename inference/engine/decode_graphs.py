@@ -14,9 +14,11 @@ from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.models.decoder import Batch, Decoder, KvCache, Reach
 from inference.engine.scheduler import Chunk
 
-ROWS = (1, 2, 4, 8, 16, 32, 64)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 BLOCKS = (16, 64, 256)
 """Widths of block tables: contexts of 256, 1024 and 4096 tokens."""
+MOST_BLOCKS = 64 * 256
+"""A captured step keeps the memory of the keys and values it gathers; steps with more blocks than this run uncaptured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class _Captured:
 
 
 class DecodeGraphs:
-    """Every pair of `ROWS` and `BLOCKS` the cache can hold, captured at once and never under traffic."""
+    """Pairs of `ROWS` and `BLOCKS`, as far as cache and `MOST_BLOCKS` go, captured at once and never under traffic."""
 
     def __init__(self, network: Decoder, cache: KvCache, device: torch.device, *, sink: int) -> None:
         """`sink` is a block of the cache that padding rows write to and no table names."""
@@ -41,6 +43,8 @@ class DecodeGraphs:
         # Largest first: the smaller ones then live in memory the largest has taken.
         for rows in reversed(ROWS):
             for blocks in reversed(widths):
+                if rows * blocks > MOST_BLOCKS:
+                    continue
                 self._captured[rows, blocks] = captured = self._capture(rows, blocks, pool)
                 pool = captured.graph.pool()
         self._sizes = sorted(self._captured)

@@ -11,7 +11,7 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
-from inference.engine.models.layers import DtypeName
+from inference.engine.models.layers import DtypeName, best_dtype, pack
 
 
 class EncoderRunner:
@@ -23,8 +23,10 @@ class EncoderRunner:
             raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
         self.config = checkpoint.config
         self._device = torch.device(device)
-        self._network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, dtype), device=self._device))
+        chosen = best_dtype(self._device) if dtype == "auto" else dtype
+        self._network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, chosen), device=self._device))
         self._network.load(checkpoint.weights())
+        pack(self._network)
 
     @torch.inference_mode()
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:

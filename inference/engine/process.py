@@ -31,7 +31,16 @@ def main() -> int:
         "--threads", type=int, default=os.cpu_count() or 1, help="threads of one operator (default: all cores)"
     )
     parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="type of weights and cache")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        default="auto",
+        help="type of the weights (default: bfloat16 where the device calculates in it, else float16 weights with float32 "
+        "arithmetic where a CPU has a kernel for them, else float32)",
+    )
+    parser.add_argument(
+        "--cuda-graphs", action="store_true", help="capture decode steps at load and replay them (CUDA)"
+    )
     parser.add_argument("--cache-mb", type=int, default=1024, help="most memory of one model's KV cache")
     parser.add_argument("--max-running", type=int, default=32, help="answers generated at once, for each model")
     parser.add_argument("--max-waiting", type=int, default=256, help="requests queued for each model before 503")
@@ -47,6 +56,7 @@ def main() -> int:
     options = LoadOptions(
         device=arguments.device,
         dtype=arguments.dtype,
+        graphs=arguments.cuda_graphs,
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
     )

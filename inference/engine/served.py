@@ -21,7 +21,9 @@ from inference.engine.worker import AnyWorker
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     device: str = "cpu"
-    dtype: DtypeName = "float32"
+    dtype: DtypeName = "auto"
+    graphs: bool = False
+    """Whether a decoder's steps on a CUDA device are captured and replayed."""
     cache_bytes: int = 1 << 30
     """Most memory of one model's KV cache."""
     limits: Limits = field(default_factory=Limits)
@@ -45,7 +47,7 @@ def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
     if checkpoint.kind == "chat":
-        decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype)
+        decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs)
         worker = DecoderWorker(decoder, tokenizer, options.limits, cache_bytes=options.cache_bytes)
     else:
         worker = EncoderWorker(EncoderRunner(checkpoint, device=options.device, dtype=options.dtype))
