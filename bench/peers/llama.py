@@ -44,7 +44,7 @@ def checkpoint(name: str) -> Path:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         _write_weights(made / "model.safetensors", size)
-        (made / "tokenizer.json").write_text(_tokenizer(size.vocabulary))
+        (made / "tokenizer.json").write_text(tokenizer(size.vocabulary))
         (made / "tokenizer_config.json").write_text('{"bos_token": "<s>", "eos_token": "</s>"}')
         (made / "config.json").write_text(json.dumps(_config(size)))
         made.rename(folder)
@@ -102,7 +102,7 @@ def _write_weights(file: Path, size: Size) -> None:
     save_file(tensors, file, metadata={"format": "pt"})
 
 
-def _tokenizer(count: int) -> str:
+def tokenizer(count: int) -> str:
     """A byte-level vocabulary of `count` tokens: two ends, the bytes, and made-up words after a space."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
