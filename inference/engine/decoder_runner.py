@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy
 import torch
 
 from inference.engine.architecture import DecoderConfig
-from inference.engine.blocks import BLOCK_TOKENS, blocks_for
+from inference.engine.batches import DETERMINISTIC_PIECE, PINNED_ROWS, Batches, Indices
+from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.decode_graphs import DecodeGraphs
 from inference.engine.errors import CheckpointError
-from inference.engine.models.decoder import Batch, Decoder, KvCache, Span
-from inference.engine.models.layers import DtypeName
+from inference.engine.models.decoder import Decoder, KvCache
+from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
 from inference.engine.scheduler import Chunk
+
+__all__ = ["DETERMINISTIC_PIECE", "DecoderRunner"]
+
+_CHECKED_SHIFTS = (1, 3, 8)
 
 
 class DecoderRunner:
-    """A decoder and its cache on one device. For one thread at a time."""
+    """A decoder and its cache on one device. For one thread at a time.
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32") -> None:
-        """Loads the weights. Raises CheckpointError when they cannot be served."""
+    Chunks of deterministic requests are computed apart from all others, in shapes that depend on the request alone: running
+    answers in forwards of a fixed number of rows, prompt pieces each in a forward of `DETERMINISTIC_PIECE` tokens. Their bits
+    are the same alone and in company, for the same weights, device and number of threads.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32", graphs: bool = False
+    ) -> None:
+        """Loads the weights. Raises CheckpointError when they cannot be served.
+
+        With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay.
+        """
         if not isinstance(checkpoint.config, DecoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not a decoder")
         self.config = checkpoint.config
         self._device = torch.device(device)
-        self._dtype = getattr(torch, dtype)
-        self._network = Decoder(self.config, partial(torch.empty, dtype=self._dtype, device=self._device))
-        self._network.load(checkpoint.weights())
+        chosen = best_dtype(self._device) if dtype == "auto" else dtype
+        try:
+            self._network = self._load(checkpoint, chosen)
+        except OverflowError as error:
+            if dtype != "auto":
+                raise CheckpointError(f"{error}; serve this checkpoint as float32 or bfloat16") from None
+            self._network = self._load(checkpoint, "float32")
+        self._dtype = self._network.norm.weight.dtype
         self._cache: KvCache = []
+        token_bytes = 2 * self.config.kv_heads * self.config.head_dim * 4
+        self._batches = Batches(self._device, token_bytes=token_bytes, max_tokens=self.config.max_tokens)
+        self._pinned_rows = PINNED_ROWS if self._ignores_slots() else 1
+        self._graphs: DecodeGraphs | None = None
+        self._wants_graphs = graphs and self._device.type == "cuda"
+        self.slow_path = 0
+        """Decode steps that no captured graph fitted, while graphs are on."""
 
     def block_bytes(self) -> int:
         """Memory of one cache block over all layers."""
@@ -37,32 +67,93 @@ class DecoderRunner:
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
-        shape = (blocks, BLOCK_TOKENS, self.config.kv_heads, self.config.head_dim)
-        self._cache = [(self._zeros(shape), self._zeros(shape)) for _ in range(self.config.layers)]
+        # One block more takes what the padding rows of a captured step write.
+        shape = (blocks + self._wants_graphs, BLOCK_TOKENS, 2 * self.config.kv_heads, self.config.head_dim)
+        self._cache = [self._zeros(shape) for _ in range(self.config.layers)]
+        if self._wants_graphs:
+            self._graphs = DecodeGraphs(self._network, self._cache, self._device, sink=blocks)
 
     @torch.inference_mode()
     def step(self, chunks: list[Chunk]) -> torch.Tensor:
         """Computes the chunks; logits [those that sample, vocabulary], in order."""
-        return self._network(self._batch(chunks), self._cache)  # type: ignore[no-any-return]
+        pinned = [chunk for chunk in chunks if chunk.generation.deterministic]
+        if not pinned:
+            return self._mixed(chunks)
+        rows: dict[int, torch.Tensor] = {}
+        others = [chunk for chunk in chunks if not chunk.generation.deterministic]
+        if others:
+            self._keep(rows, others, self._mixed(others))
+        with _threads_that_divide(PINNED_ROWS, self._device):
+            answers = [chunk for chunk in pinned if chunk.start >= chunk.generation.prompt_tokens]
+            for start in range(0, len(answers), self._pinned_rows):
+                some = answers[start : start + self._pinned_rows]
+                self._keep(
+                    rows, some, self._network(self._batches.pinned_answers(some, self._pinned_rows), self._cache)
+                )
+            for chunk in pinned:
+                if chunk.start < chunk.generation.prompt_tokens:
+                    self._keep(rows, [chunk], self._network(self._batches.pinned_piece(chunk), self._cache))
+        found = [rows[id(chunk)] for chunk in chunks if chunk.samples]
+        return torch.stack(found) if found else self._cache[0].new_empty(0, self.config.vocab_size)
 
     @torch.inference_mode()
     def copy_blocks(self, pairs: list[tuple[int, int]]) -> None:
         """Copies the cache of each pair's first block to its second."""
         if pairs:
-            source, target = (torch.tensor(blocks, device=self._device) for blocks in zip(*pairs, strict=True))
-            for layer in self._cache:
-                for stored in layer:
-                    stored.index_copy_(0, target, stored.index_select(0, source))
+            source, target = self._indices(*zip(*pairs, strict=True))
+            for stored in self._cache:
+                stored.index_copy_(0, target, stored.index_select(0, source))
 
     @torch.inference_mode()
     def wipe_blocks(self, blocks: list[int]) -> None:
         """Zeroes blocks that nobody holds now: nothing of a request outlives it, and no NaN reaches the next holder, whose
         masked positions are still multiplied."""
         if blocks:
-            index = torch.tensor(blocks, device=self._device)
-            for layer in self._cache:
-                for stored in layer:
-                    stored.index_fill_(0, index, 0)
+            [index] = self._indices(blocks)
+            for stored in self._cache:
+                stored.index_fill_(0, index, 0)
+
+    def _mixed(self, chunks: list[Chunk]) -> torch.Tensor:
+        if self._graphs is not None and all(chunk.samples and chunk.end - chunk.start == 1 for chunk in chunks):
+            logits = self._graphs.step(chunks)
+            if logits is not None:
+                return logits
+            self.slow_path += 1
+        return self._network(self._batches.mixed(chunks), self._cache)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _keep(rows: dict[int, torch.Tensor], chunks: Sequence[Chunk], logits: torch.Tensor) -> None:
+        # A pinned forward has rows of padding behind the chunks' own.
+        rows.update(zip((id(chunk) for chunk in chunks if chunk.samples), logits, strict=False))
+
+    def _load(self, checkpoint: Checkpoint, dtype: str) -> Decoder:
+        empty = partial(torch.empty, dtype=getattr(torch, dtype), device=self._device)
+        network = Decoder(self.config, empty)
+        network.load(checkpoint.weights())
+        pack(network)
+        return network
+
+    @torch.inference_mode()
+    def _ignores_slots(self) -> bool:
+        """Whether a matrix product of `PINNED_ROWS` rows gives a row the same bits wherever it stands.
+
+        Kernels compute rows in groups, and some sum a last, smaller group in another order.
+        """
+        first = self._network.layers[0]
+        matrices = [module for module in first.modules() if isinstance(module, Linear)] + [self._network.lm_head]
+        generator = torch.Generator().manual_seed(0)
+        for matrix in matrices:
+            rows = torch.randn(PINNED_ROWS, matrix.columns, generator=generator).to(self._device, self._dtype)
+            out = matrix(rows)
+            if any(not torch.equal(matrix(rows.roll(by, 0)), out.roll(by, 0)) for by in _CHECKED_SHIFTS):
+                return False
+        return True
+
+    def _indices(self, *arrays: Sequence[int]) -> list[torch.Tensor]:
+        indices = Indices()
+        for array in arrays:
+            indices.add(array)
+        return indices.upload(self._device)
 
     @torch.inference_mode()
     def nonzero_blocks(self, blocks: list[int]) -> int:
@@ -87,36 +178,18 @@ class DecoderRunner:
             return torch.from_numpy(numpy.zeros(shape, dtype=numpy_type)).view(self._dtype)
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
-    def _batch(self, chunks: list[Chunk]) -> Batch:
-        tokens: list[int] = []
-        positions: list[int] = []
-        slots: list[int] = []
-        tables: list[list[int]] = []
-        spans: list[Span] = []
-        rows: list[int] = []
-        for chunk in chunks:
-            start, end, blocks = chunk.start, chunk.end, chunk.choice.blocks
-            if end - start == 1 and not spans:
-                tables.append(blocks[: blocks_for(end)])
-            else:
-                table = self._tensor(blocks[: blocks_for(end)])
-                spans.append(Span(len(tokens), len(tokens) + end - start, start, table))
-            tokens += chunk.choice.tokens[start:end]
-            positions += range(start, end)
-            slots += [blocks[p // BLOCK_TOKENS] * BLOCK_TOKENS + p % BLOCK_TOKENS for p in range(start, end)]
-            if chunk.samples:
-                rows.append(len(tokens) - 1)
-        width = max(map(len, tables), default=0)
-        padded = [table + [0] * (width - len(table)) for table in tables]
-        return Batch(
-            tokens=self._tensor(tokens),
-            positions=self._tensor(positions),
-            slots=self._tensor(slots),
-            answers=len(tables),
-            tables=self._tensor(padded).view(len(tables), width),
-            spans=spans,
-            rows=self._tensor(rows),
-        )
 
-    def _tensor(self, values: list[int] | list[list[int]]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.int64, device=self._device)
+@contextmanager
+def _threads_that_divide(rows: int, device: torch.device) -> Iterator[None]:
+    """A CPU's threads cut a tensor into equal parts; with a number of them that divides the rows no cut falls into a row,
+    whose two parts would then be rounded as beginnings and ends of vectors are."""
+    threads = torch.get_num_threads()
+    fitting = max(count for count in range(1, min(threads, rows) + 1) if rows % count == 0)
+    if device.type != "cpu" or fitting == threads:
+        yield
+        return
+    torch.set_num_threads(fitting)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -45,6 +45,7 @@ def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) 
         seed=secrets.randbits(64) if sampling.seed is None else sampling.seed,
         stream=wire.stream,
         echo=_echo(wire, model),
+        deterministic=wire.deterministic,
         stop_ids=model.stop_ids,
         cache=wire.cache,
         queued_tokens=wire.queued_tokens,

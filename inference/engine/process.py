@@ -34,12 +34,16 @@ def main() -> int:
     parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
     parser.add_argument(
         "--dtype",
-        choices=("auto", "float32", "bfloat16"),
+        choices=("auto", "float32", "float16", "bfloat16"),
         default="auto",
-        help="type of weights and cache (default: what the device is fastest in for encoders, float32 for decoders)",
+        help="type of the weights (default: bfloat16 where the device calculates in it, else float16 weights with float32 "
+        "arithmetic where a CPU has a kernel for them, else float32)",
     )
     parser.add_argument(
         "--preset", choices=tuple(PRESETS), default="balanced", help="batching of embeddings (default: balanced)"
+    )
+    parser.add_argument(
+        "--cuda-graphs", action="store_true", help="capture decode steps at load and replay them (CUDA)"
     )
     parser.add_argument("--cache-mb", type=int, default=1024, help="most memory of one model's KV cache")
     parser.add_argument("--max-running", type=int, default=32, help="answers generated at once, for each model")
@@ -57,6 +61,7 @@ def main() -> int:
         device=arguments.device,
         dtype=arguments.dtype,
         window=PRESETS[arguments.preset],
+        graphs=arguments.cuda_graphs,
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
     )

@@ -160,6 +160,8 @@ class Generation(Request):
     stream: bool
     echo: str = ""
     """Text that every answer begins with."""
+    deterministic: bool = False
+    """The same bits alone and in company."""
     stop_ids: frozenset[int]
     cache: CacheScope = "workspace"
     queued_tokens: int | None = None

@@ -23,7 +23,9 @@ from inference.engine.worker import AnyWorker
 class LoadOptions:
     device: str = "cpu"
     dtype: DtypeName = "auto"
-    """What weights are held in; "auto" is the fastest that loses nothing for an encoder, and float32 for a decoder."""
+    """What weights are held in; "auto" is what the device is fastest in and loses nothing by."""
+    graphs: bool = False
+    """Whether a decoder's steps on a CUDA device are captured and replayed."""
     window: Window = PRESETS["balanced"]
     """How long embeddings are held for company where the workspace says nothing."""
     cache_bytes: int = 1 << 30
@@ -49,8 +51,7 @@ def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
     if checkpoint.kind == "chat":
-        dtype = "float32" if options.dtype == "auto" else options.dtype
-        decoder = DecoderRunner(checkpoint, device=options.device, dtype=dtype)
+        decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs)
         worker = DecoderWorker(decoder, tokenizer, options.limits, cache_bytes=options.cache_bytes)
     else:
         runner = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)

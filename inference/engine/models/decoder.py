@@ -14,41 +14,46 @@ from torch.nn import functional
 
 from inference.engine.architecture import DecoderConfig
 from inference.engine.models.layers import Embedding, Empty, Linear, RmsNorm
-from inference.engine.models.rope import Rope, rotate
+from inference.engine.models.rope import Rope, rotate_
 
-KvCache = list[tuple[torch.Tensor, torch.Tensor]]
-"""Keys and values of each layer, [blocks, block tokens, kv heads, head_dim]: never one stacked tensor, which a compiler
-would copy whole."""
+KvCache = list[torch.Tensor]
+"""Each layer's keys and values, [blocks, block tokens, 2 * kv heads, head_dim], the keys' heads before the values': never one
+stacked tensor, which a compiler would copy whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The tokens `start` to `end` of a batch are one prompt piece; `context` tokens before them are in the cache."""
+class Reach:
+    """Requests with the same number of new tokens each, whose attention is computed together."""
 
     start: int
     end: int
-    context: int
+    """The batch's tokens `start` to `end`, request by request."""
+    requests: int
     table: torch.Tensor
-    """Blocks that hold context and piece, in order."""
+    """[requests * blocks] the blocks each request looks into, padded with block 0."""
+    masked: bool
+    """False when every token may look at all of its request's tokens in `table`, up to `width`."""
+    width: int
+    """Tokens of the cache that are looked at, for each request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's tokens: first one token of each running answer, then the prompt pieces."""
+    """One forward's tokens."""
 
     tokens: torch.Tensor
     """[tokens] ids."""
     positions: torch.Tensor
     """[tokens] places in their requests."""
     slots: torch.Tensor
-    """[tokens] where the cache takes their keys and values: block * block tokens + offset."""
-    answers: int
-    """How many of the tokens are of running answers."""
-    tables: torch.Tensor
-    """[answers, widest table] blocks of each running answer, padded with block 0."""
-    spans: list[Span]
-    rows: torch.Tensor
-    """[rows] the tokens whose next token is wanted."""
+    """[written] where the cache takes the keys and values of the first tokens: block * block tokens + offset. Tokens beyond
+    are padding of a pinned batch and are written nowhere."""
+    reaches: list[Reach]
+    """Together they hold the tokens that are written, or in a pinned batch at least those, in order."""
+    rows: torch.Tensor | None
+    """[rows] the tokens whose next token is wanted; None for all."""
+    pinned: bool = False
+    """Attention in plain matrix products of a shape that depends on each request alone, so that its bits do too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,8 @@ class Step:
     batch: Batch
     cosine: torch.Tensor
     signed_sine: torch.Tensor
-    answers: torch.Tensor
-    """[answers, 1, 1, cached tokens] True where a running answer may look."""
-    spans: list[torch.Tensor]
-    """The same for each prompt piece, [piece, cached tokens]."""
+    masks: list[torch.Tensor | None]
+    """What each reach adds to its scores, [requests, 1, tokens * group, width]: 0 or minus infinity."""
 
 
 class Attention(nn.Module):
@@ -73,52 +76,56 @@ class Attention(nn.Module):
         self.o_proj = Linear(empty, config.heads * config.head_dim, config.hidden_size, bias=config.output_bias)
         self.q_norm = RmsNorm(empty, config.head_dim, config.norm_eps) if config.qk_norm else None
         self.k_norm = RmsNorm(empty, config.head_dim, config.norm_eps) if config.qk_norm else None
+        # A module's own call and its look-up of another module cost more than some of what is called.
+        self._qkv, self._o = self.qkv_proj.forward, self.o_proj.forward
 
-    def forward(self, hidden: torch.Tensor, step: Step, cache: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def forward(self, hidden: torch.Tensor, step: Step, cache: torch.Tensor) -> torch.Tensor:
         """[tokens, hidden] to [tokens, hidden]; writes the tokens' keys and values to the cache."""
         batch = step.batch
-        turned = self._heads + self._kv_heads
-        heads = self.qkv_proj(hidden).view(len(hidden), turned + self._kv_heads, self._head_dim)
-        qk = heads[:, :turned]
+        count, turned = hidden.shape[0], self._heads + self._kv_heads
+        heads = self._qkv(hidden).view(count, turned + self._kv_heads, self._head_dim)
         if self.q_norm is not None and self.k_norm is not None:
-            qk = torch.cat((self.q_norm(qk[:, : self._heads]), self.k_norm(qk[:, self._heads :])), 1)
-        qk = rotate(qk, step.cosine, step.signed_sine)
-        q, k, v = qk[:, : self._heads], qk[:, self._heads :], heads[:, turned:]
-        for stored, new in zip(cache, (k, v), strict=True):
-            stored.view(-1, self._kv_heads, self._head_dim).index_copy_(0, batch.slots, new)
-        parts = [self._attend_answers(q[: batch.answers], step, cache)] if batch.answers else []
-        for span, seen in zip(batch.spans, step.spans, strict=True):
-            parts.append(self._attend_span(q[span.start : span.end], span, seen, cache))
-        mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
-        out: torch.Tensor = self.o_proj(mixed.reshape(len(hidden), -1))
-        return out
+            q, k = heads[:, : self._heads], heads[:, self._heads : turned]
+            q.copy_(self.q_norm(q))
+            k.copy_(self.k_norm(k))
+        rotate_(heads[:, :turned], step.cosine, step.signed_sine)
+        stored = cache.view(-1, 2 * self._kv_heads, self._head_dim)
+        stored.index_copy_(0, batch.slots, heads[: batch.slots.shape[0], self._heads :])
+        parts = [
+            self._attend(heads[reach.start : reach.end, : self._heads], reach, mask, cache, batch.pinned)
+            for reach, mask in zip(batch.reaches, step.masks, strict=True)
+        ]
+        missing = count - batch.reaches[-1].end
+        if missing:
+            parts.append(hidden.new_zeros(missing, self._heads * self._head_dim))
+        return self._o(parts[0] if len(parts) == 1 else torch.cat(parts))
 
-    def _attend_answers(self, q: torch.Tensor, step: Step, cache: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """One query token a request against its own cache, all requests at once."""
-        count = step.batch.answers
-        k, v = (self._gather(stored, step.batch.tables.flatten(), count) for stored in cache)
-        # The query heads that share a key head take the place of query tokens, so no key is repeated in memory.
-        grouped = q.reshape(count, self._kv_heads, -1, self._head_dim)
-        return self._sdpa(grouped, k, v, step.answers).reshape(count, self._heads, self._head_dim)
-
-    def _attend_span(
-        self, q: torch.Tensor, span: Span, seen: torch.Tensor, cache: tuple[torch.Tensor, torch.Tensor]
+    def _attend(
+        self, q: torch.Tensor, reach: Reach, mask: torch.Tensor | None, cache: torch.Tensor, pinned: bool
     ) -> torch.Tensor:
-        """One piece of a prompt against its request's cache, the piece itself included."""
-        k, v = (self._gather(stored, span.table, 1)[:, :, : seen.shape[1]] for stored in cache)
-        k, v = (t.repeat_interleave(self._heads // self._kv_heads, dim=1) for t in (k, v))
-        return self._sdpa(q.transpose(0, 1)[None], k, v, seen)[0].transpose(0, 1)
-
-    def _gather(self, stored: torch.Tensor, blocks: torch.Tensor, count: int) -> torch.Tensor:
-        """[count, kv heads, tokens, head_dim] of the blocks of `count` requests. Whole blocks: six times faster than by token."""
-        return stored.index_select(0, blocks).view(count, -1, self._kv_heads, self._head_dim).transpose(1, 2)
-
-    @staticmethod
-    def _sdpa(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """[tokens, heads, head_dim] to [tokens, heads * head_dim]. Whole blocks are gathered: six times faster than by token."""
+        tokens, requests = q.shape[0], reach.requests
+        found = (
+            cache.index_select(0, reach.table).view(requests, -1, 2 * self._kv_heads, self._head_dim).transpose(1, 2)
+        )
         if q.dtype == torch.bfloat16 and q.device.type == "cpu":
             # bfloat16 attention is several times slower than float32 on a CPU.
-            return functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), seen).to(q.dtype)
-        return functional.scaled_dot_product_attention(q, k, v, seen)
+            q, found = q.float(), found.float()
+        k, v = found[:, : self._kv_heads, : reach.width], found[:, self._kv_heads :, : reach.width]
+        # The query heads that share a key head take the place of query tokens, so no key is repeated in memory.
+        if tokens == requests:
+            grouped = q.reshape(requests, self._kv_heads, -1, self._head_dim)
+        else:
+            shape = (requests, tokens // requests, self._kv_heads, -1, self._head_dim)
+            grouped = q.reshape(shape).transpose(1, 2).flatten(2, 3)
+        if pinned:
+            scores = torch.matmul(grouped, k.transpose(-1, -2)).mul_(self._head_dim**-0.5)
+            mixed = torch.matmul((scores if mask is None else scores.add_(mask)).softmax(-1), v)
+        else:
+            mixed = functional.scaled_dot_product_attention(grouped, k, v, mask)
+        if tokens != requests:
+            mixed = mixed.view(requests, self._kv_heads, shape[1], -1, self._head_dim).transpose(1, 2)
+        return mixed.reshape(tokens, -1).to(cache.dtype)
 
 
 class FeedForward(nn.Module):
@@ -126,11 +133,11 @@ class FeedForward(nn.Module):
         super().__init__()
         self.gate_up_proj = Linear(empty, config.hidden_size, 2 * config.intermediate_size, bias=config.mlp_bias)
         self.down_proj = Linear(empty, config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+        self._gate_up, self._down = self.gate_up_proj.forward, self.down_proj.forward
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        gate, up = self.gate_up_proj(hidden).chunk(2, dim=-1)
-        out: torch.Tensor = self.down_proj(functional.silu(gate) * up)
-        return out
+        gate, up = self._gate_up(hidden).chunk(2, dim=-1)
+        return self._down(functional.silu(gate).mul_(up))
 
 
 class Layer(nn.Module):
@@ -140,18 +147,22 @@ class Layer(nn.Module):
         self.self_attn = Attention(config, empty)
         self.post_attention_layernorm = RmsNorm(empty, config.hidden_size, config.norm_eps)
         self.mlp = FeedForward(config, empty)
+        self._norms = self.input_layernorm.forward, self.post_attention_layernorm.forward
+        self._attend, self._feed = self.self_attn.forward, self.mlp.forward
 
-    def forward(self, hidden: torch.Tensor, step: Step, cache: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        hidden = hidden + self.self_attn(self.input_layernorm(hidden), step, cache)
-        out: torch.Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
-        return out
+    def forward(self, hidden: torch.Tensor, step: Step, cache: torch.Tensor) -> torch.Tensor:
+        """Adds to `hidden` in place."""
+        before, between = self._norms
+        hidden += self._attend(before(hidden), step, cache)
+        hidden += self._feed(between(hidden))
+        return hidden
 
 
 class Decoder(nn.Module):
     """The whole network, from token ids to logits."""
 
     def __init__(self, config: DecoderConfig, empty: Empty) -> None:
-        """The weights are what `empty` makes: `load` fills them."""
+        """The weights are what `empty` makes: `load` fills them and `pack` makes them fast."""
         super().__init__()
         self.config = config
         self.embed_tokens = Embedding(empty, config.vocab_size, config.hidden_size)
@@ -160,20 +171,41 @@ class Decoder(nn.Module):
         self.lm_head = Linear(empty, config.hidden_size, config.vocab_size, bias=False)
         if config.tied:
             self.lm_head.weight = self.embed_tokens.weight
-        self.rope = Rope(config.rope, config.head_dim, self.norm.weight.device)
+        weight = self.norm.weight
+        self.rope = Rope(config.rope, config.head_dim, config.max_tokens, weight.device, weight.dtype)
 
     def forward(self, batch: Batch, cache: KvCache) -> torch.Tensor:
         """Logits [rows, vocabulary] of the batch's `rows`; fills the cache with the batch's keys and values."""
         hidden = self.embed_tokens(batch.tokens)
-        cosine, signed_sine = self.rope(batch.positions, hidden.dtype)
+        cosine, signed_sine = self.rope(batch.positions)
+        # Attention of a CPU is in float32 whatever the network's type.
+        dtype = torch.float32 if hidden.device.type == "cpu" else hidden.dtype
         steps = {
-            window: Step(batch, cosine, signed_sine, _answers_see(batch, cache, window), _spans_see(batch, window))
+            window: Step(batch, cosine, signed_sine, self._masks(batch, window, dtype))
             for window in set(self.config.windows)
         }
         for layer, window, layer_cache in zip(self.layers, self.config.windows, cache, strict=True):
-            hidden = layer(hidden, steps[window], layer_cache)
-        logits: torch.Tensor = self.lm_head(self.norm(hidden[batch.rows]))
+            hidden = layer.forward(hidden, steps[window], layer_cache)
+        logits: torch.Tensor = self.lm_head(self.norm(hidden if batch.rows is None else hidden[batch.rows]))
         return logits
+
+    def _masks(self, batch: Batch, window: int | None, dtype: torch.dtype) -> list[torch.Tensor | None]:
+        group = self.config.heads // self.config.kv_heads
+        masks: list[torch.Tensor | None] = []
+        for reach in batch.reaches:
+            if reach.masked or (window is not None and window < reach.width):
+                positions = batch.positions[reach.start : reach.end].view(reach.requests, 1, -1, 1)
+                place = torch.arange(reach.width, device=positions.device)
+                hidden = place > positions
+                if window is not None:
+                    hidden |= place <= positions - window
+                mask = torch.zeros(hidden.shape, dtype=dtype, device=positions.device)
+                mask.masked_fill_(hidden, -torch.inf)
+                # Every query head of a group looks at the same keys.
+                masks.append(mask if mask.shape[2] == 1 else mask.repeat_interleave(group, 2))
+            else:
+                masks.append(None)
+        return masks
 
     def load(self, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
         """Takes the checkpoint's tensors by their transformers names into the fused layers."""
@@ -199,19 +231,3 @@ class Decoder(nn.Module):
                 parameters[f"{parent}.{target}.{kind}"].data[start : start + rows].copy_(tensor)
             else:
                 parameters[name].data.copy_(tensor)
-
-
-def _answers_see(batch: Batch, cache: KvCache, window: int | None) -> torch.Tensor:
-    width = batch.tables.shape[1] * cache[0][0].shape[1]
-    return _see(batch.positions[: batch.answers], width, window)[:, None, None, :]
-
-
-def _spans_see(batch: Batch, window: int | None) -> list[torch.Tensor]:
-    return [_see(batch.positions[s.start : s.end], s.context + s.end - s.start, window) for s in batch.spans]
-
-
-def _see(positions: torch.Tensor, width: int, window: int | None) -> torch.Tensor:
-    """[tokens, width] True where a token at a position may look: at itself and before, at most `window` places back."""
-    place = torch.arange(width, device=positions.device)
-    seen = place <= positions[:, None]
-    return seen if window is None else seen & (place > positions[:, None] - window)

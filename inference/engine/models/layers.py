@@ -35,6 +35,11 @@ def activation_dtype(weights: torch.dtype, device: torch.device) -> torch.dtype:
     return torch.float32 if weights == torch.float16 and device.type == "cpu" else weights
 
 
+_MANY_ROWS = 64
+_onednn = torch.ops.mkldnn._linear_pointwise
+_fbgemm_fp16 = torch.ops.quantized.linear_dynamic_fp16
+
+
 class Empty(Protocol):
     """Makes an uninitialized tensor of a shape, on the device and in the type a network is to have."""
 
@@ -46,6 +51,7 @@ class Linear(nn.Module):
 
     def __init__(self, empty: Empty, columns: int, rows: int, *, bias: bool = True) -> None:
         super().__init__()
+        self.columns = columns
         self.weight = nn.Parameter(empty(rows, columns), requires_grad=False)
         self.bias = nn.Parameter(_vector(empty, rows), requires_grad=False) if bias else None
         self._packed: Any = None
@@ -54,10 +60,8 @@ class Linear(nn.Module):
         if self._packed is None:
             return functional.linear(values, self.weight, self.bias)
         if isinstance(self._packed, torch.Tensor):
-            out = torch.ops.mkldnn._linear_pointwise(values, self._packed, self.bias, "none", [], "")
-        else:
-            out = torch.ops.quantized.linear_dynamic_fp16(values, self._packed)
-        return out  # type: ignore[no-any-return]
+            return _onednn(values, self._packed, self.bias, "none", [], "")  # type: ignore[no-any-return]
+        return _fbgemm_fp16(values, self._packed)  # type: ignore[no-any-return]
 
     def pack(self) -> None:
         """To be called once, when the weights are loaded; afterwards `weight` is empty. Does nothing where there is no gain.
@@ -105,7 +109,11 @@ class RmsNorm(nn.Module):
         self._eps = eps
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return functional.rms_norm(values, self.weight.shape, self.weight, self._eps)
+        if values.shape[0] < _MANY_ROWS or values.dtype != torch.float32 or values.device.type != "cpu":
+            return functional.rms_norm(values, self.weight.shape, self.weight, self._eps)
+        # For a prompt on a CPU torch's own takes many times longer: 1.7 ms against 0.13 at 256 × 1024.
+        scale = values.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()
+        return (values * scale).mul_(self.weight)
 
 
 class LayerNorm(nn.Module):

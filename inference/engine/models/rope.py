@@ -14,22 +14,27 @@ from inference.engine.architecture import RopeConfig
 
 
 class Rope:
-    """Angles for positions. No module: its frequencies stay float32 whatever type the network is turned into."""
+    """Cosines and signed sines of every position, computed once."""
 
-    def __init__(self, config: RopeConfig, head_dim: int, device: torch.device) -> None:
-        frequencies, self._scale = inverse_frequencies(config, head_dim)
-        self._inverse_frequencies = frequencies.to(device)
+    def __init__(
+        self, config: RopeConfig, head_dim: int, positions: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """For positions below `positions`. Angles are float32 whatever the type of the network."""
+        frequencies, scale = inverse_frequencies(config, head_dim)
+        angles = torch.arange(positions, dtype=torch.float32, device=device)[:, None] * frequencies.to(device)
+        cosine, sine = (angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)
+        self._table = torch.cat((cosine, cosine, -sine, sine), -1).view(positions, 2, 1, head_dim)
 
-    def __call__(self, positions: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and signed sines [tokens, 1, head_dim] for `rotate`, from positions [tokens]."""
-        angles = positions[:, None].float() * self._inverse_frequencies
-        cosine, sine = angles.cos() * self._scale, angles.sin() * self._scale
-        return torch.cat((cosine, cosine), -1)[:, None].to(dtype), torch.cat((-sine, sine), -1)[:, None].to(dtype)
+    def __call__(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosines and signed sines [tokens, 1, head_dim] for `rotate_`, of positions [tokens]."""
+        cosine, signed_sine = self._table.index_select(0, positions).unbind(1)
+        return cosine, signed_sine
 
 
-def rotate(heads: torch.Tensor, cosine: torch.Tensor, signed_sine: torch.Tensor) -> torch.Tensor:
-    """Rotates heads [tokens, heads, head_dim]. The sign of the half rotation is in the sine, which saves a negation."""
-    return torch.addcmul(heads * cosine, heads.roll(heads.shape[-1] // 2, -1), signed_sine)
+def rotate_(heads: torch.Tensor, cosine: torch.Tensor, signed_sine: torch.Tensor) -> None:
+    """Rotates heads [tokens, heads, head_dim] in place. The sign of the half rotation is in the sine, which saves a negation."""
+    turned = heads.roll(heads.shape[-1] // 2, -1)
+    heads.mul_(cosine).addcmul_(turned, signed_sine)
 
 
 def inverse_frequencies(config: RopeConfig, head_dim: int) -> tuple[torch.Tensor, float]:

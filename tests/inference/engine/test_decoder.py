@@ -12,6 +12,8 @@ from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.errors import CheckpointError
+from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import EngineError, Sampling
 from inference.engine.scheduler import Chunk
 from inference.engine.tokenizer import Tokenizer
@@ -191,6 +193,49 @@ def test_a_sharded_and_half_precision_checkpoint_loads(tmp_path: Path) -> None:
     choice = request.add_choice([1, 2, 3], 0)
     logits = runner.step([Chunk(request, choice, 0, len(ids))])
     torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 0.01), ("bfloat16", 0.15)])
+def test_half_precision_logits_stay_close_to_those_of_float32(
+    loaded: Loaded, dtype: DtypeName, tolerance: float
+) -> None:
+    # The tolerance is on the norm of the difference over the norm of the logits.
+    ids = prompts()[-1]
+    expected = loaded.logits(ids)
+    runner = DecoderRunner(loaded.checkpoint, dtype=dtype)
+    runner.reserve(blocks_for(len(ids)) + 1)
+    request, _ = generation(loaded.tokenizer, ids)
+    choice = request.add_choice(BlockPool(blocks_for(len(ids)) + 1).allocate(blocks_for(len(ids))), 0)
+
+    for start, end in [(0, 40), (40, 41), (41, 70)]:
+        choice.tokens = ids[:end]
+        logits = runner.step([Chunk(request, choice, start, end)])[0].float()
+        assert (logits - expected[end - 1]).norm() < tolerance * expected[end - 1].norm()
+
+
+def test_a_weight_that_float16_cannot_hold_is_refused_or_served_as_float32(llama: Loaded, tmp_path: Path) -> None:
+    model = checkpoints.decoder("llama")
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[0, 0] = 1e5
+    model.save_pretrained(tmp_path)
+    checkpoint = Checkpoint.open(tmp_path)
+
+    with pytest.raises(CheckpointError, match="float32 or bfloat16"):
+        DecoderRunner(checkpoint, dtype="float16")
+    assert DecoderRunner(checkpoint, dtype="auto").block_bytes() > 0
+
+
+def test_one_long_context_among_short_ones_changes_no_answer(llama: Loaded) -> None:
+    lengths = [400, 3, 90, 3, 17, 230, 3, 64]
+    generator = torch.Generator().manual_seed(8)
+    many = [torch.randint(2, 320, (length,), generator=generator).tolist() for length in lengths]
+    worker = llama.worker(max_running=8)
+    pairs = [generation(llama.tokenizer, prompt, max_tokens=12) for prompt in many]
+    for request, _ in pairs:
+        worker.submit(request, 0.0)
+    run(worker)
+
+    assert [events.token_ids for _, events in pairs] == [llama.greedy(prompt, 12) for prompt in many]
 
 
 def test_bfloat16_serves_as_stored(llama: Loaded) -> None:

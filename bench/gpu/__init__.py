@@ -1,0 +1,1 @@
+"""What the engine does on a CUDA device; run by `bench/gpu/run.sh`, which needs one."""

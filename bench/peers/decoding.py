@@ -1,0 +1,129 @@
+"""Bailiwick's engine as a competitor: a loaded model's worker, stepped here as the step thread steps it.
+
+Way is the type of the weights. Everything between a request and its text is in the time: plan, tensors, network, sampler, text.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from time import perf_counter, process_time
+from typing import Any, cast
+
+import torch
+
+from bench.peers import llama
+from bench.peers.rival import Decoded, Order, serve
+from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.models.layers import DtypeName
+from inference.engine.protocol import Delta, EngineError, Result, Sampling
+from inference.engine.request import Generation
+from inference.engine.scheduler import Limits
+from inference.engine.served import LoadOptions, ServedModel, load_model
+
+
+class Reader:
+    """Counts what an answer's events say."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.outcome: Result | EngineError | None = None
+
+    def send(self, deltas: list[Delta]) -> None:
+        self.tokens += sum(delta.tokens for delta in deltas)
+
+    def finish(self, outcome: Result | EngineError) -> None:
+        self.outcome = outcome
+
+
+@cache
+def model(name: str, dtype: str, device: str = "cpu", running: int = 64) -> ServedModel:
+    options = LoadOptions(device=device, dtype=cast(DtypeName, dtype), limits=Limits(max_running=running))
+    return load_model(name, llama.checkpoint(name), options)
+
+
+def generation(served: ServedModel, prompt: list[int], max_tokens: int) -> tuple[Generation, Reader]:
+    reader = Reader()
+    request = Generation(
+        workspace="bench",
+        lane="standard",
+        sink=reader,
+        tokenizer=served.tokenizer,
+        prompt=prompt,
+        max_tokens=max_tokens,
+        sampling=Sampling(temperature=0.0),
+        seed=0,
+        stream=True,
+        stop_ids=frozenset(),
+    )
+    return request, reader
+
+
+def prompts(served: ServedModel, count: int, length: int, seed: int) -> list[list[int]]:
+    draw = random.Random(seed)
+    return [[draw.randrange(300, served.vocabulary) for _ in range(length)] for _ in range(count)]
+
+
+def decode(served: ServedModel, order: Order) -> Decoded:
+    """Raises RuntimeError when an answer ends with an error."""
+    worker = cast(DecoderWorker, served.worker)
+    made = [
+        generation(served, prompt, order.generate + 64)
+        for prompt in prompts(served, order.batch, order.prompt, order.seed)
+    ]
+    readers = [reader for _, reader in made]
+    start = perf_counter()
+    for request, _ in made:
+        worker.submit(request, start)
+    while not all(reader.tokens for reader in readers):
+        worker.step(perf_counter())
+        _check(readers)
+    begun, begun_cpu, before = perf_counter(), process_time(), sum(reader.tokens for reader in readers)
+    most = max(reader.tokens for reader in readers) + order.generate - 1
+    while max(reader.tokens for reader in readers) < most and perf_counter() - begun < order.seconds:
+        worker.step(perf_counter())
+    ended, cpu = perf_counter(), process_time() - begun_cpu
+    _check(readers)
+    tokens = sum(reader.tokens for reader in readers) - before
+    for request, _ in made:
+        worker.cancel(request, None)
+    return Decoded(begun - start, tokens, ended - begun, cpu)
+
+
+def first_tokens(served: ServedModel, order: Order) -> list[float]:
+    """Seconds to the first token of one prompt and of the same prompt again."""
+    worker = cast(DecoderWorker, served.worker)
+    [prompt] = prompts(served, 1, order.prompt, order.seed)
+    times = []
+    for _ in range(2):
+        request, reader = generation(served, list(prompt), 8)
+        start = perf_counter()
+        worker.submit(request, start)
+        while not reader.tokens:
+            worker.step(perf_counter())
+            _check([reader])
+        times.append(perf_counter() - start)
+        while reader.outcome is None:
+            worker.step(perf_counter())
+    return times
+
+
+def _check(readers: list[Reader]) -> None:
+    for reader in readers:
+        if isinstance(reader.outcome, EngineError):
+            raise RuntimeError(f"an answer ended with {reader.outcome.code}: {reader.outcome.message}")
+
+
+def _answer(order: Order) -> Mapping[str, Any]:
+    served = model(order.model, order.way)
+    if order.task == "first_tokens":
+        return {"seconds": first_tokens(served, order)}
+    return asdict(decode(served, order))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(os.cpu_count() or 1)
+    serve(_answer)
