@@ -7,7 +7,7 @@ from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import Refusal, nonfinite
 from inference.engine.protocol import EngineError, TokenLogprob
 from inference.engine.request import Choice, Generation, State
-from inference.engine.sampler import Draw, Drawn, sample
+from inference.engine.sampler import Counts, Draw, Drawn, Penalties, sample
 from inference.engine.scheduler import Chunk, Limits, Scheduler
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.worker import Worker
@@ -22,6 +22,7 @@ class DecoderWorker(Worker[Generation]):
         self._runner = runner
         self._runner.reserve(blocks)
         self._tokenizer = tokenizer
+        self.sampled = Counts()
         self._scheduler = Scheduler(limits, BlockPool(blocks))
 
     @property
@@ -64,7 +65,7 @@ class DecoderWorker(Worker[Generation]):
             self._scheduler.advance(chunk)
         if sampled:
             draws = [_draw(generation, choice) for generation, choice in sampled]
-            drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws)
+            drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws, self.sampled)
             for (generation, choice), result in zip(sampled, drawn, strict=True):
                 self._accept(generation, choice, result, now)
         return True
@@ -109,4 +110,19 @@ class DecoderWorker(Worker[Generation]):
 
 def _draw(generation: Generation, choice: Choice) -> Draw:
     sampling = generation.sampling
-    return Draw(sampling.temperature, sampling.top_k, sampling.top_p, generation.uniform(choice), sampling.logprobs)
+    penalties = None
+    if choice.history is not None:
+        penalties = Penalties(
+            sampling.presence_penalty, sampling.frequency_penalty, sampling.repetition_penalty, choice.history
+        )
+    return Draw(
+        sampling.temperature,
+        sampling.top_k,
+        sampling.top_p,
+        generation.uniform(choice),
+        sampling.logprobs,
+        sampling.min_p,
+        sampling.logit_bias or None,
+        penalties,
+        choice.matcher,
+    )

@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import Protocol
 
 from inference.engine import protocol
+from inference.engine.history import History
+from inference.engine.matcher import CompiledGrammar, Matcher
 from inference.engine.protocol import Delta, EngineError, FinishReason, Generated, Lane, Result, TokenLogprob
 from inference.engine.stops import StopScanner
 from inference.engine.tokenizer import TextStream, Tokenizer
@@ -76,6 +78,10 @@ class Choice:
     finish_reason: FinishReason | None = None
     kept: list[Delta] = field(default_factory=list)
     """The answer so far, when the request does not stream."""
+    matcher: Matcher | None = None
+    """Its place in the grammar it follows; moves with what is drawn, never with what is computed again."""
+    history: History | None = None
+    """The tokens it has met, where penalties ask for them."""
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _unsent: int = 0
 
@@ -84,19 +90,28 @@ class Choice:
         self.tokens.append(token)
         self.generated += 1
         self._unsent += 1
-        stopped = token in self.stop_ids
+        if self.history is not None:
+            self.history.add(token)
+        matcher = self.matcher
+        ended = token in self.stop_ids or (matcher is not None and token == matcher.end)
+        met = False
         piece = ""
-        if not stopped:
+        if not ended:
             if logprob is not None:
                 self._logprobs.append(logprob)
-            piece, stopped = self.stops.push(self.text.push(token))
-        if stopped and token not in self.stop_ids:
+            piece, met = self.stops.push(self.text.push(token))
+        if met:
             self.finish_reason = "stop"
-        elif stopped or len(self.tokens) >= self.limit:
+        elif ended or len(self.tokens) >= self.limit or (matcher is not None and matcher.ended):
             rest, met = self.stops.push(self.text.flush())
             piece += rest if met else rest + self.stops.flush()
-            self.finish_reason = "stop" if stopped or met else "length"
+            self.finish_reason = "stop" if met else self._reason(ended)
         return self._delta(piece) if piece or self.finish_reason else None
+
+    def _reason(self, ended: bool) -> FinishReason:
+        if self.matcher is not None:
+            return self.matcher.reason
+        return "stop" if ended else "length"
 
     def end(self, reason: FinishReason) -> Delta:
         """Ends the answer from outside, giving out no more text."""
@@ -130,6 +145,7 @@ class Generation(Request):
     echo: str = ""
     """Text that every answer begins with."""
     stop_ids: frozenset[int]
+    grammar: CompiledGrammar | None = None
     choices: list[Choice] = field(default_factory=list)
     prompt_tokens: int = field(default=0, init=False)
     queued_at: float = field(default=0.0, init=False)
@@ -150,6 +166,12 @@ class Generation(Request):
 
     def add_choice(self, blocks: list[int], computed: int) -> Choice:
         """The next choice, on `blocks` of which `computed` tokens are filled."""
+        sampling = self.sampling
+        history = None
+        if sampling.repetition_penalty != 1.0:
+            history = History(self.prompt)
+        elif sampling.presence_penalty or sampling.frequency_penalty:
+            history = History()
         choice = Choice(
             index=len(self.choices),
             tokens=list(self.prompt),
@@ -160,6 +182,8 @@ class Generation(Request):
             computed=computed,
             blocks=blocks,
             prefix=self.echo,
+            matcher=None if self.grammar is None else self.grammar.matcher(self.max_tokens),
+            history=history,
         )
         self.choices.append(choice)
         return choice
@@ -198,9 +222,12 @@ class Generation(Request):
     def wipe(self) -> None:
         self.prompt = []
         self.echo = ""
+        self.grammar = None
         for choice in self.choices:
             choice.tokens = []
             choice.kept = []
+            choice.matcher = None
+            choice.history = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
