@@ -103,7 +103,7 @@ class Grammars:
                 del self._kept[oldest]
 
     def _compile(self, wire: Generate, offered: list[Any]) -> CompiledGrammar:
-        param = "tools" if offered else "response_format"
+        param = "tools" if offered else _param(wire)
         began = perf_counter()
         try:
             source, guess, pieces, free_text = _source(wire, offered)
@@ -116,7 +116,7 @@ class Grammars:
             raise _invalid(_explained(start.get_error()), param)
         if perf_counter() - began > SLOW_S:
             raise _invalid("it takes too long to follow; make it simpler", param)
-        way = self._shortest(start, guess)
+        way = self._shortest(start, guess, began + SLOW_S)
         if way is None:
             raise _invalid("no answer was found that it allows; make it simpler, or bound its parts", param)
         plain = self._vocabulary.spell(way)
@@ -126,13 +126,13 @@ class Grammars:
             self._vocabulary, start, way, tuple(merged if usable else plain), JOINTS + pieces, free_text
         )
 
-    def _shortest(self, start: LLMatcher, guess: str | None) -> bytes | None:
+    def _shortest(self, start: LLMatcher, guess: str | None, until: float) -> bytes | None:
         if start.is_accepting():
             return b""
         guessed = None if guess is None else guess.encode(errors="replace")
         if guessed is not None and self._vocabulary.completes(start, self._vocabulary.spell(guessed)):
             return guessed
-        return way_out(self._vocabulary, start.deep_copy(), guessed or b"", START_EFFORT)
+        return way_out(self._vocabulary, start.deep_copy(), guessed or b"", START_EFFORT, until=until)
 
 
 def check(wire: Generate) -> None:
@@ -251,6 +251,12 @@ _KEYWORDS = (
     "contentMediaType",
     "format",
 )
+
+
+def _param(wire: Generate) -> str:
+    """The caller's field that a grammar without tools most likely came from."""
+    spoken = wire.messages is not None and wire.grammar is not None and wire.grammar.kind.startswith("json")
+    return "response_format" if spoken else "structured_outputs"
 
 
 def _digest(wire: Generate, offered: list[Any]) -> bytes:

@@ -9,6 +9,7 @@ The way at the start is known before the request is admitted, so every admitted 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy
 from llguidance import LLMatcher
@@ -17,6 +18,8 @@ from inference.engine.protocol import TOOL_CALL_OPEN, FinishReason
 from inference.engine.vocabulary import Vocabulary
 from inference.engine.way_out import JOINTS, joint, way_out
 
+SLOW_S = 0.25
+"""A mask that takes longer holds up every answer of the step: the answer that needs it goes home the way it knows."""
 STEP_EFFORT = 64
 """Places the search for a new way may look at between two tokens: a few milliseconds at most."""
 _OPEN_MARK = TOOL_CALL_OPEN.encode()
@@ -90,8 +93,9 @@ class Matcher:
 
     def allowed(self) -> numpy.ndarray:
         """The tokens that may come next, as a bitmask of bytes, lowest bit first."""
+        began = perf_counter()
         mask = b"" if self._blind else self._state.compute_bitmask()
-        if self._blind or self._state.is_error():
+        if self._blind or self._state.is_error() or perf_counter() - began > SLOW_S:
             self._blind = True
             return numpy.full((self._vocabulary.library.vocab_size + 31) // 32 * 4, 255, dtype=numpy.uint8)
         return numpy.frombuffer(mask, dtype=numpy.uint8)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from math import inf
+from time import perf_counter
 
 import numpy
 from llguidance import LLMatcher
@@ -43,15 +45,15 @@ def joint(
     return None
 
 
-def way_out(vocabulary: Vocabulary, state: LLMatcher, old: bytes, effort: int) -> bytes | None:
+def way_out(vocabulary: Vocabulary, state: LLMatcher, old: bytes, effort: int, *, until: float = inf) -> bytes | None:
     """A short text that completes the answer from `state`; None when `effort` looked-at places do not show one.
 
-    `old` is the way that was known before; it need not fit any more.
+    `old` is the way that was known before; it need not fit any more. The search also ends when `perf_counter` passes `until`.
     """
     order = 0
     front: list[tuple[float, int, LLMatcher, bytes]] = [(0.0, 0, state, b"")]
     seen: set[tuple[int, bytes]] = set()
-    while front and effort > 0:
+    while front and effort > 0 and perf_counter() < until:
         effort -= 1
         cost, _, place, text = heappop(front)
         way = _home(vocabulary, place, text, old)

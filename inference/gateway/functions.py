@@ -123,6 +123,9 @@ def check_tools(tools: list[ToolDefinition]) -> None:
             raise invalid("Two tools have the same name.", f"{where}.function.name")
         names.add(function.name)
         if function.parameters is not None:
+            if function.parameters.get("type", "object") != "object":
+                where = f"{where}.function.parameters.type"
+                raise invalid("The parameters of a function are of type 'object'.", where)
             check_schema(function.parameters, f"{where}.function.parameters", strict=bool(function.strict))
 
 

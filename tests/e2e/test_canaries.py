@@ -138,7 +138,7 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     answered = [
         caller("POST", path, body, {"User-Agent": canary.text()})[0] for path, body in inference_bodies(cell, canary)
     ]
-    assert answered.count(200) >= 7
+    assert answered.count(200) >= 13
     assert all(status < 500 for status in answered)
     for key in (canary.text(), f"sk-eude1-{canary.text()}"):
         assert Caller(cell, key)("GET", "/v1/models")[0] == 401

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.engine import grammar as grammars
+from inference.engine import matcher as matchers
 from inference.engine.errors import Refusal
 from inference.engine.grammar import Grammars
 from inference.engine.intake import size
@@ -36,7 +37,8 @@ TREE = {
 
 def ask(source: Any, kind: Any = "json_schema", workspace: str = "ws", **options: Any) -> Generate:
     text = source if isinstance(source, str) else json.dumps(source)
-    return Generate("req", workspace, "model", grammar=Grammar(kind, text), **options)
+    messages = [Message("user", "Who?")]
+    return Generate("req", workspace, "model", messages=messages, grammar=Grammar(kind, text), **options)
 
 
 def answer(compiled: CompiledGrammar, vocabulary: Vocabulary, budget: int, seed: int) -> tuple[str, str]:
@@ -55,7 +57,7 @@ def answer(compiled: CompiledGrammar, vocabulary: Vocabulary, budget: int, seed:
 
 
 @pytest.mark.parametrize("vocabulary", [byte_level, sentence_piece])
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(schema=SCHEMAS, extra=st.integers(0, 60), seed=st.integers(0, 2**32))
 def test_every_admitted_answer_is_complete_and_valid(vocabulary: Any, schema: Any, extra: int, seed: int) -> None:
     words = vocabulary()
@@ -204,7 +206,8 @@ def test_what_cannot_be_followed_is_refused_without_quoting_it(kind: str, source
     with pytest.raises(Refusal) as refused:
         Grammars(byte_level()).of(ask(source, kind))
     error = refused.value.error
-    assert (error.status, error.code, error.param) == (400, "invalid_grammar", "response_format")
+    param = "response_format" if kind == "json_schema" else "structured_outputs"
+    assert (error.status, error.code, error.param) == (400, "invalid_grammar", param)
     assert "canary" not in error.message
 
 
@@ -216,6 +219,15 @@ def test_a_tool_is_enforced_as_far_as_it_can_be_unless_it_is_strict() -> None:
         made.of(Generate("req", "ws", "model", tools=[Tool("odd", "", odd, strict=True)]))
     assert "uniqueItems" in refused.value.error.message
     assert refused.value.error.param == "tools"
+
+
+def test_a_text_that_the_library_gives_up_on_is_still_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = Grammars(byte_level()).of(ask(TREE))
+    assert compiled is not None
+    monkeypatch.setattr(matchers, "SLOW_S", -1.0)
+    for seed in range(5):
+        text, reason = answer(compiled, byte_level(), 100, seed)
+        assert (json.loads(text), reason) == ({"value": 0, "below": []}, "stop")
 
 
 def test_compiled_grammars_stay_in_their_workspace_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

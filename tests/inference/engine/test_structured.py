@@ -131,7 +131,7 @@ def test_bias_and_penalties_change_what_is_drawn(engine: EngineProcess) -> None:
     ("change", "code", "param"),
     [
         ({"sampling": {"max_tokens": 5}}, "max_tokens_too_small", "max_tokens"),
-        ({"grammar": Grammar("regex", "(")}, "invalid_grammar", "response_format"),
+        ({"grammar": Grammar("regex", "(")}, "invalid_grammar", "structured_outputs"),
         ({"tools": [TOOL], "tool_choice": "required", "tool": "lose"}, "invalid_grammar", "tool_choice"),
         ({"tools": [TOOL] * 129}, "invalid_grammar", "tools"),
         ({"tools": [TOOL], "grammar": Grammar("choice", '["a"]')}, "invalid_grammar", "tools"),

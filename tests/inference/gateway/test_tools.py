@@ -250,6 +250,7 @@ for _ in range(70):
         ({"tools": _function() * 129}, "tools"),
         ({"tools": _function() * 2}, "tools[1].function.name"),
         ({"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, "tools[0].function.name"),
+        ({"tools": _function(parameters={"type": "string"})}, "tools[0].function.parameters.type"),
         ({"tools": _function(parameters=DEEP)}, "tools[0].function.parameters"),
         ({"tools": _function(parameters={"title": "x" * 140_000})}, "tools[0].function.parameters"),
         ({"tools": _function(strict=True, parameters={"type": "object", "properties": {}})}, "tools[0].function.parameters"),
