@@ -9,7 +9,7 @@ from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.prefix import PrefixIndex
 from inference.engine.protocol import EngineError, Scope, TokenLogprob
 from inference.engine.request import Choice, Generation, State
-from inference.engine.sampler import Draw, Drawn, sample
+from inference.engine.sampler import Counts, Draw, Drawn, Penalties, sample
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.worker import SAMPLED_BLOCKS, Found, Wiped, Worker
@@ -29,6 +29,7 @@ class DecoderWorker(Worker[Generation]):
         self._tokenizer = tokenizer
         self._pool = BlockPool(blocks, PrefixIndex(int(limits.cache_share * (blocks - 1))))
         self._scheduler = Scheduler(limits, self._pool)
+        self.sampled = Counts()
 
     @property
     def running(self) -> int:
@@ -73,7 +74,7 @@ class DecoderWorker(Worker[Generation]):
             rows += [row] * len(choices)
         if sampled:
             draws = [_draw(generation, choice) for generation, choice in sampled]
-            drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws)
+            drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws, self.sampled)
             for (generation, choice), result in zip(sampled, drawn, strict=True):
                 self._accept(generation, choice, result)
             self._wipe()
@@ -149,4 +150,19 @@ class DecoderWorker(Worker[Generation]):
 
 def _draw(generation: Generation, choice: Choice) -> Draw:
     sampling = generation.sampling
-    return Draw(sampling.temperature, sampling.top_k, sampling.top_p, generation.uniform(choice), sampling.logprobs)
+    penalties = None
+    if choice.history is not None:
+        penalties = Penalties(
+            sampling.presence_penalty, sampling.frequency_penalty, sampling.repetition_penalty, choice.history
+        )
+    return Draw(
+        sampling.temperature,
+        sampling.top_k,
+        sampling.top_p,
+        generation.uniform(choice),
+        sampling.logprobs,
+        sampling.min_p,
+        sampling.logit_bias or None,
+        penalties,
+        choice.matcher,
+    )

@@ -53,6 +53,9 @@ class Eraser:
                     held=done.held,
                 )
             )
+        for model in models:
+            if model.grammars is not None:
+                model.grammars.erase(scope.workspace)
         scrubbed = 0
         if can_scrub():
             scrubbed = await asyncio.get_running_loop().run_in_executor(None, scrub)

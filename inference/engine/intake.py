@@ -6,7 +6,7 @@ import secrets
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from inference.engine import protocol
+from inference.engine import grammar, protocol, tools
 from inference.engine.errors import Refusal, refuse
 from inference.engine.request import Embedding, Generation, Sink
 
@@ -17,6 +17,10 @@ MAX_STOPS = 16
 MAX_STOP_CHARS = 1024
 MAX_LOGPROBS = 20
 MAX_INPUTS = 2048
+MAX_BIASES = 300
+MAX_REPETITION_PENALTY = 100.0
+COMPILING = 1 << 20
+"""Characters that a grammar counts as: compiling one takes longer than reading any prompt."""
 MAX_CHARS_PER_TOKEN = 64
 """A text longer than this many characters for each token of the limit is refused without tokenizing it."""
 
@@ -27,29 +31,40 @@ def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) 
         raise refuse(
             400, "wrong_model_kind", f"{model.info.name} gives embeddings, not text; use /v1/embeddings", param="model"
         )
-    _check_sampling(wire)
+    _check_sampling(wire, model.vocabulary)
+    grammar.check(wire)
     prompt = _prompt(wire, model)
     limit = model.info.max_tokens
     if len(prompt) >= limit:
         raise _too_long(limit, len(prompt), "prompt" if wire.messages is None else "messages")
     room = limit - len(prompt)
     sampling = wire.sampling
+    max_tokens = min(sampling.max_tokens or room, room)
+    compiled = None if model.grammars is None else model.grammars.of(wire)
+    if compiled is not None and compiled.least_tokens > max_tokens:
+        raise refuse(
+            400,
+            "max_tokens_too_small",
+            f"the shortest answer of the form asked for takes {compiled.least_tokens} tokens, and max_tokens and the model's "
+            f"limit leave {max_tokens}",
+            param="max_tokens",
+        )
     return Generation(
         workspace=wire.workspace,
         lane=wire.lane,
         sink=sink,
         tokenizer=model.tokenizer,
         prompt=prompt,
-        max_tokens=min(sampling.max_tokens or room, room),
+        max_tokens=max_tokens,
         sampling=sampling,
         seed=secrets.randbits(64) if sampling.seed is None else sampling.seed,
         stream=wire.stream,
         echo=_echo(wire, model),
-        deterministic=wire.deterministic,
         stop_ids=model.stop_ids,
         cache=wire.cache,
         queued_tokens=wire.queued_tokens,
         deterministic=wire.deterministic,
+        grammar=compiled,
         **_caller(wire),
     )
 
@@ -80,7 +95,7 @@ def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> E
     inputs = []
     for text in wire.inputs:
         if isinstance(text, str):
-            _check_chars(text, limit, "input")
+            _check_chars(len(text), limit, "input")
             ids = model.tokenizer.encode(text)
         else:
             ids = _checked_ids(text, model, "input")
@@ -119,9 +134,10 @@ def size(wire: protocol.Generate | protocol.Embed) -> int:
     """Characters and token ids to read: a measure of the work that taking the request in will be."""
     if isinstance(wire, protocol.Embed):
         return sum(map(len, wire.inputs))
+    compiling = COMPILING if wire.grammar is not None or tools.offered(wire) else 0
     if wire.messages is not None:
-        return sum(len(message.content) for message in wire.messages)
-    return len(wire.prompt or "")
+        return compiling + sum(map(_chars, wire.messages)) + sum(map(_tool_chars, wire.tools))
+    return compiling + len(wire.prompt or "")
 
 
 def _prompt(wire: protocol.Generate, model: ServedModel) -> list[int]:
@@ -132,10 +148,11 @@ def _prompt(wire: protocol.Generate, model: ServedModel) -> list[int]:
         if not wire.messages:
             raise refuse(400, "empty_input", "messages must hold at least one message", param="messages")
         for message in wire.messages:
-            _check_chars(message.content, limit, "messages")
-        prompt = model.tokenizer.encode_chat(wire.messages)
+            _check_chars(_chars(message), limit, "messages")
+        _check_chars(sum(map(_tool_chars, wire.tools)), limit, "tools")
+        prompt = model.tokenizer.encode_chat(wire.messages, wire.tools)
     elif isinstance(wire.prompt, str):
-        _check_chars(wire.prompt, limit, "prompt")
+        _check_chars(len(wire.prompt), limit, "prompt")
         prompt = model.tokenizer.encode(wire.prompt)
     else:
         prompt = _checked_ids(wire.prompt or [], model, "prompt")
@@ -150,7 +167,16 @@ def _echo(wire: protocol.Generate, model: ServedModel) -> str:
     return wire.prompt if isinstance(wire.prompt, str) else model.tokenizer.decode(wire.prompt)
 
 
-def _check_sampling(wire: protocol.Generate) -> None:
+def _chars(message: protocol.Message) -> int:
+    calls = sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
+    return len(message.content) + calls
+
+
+def _tool_chars(tool: protocol.Tool) -> int:
+    return len(tool.name) + len(tool.description) + len(tool.parameters)
+
+
+def _check_sampling(wire: protocol.Generate, vocabulary: int) -> None:
     sampling = wire.sampling
     if sampling.max_tokens is not None and sampling.max_tokens < 1:
         raise _invalid("max_tokens", "must be at least 1")
@@ -162,6 +188,19 @@ def _check_sampling(wire: protocol.Generate) -> None:
         raise _invalid("top_p", "must be above 0 and at most 1")
     if sampling.top_k < 0:
         raise _invalid("top_k", "must be 0 (no limit) or more")
+    for name in ("presence_penalty", "frequency_penalty"):
+        if not -2.0 <= getattr(sampling, name) <= 2.0:
+            raise _invalid(name, "must be from -2 to 2")
+    if not 0.0 < sampling.repetition_penalty <= MAX_REPETITION_PENALTY:
+        raise _invalid("repetition_penalty", f"must be above 0 and at most {MAX_REPETITION_PENALTY:.0f}")
+    if not 0.0 <= sampling.min_p <= 1.0:
+        raise _invalid("min_p", "must be from 0 to 1")
+    if len(sampling.logit_bias) > MAX_BIASES:
+        raise _invalid("logit_bias", f"may name at most {MAX_BIASES} tokens")
+    if any(not 0 <= token < vocabulary for token in sampling.logit_bias):
+        raise _invalid("logit_bias", f"token ids must be from 0 to {vocabulary - 1} for this model")
+    if any(not -100.0 <= bias <= 100.0 for bias in sampling.logit_bias.values()):
+        raise _invalid("logit_bias", "must be from -100 to 100 for each token")
     if len(sampling.stop) > MAX_STOPS or any(not 0 < len(stop) <= MAX_STOP_CHARS for stop in sampling.stop):
         raise _invalid("stop", f"may be at most {MAX_STOPS} texts of 1 to {MAX_STOP_CHARS} characters")
     if sampling.logprobs is not None:
@@ -177,12 +216,12 @@ def _checked_ids(ids: list[int], model: ServedModel, param: str) -> list[int]:
     return ids
 
 
-def _check_chars(text: str, limit: int, param: str) -> None:
-    if len(text) > limit * MAX_CHARS_PER_TOKEN:
+def _check_chars(count: int, limit: int, param: str) -> None:
+    if count > limit * MAX_CHARS_PER_TOKEN:
         raise refuse(
             400,
             "context_length_exceeded",
-            f"this model takes at most {limit} tokens; a text of {len(text)} characters has more. Shorten it",
+            f"this model takes at most {limit} tokens; a text of {count} characters has more. Shorten it",
             param=param,
         )
 

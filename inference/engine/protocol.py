@@ -43,14 +43,42 @@ class ProtocolError(Exception):
     """The peer broke the framing; the connection is closed."""
 
 
+TOOL_CALL_OPEN = "<tool_call>"
+TOOL_CALL_CLOSE = "</tool_call>"
+"""How a tool call stands in an answer's text: the opening mark, a line feed, a JSON object with `name` and `arguments`, a line
+feed, the closing mark; several follow one another, each on a new line, and nothing follows the last."""
+
+
+class ToolCall(msgspec.Struct, omit_defaults=True):
+    """A call in the history: `arguments` is JSON text as the caller sent it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class Message(msgspec.Struct, omit_defaults=True):
+    """Of role `tool` with `tool_call_id`, the result of that call."""
+
     role: str
     content: str
     name: str | None = None
+    tool_calls: list[ToolCall] = []
+    tool_call_id: str | None = None
+
+
+class Tool(msgspec.Struct, omit_defaults=True):
+    """A function that the model may call. `parameters` is a JSON schema as JSON text, "" where it takes none."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""
+    strict: bool = False
+    """Whether a schema that cannot be enforced in full is refused rather than enforced as far as it can be."""
 
 
 class Sampling(msgspec.Struct, omit_defaults=True):
-    """How to draw tokens. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 mean no cut."""
+    """How to draw tokens. `temperature` 0 is greedy; `top_k` 0, `top_p` 1 and `min_p` 0 mean no cut."""
 
     max_tokens: int | None = None
     temperature: float = 1.0
@@ -61,6 +89,16 @@ class Sampling(msgspec.Struct, omit_defaults=True):
     stop: list[str] = []
     logprobs: int | None = None
     """Number of alternatives to report beside each chosen token (0: the chosen one alone); None reports nothing."""
+    min_p: float = 0.0
+    """Tokens less likely than this share of the likeliest one's probability are left out."""
+    presence_penalty: float = 0.0
+    """Taken once from the logit of every token that is in the answer already."""
+    frequency_penalty: float = 0.0
+    """Taken from a token's logit as often as it is in the answer already."""
+    repetition_penalty: float = 1.0
+    """Divides positive and multiplies negative logits of tokens in prompt or answer."""
+    logit_bias: dict[int, float] = {}
+    """Added to the logits of these token ids."""
 
 
 class Grammar(msgspec.Struct, omit_defaults=True):
@@ -100,6 +138,12 @@ class Generate(msgspec.Struct, tag="generate", tag_field="op", omit_defaults=Tru
     deterministic: bool = False
     """The same bits alone and in company, on the same artifact and device."""
     grammar: Grammar | None = None
+    tools: list[Tool] = []
+    tool_choice: Literal["none", "auto", "required"] = "auto"
+    tool: str = ""
+    """The only tool that may be called when `tool_choice` is `required`; "" leaves the choice."""
+    parallel_tool_calls: bool = True
+    """Whether one answer may hold several calls."""
 
 
 class Embed(msgspec.Struct, tag="embed", tag_field="op", omit_defaults=True):

@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import Protocol
 
 from inference.engine import protocol
+from inference.engine.history import History
+from inference.engine.matcher import CompiledGrammar, Matcher
 from inference.engine.prefix import Chain
 from inference.engine.protocol import (
     CacheScope,
@@ -107,6 +109,10 @@ class Choice:
     finish_reason: FinishReason | None = None
     kept: list[Delta] = field(default_factory=list)
     """The answer so far, when the request does not stream."""
+    matcher: Matcher | None = None
+    """Its place in the grammar it follows; moves with what is drawn, never with what is computed again."""
+    history: History | None = None
+    """The tokens it has met, where penalties ask for them."""
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _unsent: int = 0
 
@@ -115,19 +121,28 @@ class Choice:
         self.tokens.append(token)
         self.generated += 1
         self._unsent += 1
-        stopped = token in self.stop_ids
+        if self.history is not None:
+            self.history.add(token)
+        matcher = self.matcher
+        ended = token in self.stop_ids or (matcher is not None and token == matcher.end)
+        met = False
         piece = ""
-        if not stopped:
+        if not ended:
             if logprob is not None:
                 self._logprobs.append(logprob)
-            piece, stopped = self.stops.push(self.text.push(token))
-        if stopped and token not in self.stop_ids:
+            piece, met = self.stops.push(self.text.push(token))
+        if met:
             self.finish_reason = "stop"
-        elif stopped or len(self.tokens) >= self.limit:
+        elif ended or len(self.tokens) >= self.limit or (matcher is not None and matcher.ended):
             rest, met = self.stops.push(self.text.flush())
             piece += rest if met else rest + self.stops.flush()
-            self.finish_reason = "stop" if stopped or met else "length"
+            self.finish_reason = "stop" if met else self._reason(ended)
         return self._delta(piece) if piece or self.finish_reason else None
+
+    def _reason(self, ended: bool) -> FinishReason:
+        if self.matcher is not None:
+            return self.matcher.reason
+        return "stop" if ended else "length"
 
     def end(self, reason: FinishReason) -> Delta:
         """Ends the answer from outside, giving out no more text."""
@@ -166,7 +181,7 @@ class Generation(Request):
     cache: CacheScope = "workspace"
     queued_tokens: int | None = None
     """The workspace's own bound of what waits, if it is tighter than the engine's."""
-    deterministic: bool = False
+    grammar: CompiledGrammar | None = None
     choices: list[Choice] = field(default_factory=list)
     prompt_tokens: int = field(default=0, init=False)
     cached_tokens: int = field(default=0, init=False)
@@ -199,6 +214,12 @@ class Generation(Request):
 
     def add_choice(self, blocks: list[int], computed: int) -> Choice:
         """The next choice, on `blocks` of which `computed` tokens are filled."""
+        sampling = self.sampling
+        history = None
+        if sampling.repetition_penalty != 1.0:
+            history = History(self.prompt)
+        elif sampling.presence_penalty or sampling.frequency_penalty:
+            history = History()
         choice = Choice(
             index=len(self.choices),
             tokens=list(self.prompt),
@@ -209,6 +230,8 @@ class Generation(Request):
             computed=computed,
             blocks=blocks,
             prefix=self.echo,
+            matcher=None if self.grammar is None else self.grammar.matcher(self.max_tokens),
+            history=history,
         )
         self.choices.append(choice)
         return choice
@@ -249,10 +272,13 @@ class Generation(Request):
     def wipe(self) -> None:
         self.prompt = []
         self.echo = ""
+        self.grammar = None
         for choice in self.choices:
             choice.tokens = []
             choice.kept = []
             choice.chain = None
+            choice.matcher = None
+            choice.history = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

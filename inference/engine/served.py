@@ -12,9 +12,11 @@ from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
+from inference.engine.grammar import Grammars
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import ModelInfo
 from inference.engine.tokenizer import Tokenizer
+from inference.engine.vocabulary import Vocabulary
 from inference.engine.window import PRESETS, Window
 from inference.engine.worker import AnyWorker
 
@@ -43,6 +45,8 @@ class ServedModel:
     dimensions: int
     """Length of the hidden vector, which is an encoder's answer."""
     worker: AnyWorker
+    grammars: Grammars | None = None
+    """None where the model writes no text."""
 
 
 def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
@@ -50,9 +54,11 @@ def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
     checkpoint = Checkpoint.open(path)
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
+    grammars = None
     if checkpoint.kind == "chat":
         decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs)
         worker = DecoderWorker(decoder, tokenizer, options.limits, cache_bytes=options.cache_bytes)
+        grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
         runner = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)
         worker = EncoderWorker(runner, options.window)
@@ -66,4 +72,5 @@ def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
         vocabulary=checkpoint.config.vocab_size,
         dimensions=checkpoint.config.hidden_size,
         worker=worker,
+        grammars=grammars,
     )

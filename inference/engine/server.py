@@ -211,7 +211,11 @@ class Server:
         else:
             before = self._eraser.count
             job = await self._loop.run_in_executor(self._reader, _receive, stream, wire, model)
-            self._submit(stream, ERASED if self._eraser.overtook(before, wire) else job)
+            if self._eraser.overtook(before, wire):
+                job = ERASED
+                if model.grammars is not None:
+                    model.grammars.erase(wire.workspace)
+            self._submit(stream, job)
         stream.connection.flush()
 
     async def _erase_for(self, stream: Stream, scope: protocol.Scope) -> None:

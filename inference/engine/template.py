@@ -14,12 +14,13 @@ from time import monotonic
 from typing import Any, NoReturn
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import meta, nodes
 from jinja2.ext import loopcontrols
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from inference.engine.errors import CheckpointError, refuse
+from inference.engine.protocol import TOOL_CALL_OPEN
 
 MAX_STEPS = 1_000_000
 MAX_SECONDS = 2.0
@@ -116,17 +117,24 @@ class ChatTemplate:
         self._special_tokens = dict(special_tokens)
         try:
             self._template = self._environment.from_string(source)
+            names = meta.find_undeclared_variables(self._environment.parse(source))
         except jinja2.TemplateError as error:
             raise CheckpointError(f"the chat template does not parse: {error}; correct chat_template") from None
+        self.knows_tools = "tools" in names and TOOL_CALL_OPEN in source
+        """Whether it writes tools and their calls itself, in the form that answers are read in."""
 
-    def render(self, messages: Sequence[Mapping[str, str]]) -> str:
+    def render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()) -> str:
         """The prompt, ending where the assistant's answer begins. Raises Refusal 400 when the template refuses the messages."""
         self._environment.start()
         pieces: list[str] = []
         size = 0
         try:
             for piece in self._template.generate(
-                messages=messages, tools=None, documents=None, add_generation_prompt=True, **self._special_tokens
+                messages=messages,
+                tools=list(tools) or None,
+                documents=None,
+                add_generation_prompt=True,
+                **self._special_tokens,
             ):
                 pieces.append(piece)
                 size += len(piece)

@@ -9,8 +9,9 @@ from typing import Any
 
 import tokenizers
 
+from inference.engine import tools as tool_text
 from inference.engine.errors import CheckpointError, refuse
-from inference.engine.protocol import Message
+from inference.engine.protocol import Message, Tool
 from inference.engine.template import ChatTemplate
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -64,7 +65,12 @@ class Tokenizer:
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 
-    def encode_chat(self, messages: list[Message]) -> list[int]:
+    def source(self) -> str:
+        """The tokenizer as the text of a tokenizer.json."""
+        text: str = self._tokenizer.to_str()
+        return text
+
+    def encode_chat(self, messages: list[Message], tools: list[Tool] | None = None) -> list[int]:
         """Ids of the prompt the chat template makes. Raises Refusal 400 when there is no template or it refuses."""
         if self._template is None:
             raise refuse(
@@ -73,12 +79,11 @@ class Tokenizer:
                 "this model has no chat template; use /v1/completions with a prompt",
                 param="model",
             )
-        turns = [
-            {"role": message.role, "content": message.content}
-            | ({} if message.name is None else {"name": message.name})
-            for message in messages
-        ]
-        ids: list[int] = self._tokenizer.encode(self._template.render(turns), add_special_tokens=False).ids
+        if self._template.knows_tools:
+            prompt = self._template.render(*tool_text.for_template(messages, tools or []))
+        else:
+            prompt = self._template.render(tool_text.as_text(messages, tools or []))
+        ids: list[int] = self._tokenizer.encode(prompt, add_special_tokens=False).ids
         return ids
 
     def decode(self, ids: list[int]) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from inference.engine.protocol import Choice, Embedded, ModelInfo, TokenLogprob
+from inference.gateway.calls import Opened, Said
+from inference.gateway.replies import ReplyMaker
 
 encode = msgspec.json.Encoder().encode
 
@@ -26,10 +28,22 @@ class Usage(msgspec.Struct):
     total_tokens: int
 
 
+class CalledFunction(msgspec.Struct):
+    name: str
+    arguments: str
+
+
+class AnswerCall(msgspec.Struct):
+    id: str
+    function: CalledFunction
+    type: str = "function"
+
+
 class AnswerMessage(msgspec.Struct):
-    content: str
+    content: str | None
     role: str = "assistant"
     refusal: None = None
+    tool_calls: list[AnswerCall] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChatChoice(msgspec.Struct):
@@ -100,15 +114,47 @@ def usage(prompt_tokens: int, completion_tokens: int) -> Usage:
     return Usage(prompt_tokens, completion_tokens, prompt_tokens + completion_tokens)
 
 
-def chat_completion(request: str, created: int, model: str, choices: Sequence[Choice], count: Usage) -> bytes:
-    """`request` is the hexadecimal number of the request; texts of `choices` are already restored."""
+def finish_reason(reason: str, called: bool) -> str:
+    """OpenAI's word for an engine's finish reason; `called` says that the choice holds tool calls."""
+    return "tool_calls" if called and reason == "stop" else FINISH[reason]
+
+
+def chat_message(text: str, make: ReplyMaker | None) -> AnswerMessage:
+    """The message of a choice whose engine text is `text`."""
+    if make is None:
+        return AnswerMessage(text)
+    reply = make()
+    said: list[str] = []
+    calls: list[AnswerCall] = []
+    for piece in [*reply.feed(text), *reply.finish()]:
+        if isinstance(piece, Said):
+            said.append(piece.text)
+        elif isinstance(piece, Opened):
+            calls.append(AnswerCall(piece.id, CalledFunction(piece.name, "")))
+        else:
+            calls[piece.index].function.arguments += piece.text
+    content = "".join(said)
+    return AnswerMessage(content or None, tool_calls=calls) if calls else AnswerMessage(content)
+
+
+def chat_completion(
+    request: str, created: int, model: str, choices: Sequence[tuple[Choice, AnswerMessage]], count: Usage
+) -> bytes:
+    """`request` is the hexadecimal number of the request; what was redacted is already put back into the messages."""
     made = [
-        ChatChoice(c.index, AnswerMessage(c.text), chat_logprobs(c.logprobs), FINISH[c.finish_reason]) for c in choices
+        ChatChoice(
+            choice.index,
+            message,
+            chat_logprobs(choice.logprobs),
+            finish_reason(choice.finish_reason, message.tool_calls is not msgspec.UNSET),
+        )
+        for choice, message in choices
     ]
     return encode(ChatCompletion(f"chatcmpl-{request}", created, model, made, count))
 
 
 def completion(request: str, created: int, model: str, choices: Sequence[Choice], count: Usage) -> bytes:
+    """Texts of `choices` are already restored."""
     made = [CompletionChoice(c.index, c.text, text_logprobs(c.logprobs), FINISH[c.finish_reason]) for c in choices]
     return encode(Completion(f"cmpl-{request}", created, model, made, count))
 

@@ -11,8 +11,9 @@ import msgspec
 
 from inference.engine.protocol import Delta, TokenLogprob
 from inference.gateway import answers
+from inference.gateway.calls import Argued, Opened, Said
 from inference.gateway.errors import ApiError
-from inference.redaction import PlaceholderMap, RestoringStream
+from inference.gateway.replies import Reply, ReplyMaker
 
 _json = msgspec.json.Encoder().encode
 
@@ -46,6 +47,14 @@ class Events:
     def text(self, index: int, text: str, logprobs: Sequence[TokenLogprob] | None) -> bytes:
         raise NotImplementedError
 
+    def call_opened(self, index: int, call: Opened) -> bytes:
+        """A tool call begins; completions have none."""
+        raise NotImplementedError
+
+    def call_argued(self, index: int, piece: Argued) -> bytes:
+        """A piece of a call's arguments."""
+        raise NotImplementedError
+
     def finished(self, index: int, reason: str) -> bytes:
         raise NotImplementedError
 
@@ -74,6 +83,26 @@ class ChatEvents(Events):
             index,
             _json(text),
             _json(answers.chat_logprobs(logprobs)),
+            self._tail,
+        )
+
+    def call_opened(self, index: int, call: Opened) -> bytes:
+        opened = {
+            "index": call.index,
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": ""},
+        }
+        return self._call(index, opened)
+
+    def call_argued(self, index: int, piece: Argued) -> bytes:
+        return self._call(index, {"index": piece.index, "function": {"arguments": piece.text}})
+
+    def _call(self, index: int, call: dict[str, object]) -> bytes:
+        return b'%b{"index":%d,"delta":{"tool_calls":[%b]},"logprobs":null,"finish_reason":null}%b' % (
+            self._head,
+            index,
+            _json(call),
             self._tail,
         )
 
@@ -123,10 +152,10 @@ class CompletionEvents(Events):
 class EventWriter:
     """Turns pieces from the engine into events: opens choices, restores what was redacted, remembers how each ended."""
 
-    def __init__(self, events: Events, placeholders: PlaceholderMap | None) -> None:
+    def __init__(self, events: Events, make: ReplyMaker | None) -> None:
         self._events = events
-        self._placeholders = placeholders
-        self._restorers: dict[int, RestoringStream] = {}
+        self._make = make
+        self._replies: dict[int, Reply] = {}
         self._opened: set[int] = set()
         self.reasons: dict[int, str] = {}
         """How each choice ended, as the engine says it."""
@@ -140,22 +169,38 @@ class EventWriter:
             if index not in self._opened:
                 self._opened.add(index)
                 parts.append(events.opened(index))
-                if self._placeholders:
-                    self._restorers[index] = self._placeholders.stream()
-            text = delta.text
-            if self._restorers:
-                restorer = self._restorers[index]
-                text = restorer.feed(text)
-                if delta.finish_reason is not None:
-                    text += restorer.finish()
-            if text or delta.logprobs:
-                parts.append(events.text(index, text, delta.logprobs))
+                if self._make is not None:
+                    self._replies[index] = self._make()
+            if self._replies:
+                parts += self._replied(index, delta)
+            elif delta.text or delta.logprobs:
+                parts.append(events.text(index, delta.text, delta.logprobs))
             if delta.finish_reason is not None:
                 self.reasons[index] = delta.finish_reason
         return b"".join(parts)
 
+    def reason(self, index: int) -> str | None:
+        """How a choice ended, in OpenAI's words; None if there is no such choice."""
+        if index not in self.reasons:
+            return None
+        reply = self._replies.get(index)
+        return answers.finish_reason(self.reasons[index], reply is not None and reply.called)
+
     def finish(self) -> bytes:
         """The finish chunk of every choice."""
-        return b"".join(
-            self._events.finished(index, answers.FINISH[reason]) for index, reason in sorted(self.reasons.items())
-        )
+        return b"".join(self._events.finished(index, self.reason(index) or "stop") for index in sorted(self.reasons))
+
+    def _replied(self, index: int, delta: Delta) -> list[bytes]:
+        events, reply = self._events, self._replies[index]
+        pieces = reply.feed(delta.text)
+        if delta.finish_reason is not None:
+            pieces += reply.finish()
+        said = "".join(piece.text for piece in pieces if isinstance(piece, Said))
+        # Text comes before calls, and log-probabilities belong to the text as a whole.
+        parts = [events.text(index, said, delta.logprobs)] if said or delta.logprobs else []
+        for piece in pieces:
+            if isinstance(piece, Opened):
+                parts.append(events.call_opened(index, piece))
+            elif isinstance(piece, Argued) and piece.text:
+                parts.append(events.call_argued(index, piece))
+        return parts

@@ -29,6 +29,7 @@ from inference.gateway.metrics import METRICS
 from inference.gateway.parts import Parts
 from inference.gateway.patience import Patience
 from inference.gateway.records import Admission, intent_item, outcome_item
+from inference.gateway.replies import reply_maker
 from inference.gateway.schemas import CompletionRequest, EmbeddingRequest
 from inference.gateway.transcript import Transcript
 from retention.vault import KeyStoreUnavailable, PayloadRow
@@ -197,7 +198,7 @@ class Exchange:
         choices: list[Choice] = []
         prompt_tokens = completion_tokens = 0
         per_call = request.n or 1
-        placeholders = admission.placeholders
+        make = reply_maker(request, admission.placeholders)
         for position, result in enumerate(results):
             generated: Generated = result
             prompt_tokens += generated.prompt_tokens
@@ -207,13 +208,19 @@ class Exchange:
                 choice.index += position * per_call
                 if self._transcript is not None:
                     self._transcript.take(choice)
-                if placeholders:
-                    choice.text = placeholders.restore(choice.text)
                 choices.append(choice)
-        compose = answers.completion if isinstance(request, CompletionRequest) else answers.chat_completion
         count = answers.usage(prompt_tokens, completion_tokens)
-        body = compose(admission.number.hex, admission.created, request.model, choices, count)
-        reason = answers.FINISH[choices[0].finish_reason] if choices else None
+        messages = [answers.chat_message(choice.text, make) for choice in choices]
+        head = admission.number.hex, admission.created, request.model
+        if isinstance(request, CompletionRequest):
+            for choice, message in zip(choices, messages, strict=True):
+                choice.text = message.content or ""
+            body = answers.completion(*head, choices, count)
+        else:
+            body = answers.chat_completion(*head, list(zip(choices, messages, strict=True)), count)
+        reason = None
+        if choices:
+            reason = answers.finish_reason(choices[0].finish_reason, bool(messages[0].tool_calls))
         return body, Ending("completed", 200, reason, prompt_tokens, completion_tokens)
 
     async def _stream(self, send: Send, headers: list[Header]) -> None:
@@ -223,7 +230,7 @@ class Exchange:
             raise TypeError("embeddings are not streamed")
         make: type[Events] = CompletionEvents if isinstance(request, CompletionRequest) else ChatEvents
         events = make(admission.number.hex, admission.created, request.model, request.include_usage)
-        writer = EventWriter(events, admission.placeholders)
+        writer = EventWriter(events, reply_maker(request, admission.placeholders))
         engine = self._parts.engine
         inter_token = METRICS.lanes[admission.lane].inter_token
         sent_at = 0.0
@@ -249,7 +256,7 @@ class Exchange:
             await self._open(send, headers)
         prompt_tokens = sum(result.prompt_tokens for result in pieces.results)
         completion_tokens = sum(result.completion_tokens for result in pieces.results)
-        reason = answers.FINISH[writer.reasons[0]] if 0 in writer.reasons else None
+        reason = writer.reason(0)
         await self._complete(Ending("completed", 200, reason, prompt_tokens, completion_tokens))
         last = writer.finish()
         if request.include_usage:

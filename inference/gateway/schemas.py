@@ -13,11 +13,21 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from inference.engine.protocol import Embed, Generate, Lane, Message, Sampling
+from inference.engine.protocol import Embed, Generate, Lane, Sampling
+from inference.gateway import functions
 from inference.gateway.errors import invalid, unsupported
+from inference.gateway.functions import (
+    NamedTool,
+    ResponseFormat,
+    StructuredOutputs,
+    Texts,
+    ToolDefinition,
+)
+from inference.gateway.messages import ChatMessage, check_message, engine_message, message_texts
 
 MAX_CHOICES = 16
 MAX_STOPS = 4
+MAX_BIASES = 300
 MAX_PROMPTS = 32
 MAX_INPUTS = 2048
 COMPLETION_TOKENS = 16
@@ -30,6 +40,10 @@ Seed = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Choices = Annotated[int, Meta(ge=1, le=MAX_CHOICES)]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Fraction = Annotated[float, Meta(gt=0, le=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Repetition = Annotated[float, Meta(gt=0, le=100)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
 TopK = Annotated[int, Meta(ge=0)]
 TopLogprobs = Annotated[int, Meta(ge=0, le=20)]
 Logprobs = Annotated[int, Meta(ge=0, le=5)]
@@ -37,19 +51,6 @@ Logprobs = Annotated[int, Meta(ge=0, le=5)]
 
 class StreamOptions(msgspec.Struct):
     include_usage: bool = False
-
-
-class ContentPart(msgspec.Struct):
-    type: str
-    text: str | None = None
-
-
-class ChatMessage(msgspec.Struct):
-    role: str
-    content: str | list[ContentPart] | None = None
-    name: str | None = None
-    tool_calls: Any = None
-    function_call: Any = None
 
 
 class SampledRequest(msgspec.Struct, kw_only=True):
@@ -66,14 +67,22 @@ class SampledRequest(msgspec.Struct, kw_only=True):
     stop: str | list[str] | None = None
     user: str | None = None
     safety_identifier: str | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    logit_bias: Any = None
+    min_p: Share | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    repetition_penalty: Repetition | None = None
+    logit_bias: dict[str, Bias] | None = None
+    structured_outputs: StructuredOutputs | None = None
+    guided_json: Any = None
+    guided_regex: Any = None
+    guided_choice: Any = None
+    guided_grammar: Any = None
 
     unsupported: ClassVar[dict[str, str]] = {
-        "frequency_penalty": "Leave it out or send 0.",
-        "presence_penalty": "Leave it out or send 0.",
-        "logit_bias": "Leave it out.",
+        "guided_json": "Use 'response_format' or 'structured_outputs'.",
+        "guided_regex": "Use 'structured_outputs'.",
+        "guided_choice": "Use 'structured_outputs'.",
+        "guided_grammar": "Use 'response_format' or 'structured_outputs'.",
     }
 
     @property
@@ -96,6 +105,13 @@ class SampledRequest(msgspec.Struct, kw_only=True):
             raise invalid("A stop sequence must not be empty.", "stop")
         if self.stream_options is not None and not self.stream:
             raise invalid("'stream_options' is allowed only when 'stream' is true.", "stream_options")
+        if self.logit_bias:
+            if len(self.logit_bias) > MAX_BIASES:
+                raise invalid(f"'logit_bias' may name at most {MAX_BIASES} tokens.", "logit_bias")
+            if not all(token.isdecimal() and len(token) < 10 for token in self.logit_bias):
+                raise invalid("'logit_bias' must name tokens by their ids.", "logit_bias")
+        if self.structured_outputs is not None:
+            functions.check_structured(self.structured_outputs)
 
     def _sampling(self, max_tokens: int | None, stops: list[str], logprobs: int | None) -> Sampling:
         return Sampling(
@@ -107,6 +123,11 @@ class SampledRequest(msgspec.Struct, kw_only=True):
             n=self.n or 1,
             stop=stops,
             logprobs=logprobs,
+            min_p=self.min_p or 0.0,
+            presence_penalty=self.presence_penalty or 0.0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            repetition_penalty=1.0 if self.repetition_penalty is None else self.repetition_penalty,
+            logit_bias={int(token): bias for token, bias in (self.logit_bias or {}).items()},
         )
 
 
@@ -116,11 +137,12 @@ class ChatRequest(SampledRequest, kw_only=True):
     max_completion_tokens: Positive | None = None
     logprobs: bool | None = None
     top_logprobs: TopLogprobs | None = None
-    tools: Any = None
-    tool_choice: Any = None
+    tools: list[ToolDefinition] | None = None
+    tool_choice: str | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
     functions: Any = None
     function_call: Any = None
-    response_format: Any = None
+    response_format: ResponseFormat | None = None
     modalities: Any = None
     audio: Any = None
     prediction: Any = None
@@ -131,9 +153,8 @@ class ChatRequest(SampledRequest, kw_only=True):
     model_kind: ClassVar[str] = "chat"
     token_inputs: ClassVar[bool] = False
     unsupported: ClassVar[dict[str, str]] = SampledRequest.unsupported | {
-        "tools": "This cell's models do not call tools; leave it out.",
-        "functions": "This cell's models do not call functions; leave it out.",
-        "response_format": "Only text answers are made; ask for the form you want in the prompt.",
+        "functions": "Use 'tools'.",
+        "function_call": "Use 'tool_choice'.",
         "modalities": "Only text goes in and comes out; leave it out.",
         "audio": "Only text goes in and comes out; leave it out.",
         "prediction": "Leave it out.",
@@ -143,39 +164,67 @@ class ChatRequest(SampledRequest, kw_only=True):
 
     def check(self) -> None:
         """What the types cannot say. Raises ApiError."""
-        if self.response_format == {"type": "text"}:
-            self.response_format = None
+        if self.function_call in ("none", "auto"):
+            self.function_call = None
         if self.modalities == ["text"]:
             self.modalities = None
         self._check()
-        if self.tool_choice not in (None, "none", "auto") or self.function_call not in (None, "none", "auto"):
-            raise unsupported("tool_choice", "This cell's models do not call tools; leave it out.")
+        self._check_tools()
+        if self.response_format is not None:
+            functions.check_format(self.response_format)
         if not self.messages:
             raise invalid("'messages' must hold at least one message.", "messages")
         if self.top_logprobs is not None and not self.logprobs:
             raise invalid("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
         for index, message in enumerate(self.messages):
-            _check_message(message, f"messages[{index}]")
+            check_message(message, f"messages[{index}]")
+
+    def _check_tools(self) -> None:
+        tools, choice = self.tools or [], self.tool_choice
+        functions.check_tools(tools)
+        if isinstance(choice, str) and choice not in ("none", "auto", "required"):
+            raise invalid("'tool_choice' must be none, auto, required or a named function.", "tool_choice")
+        if isinstance(choice, NamedTool):
+            if choice.type != "function" or choice.function is None:
+                raise unsupported("tool_choice", "Only a function can be named there.")
+            name = choice.function.name
+            if all(tool.function is None or tool.function.name != name for tool in tools):
+                raise invalid("'tool_choice' must name one of 'tools'.", "tool_choice")
+        elif choice == "required" and not tools:
+            raise invalid("'tool_choice' asks for a call, but there are no 'tools'.", "tool_choice")
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether the answer may hold tool calls."""
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def answers_json(self) -> bool:
+        """Whether the text of the answer is JSON."""
+        if self.response_format is not None and self.response_format.type != "text":
+            return True
+        return self.structured_outputs is not None and self.structured_outputs.json is not None
 
     def texts(self) -> list[str]:
         texts = self._stops()[:]
         for message in self.messages:
-            texts.append(_content(message))
-            if message.name is not None:
-                texts.append(message.name)
+            texts += message_texts(message)
+        texts += functions.tool_texts(self.tools or [])
+        texts += functions.format_texts(self.response_format, self.structured_outputs)
         return texts
 
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Generate]:
         left = iter(texts)
         stops = _take(left, len(self._stops()))
-        messages = [
-            Message(
-                "system" if message.role == "developer" else message.role,
-                next(left),
-                None if message.name is None else next(left),
-            )
-            for message in self.messages
-        ]
+        redacted = Texts(left)
+        messages = [engine_message(message, redacted) for message in self.messages]
+        tools = functions.engine_tools(self.tools or [], redacted)
+        grammar = functions.engine_grammar(self.response_format, self.structured_outputs, redacted)
+        named = (
+            self.tool_choice.function.name
+            if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function
+            else ""
+        )
         logprobs = (self.top_logprobs or 0) if self.logprobs else None
         limit = self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
         sampling = self._sampling(limit, stops, logprobs)
@@ -188,6 +237,11 @@ class ChatRequest(SampledRequest, kw_only=True):
                 sampling=sampling,
                 lane=lane,
                 stream=bool(self.stream),
+                grammar=grammar,
+                tools=tools,
+                tool_choice="required" if named else self.tool_choice or "auto",  # type: ignore[arg-type]  # `check` made it so
+                tool=named,
+                parallel_tool_calls=self.parallel_tool_calls is not False,
             )
         ]
 
@@ -201,6 +255,7 @@ class CompletionRequest(SampledRequest, kw_only=True):
     best_of: int | None = None
 
     kind: ClassVar[str] = "completion"
+    calls_tools: ClassVar[bool] = False
     model_kind: ClassVar[str] = "chat"
     unsupported: ClassVar[dict[str, str]] = SampledRequest.unsupported | {
         "suffix": "Leave it out.",
@@ -220,26 +275,35 @@ class CompletionRequest(SampledRequest, kw_only=True):
     def token_inputs(self) -> bool:
         return not isinstance(self.prompt[0], str)
 
+    @property
+    def answers_json(self) -> bool:
+        """Whether the text of the answer is JSON."""
+        return self.structured_outputs is not None and self.structured_outputs.json is not None
+
     def texts(self) -> list[str]:
-        return self._stops() + [prompt for prompt in self.prompt if isinstance(prompt, str)]
+        prompts = [prompt for prompt in self.prompt if isinstance(prompt, str)]
+        return self._stops() + prompts + list(functions.format_texts(None, self.structured_outputs))
 
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Generate]:
         left = iter(texts)
         stops = _take(left, len(self._stops()))
         limit = COMPLETION_TOKENS if self.max_tokens is None else self.max_tokens
         sampling = self._sampling(limit, stops, self.logprobs)
+        prompts = [next(left) if isinstance(prompt, str) else prompt for prompt in self.prompt]
+        grammar = functions.engine_grammar(None, self.structured_outputs, Texts(left))
         return [
             Generate(
                 request=request,
                 workspace=workspace,
                 model=self.model,
-                prompt=next(left) if isinstance(prompt, str) else prompt,  # type: ignore[arg-type]  # `check` made it so
+                prompt=prompt,  # type: ignore[arg-type]  # `check` made it so
                 sampling=sampling,
                 lane=lane,
                 stream=bool(self.stream),
                 echo=bool(self.echo),
+                grammar=grammar,
             )
-            for prompt in self.prompt
+            for prompt in prompts
         ]
 
 
@@ -283,26 +347,6 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
 
 
 InferenceRequest = ChatRequest | CompletionRequest | EmbeddingRequest
-
-
-def _check_message(message: ChatMessage, where: str) -> None:
-    if message.role in ("tool", "function") or message.tool_calls or message.function_call:
-        raise unsupported(where, "This cell's models do not call tools; leave such messages out.")
-    if message.role not in ("system", "developer", "user", "assistant"):
-        raise invalid(f"'{where}.role' must be system, developer, user or assistant.", f"{where}.role")
-    if message.content is None and message.role != "assistant":
-        raise invalid(f"'{where}.content' must be text.", f"{where}.content")
-    if isinstance(message.content, list):
-        for index, part in enumerate(message.content):
-            if part.type != "text" or part.text is None:
-                raise unsupported(f"{where}.content[{index}]", "Only parts of type 'text' are understood.")
-
-
-def _content(message: ChatMessage) -> str:
-    content = message.content
-    if content.__class__ is str:
-        return content
-    return "".join(part.text or "" for part in content) if content else ""  # type: ignore[union-attr]
 
 
 def _inputs(given: str | list[Any], param: str, most: int) -> list[Any]:

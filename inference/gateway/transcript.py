@@ -31,7 +31,7 @@ class Transcript:
 
     @property
     def prompt(self) -> bytes:
-        """JSON: for each operation its `messages`, `prompt` or `inputs`."""
+        """JSON: for each operation its `messages`, `prompt` or `inputs`, and `tools` and `grammar` where it has them."""
         return _json([_asked(operation) for operation in self._operations])
 
     @property
@@ -45,4 +45,11 @@ def _asked(operation: Request) -> dict[str, object]:
         return {"inputs": operation.inputs}
     if not isinstance(operation, Generate):
         raise TypeError("only inference is stored")
-    return {"prompt": operation.prompt} if operation.messages is None else {"messages": operation.messages}
+    asked: dict[str, object] = (
+        {"prompt": operation.prompt} if operation.messages is None else {"messages": operation.messages}
+    )
+    if operation.tools:
+        asked["tools"] = operation.tools
+    if operation.grammar is not None:
+        asked["grammar"] = operation.grammar
+    return asked

@@ -75,6 +75,7 @@ def inference_bodies(cell: RunningCell, canary: Canaries) -> Iterator[tuple[str,
         "/v1/chat/completions",
         {**good, "messages": [{"role": "user", "name": canary.text(), "content": canary.sentence()}]},
     )
+    yield from structured_bodies(good, canary)
     yield "/v1/chat/completions", {**good, "model": canary.text()}
     yield "/v1/chat/completions", {**good, "temperature": canary.text()}
     yield "/v1/chat/completions", {**good, canary.text(): canary.text()}
@@ -89,6 +90,45 @@ def inference_bodies(cell: RunningCell, canary: Canaries) -> Iterator[tuple[str,
     yield f"/v1/{canary.text()}", {canary.text(): canary.text()}
 
 
+def structured_bodies(good: dict[str, Any], canary: Canaries) -> Iterator[tuple[str, Any]]:
+    """Tools, their calls and results, and the forms of answers."""
+    path = "/v1/chat/completions"
+    parameters = {
+        "type": "object",
+        "description": canary.sentence(),
+        "properties": {
+            canary.text(): {"type": "string", "title": canary.text(), "examples": [canary.email()]},
+            "kind": {"enum": [canary.text(), canary.email()], "default": canary.text()},
+            "fixed": {"const": canary.text()},
+        },
+    }
+    function = {"name": canary.text(), "description": canary.sentence(), "parameters": parameters}
+    tools = [{"type": "function", "function": function}]
+    call = {"name": canary.text(), "arguments": json.dumps({canary.text(): canary.sentence()})}
+    history = [
+        {"role": "user", "content": canary.sentence()},
+        {"role": "assistant", "tool_calls": [{"id": canary.text(), "type": "function", "function": call}]},
+        {"role": "tool", "tool_call_id": canary.text(), "content": json.dumps({"found": canary.email()})},
+    ]
+    form = {"name": canary.text(), "description": canary.text(), "schema": parameters}
+    broken = {"type": "object", "properties": {"a": {"type": canary.text(), "not": {"const": canary.text()}}}}
+    yield path, {**good, "messages": history, "tools": tools, "max_tokens": 200}
+    yield (
+        path,
+        {**good, "messages": history, "tools": tools, "tool_choice": "required", "stream": True, "max_tokens": 200},
+    )
+    yield path, {**good, "tools": tools, "tool_choice": {"type": "function", "function": {"name": canary.text()}}}
+    yield path, {**good, "tools": [{"type": "function", "function": {"name": canary.sentence()}}]}
+    yield path, {**good, "tools": [{"type": canary.text(), "function": function}]}
+    yield path, {**good, "response_format": {"type": "json_schema", "json_schema": form}, "max_tokens": 100}
+    yield path, {**good, "response_format": {"type": "json_schema", "json_schema": {**form, "schema": broken}}}
+    yield path, {**good, "response_format": {"type": canary.text()}}
+    yield path, {**good, "structured_outputs": {"choice": [canary.text(), canary.email()]}, "max_tokens": 60}
+    yield path, {**good, "structured_outputs": {"regex": f"({canary.text()}|{canary.text()})"}, "max_tokens": 60}
+    yield path, {**good, "structured_outputs": {"regex": f"({canary.text()}"}}
+    yield path, {**good, "logit_bias": {canary.text(): 1}}
+
+
 def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     canary = Canaries()
     caller, admin = Caller(cell, cell.api_key), Caller(cell, cell.admin_key)
@@ -98,7 +138,7 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     answered = [
         caller("POST", path, body, {"User-Agent": canary.text()})[0] for path, body in inference_bodies(cell, canary)
     ]
-    assert answered.count(200) >= 7
+    assert answered.count(200) >= 13
     assert all(status < 500 for status in answered)
     for key in (canary.text(), f"sk-eude1-{canary.text()}"):
         assert Caller(cell, key)("GET", "/v1/models")[0] == 401

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -26,8 +27,8 @@ class Served:
 
 
 @contextmanager
-def serving() -> Iterator[Served]:
-    """The gateway on a free port, with a scripted engine where the configuration says that the engine is."""
+def serving(engine_at: Path | None = None) -> Iterator[Served]:
+    """The gateway on a free port, with a scripted engine or the one whose socket is `engine_at`."""
     listener = socket.create_server(("127.0.0.1", 0))
     ready = threading.Event()
     made: dict[str, Any] = {}
@@ -37,7 +38,11 @@ def serving() -> Iterator[Served]:
         socket_path = config().engine_socket
         socket_path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
-        engine_server = await loop.create_unix_server(engine.connect, str(socket_path))
+        engine_server = None
+        if engine_at is None:
+            engine_server = await loop.create_unix_server(engine.connect, str(socket_path))
+        else:
+            socket_path.symlink_to(engine_at)
         application = Application()
         await application.startup()
         server = uvicorn.Server(
@@ -47,7 +52,8 @@ def serving() -> Iterator[Served]:
         ready.set()
         await server.serve([listener])
         await application.shutdown()
-        engine_server.close()
+        if engine_server is not None:
+            engine_server.close()
         for transport in engine.connections:
             transport.abort()
 
