@@ -18,7 +18,8 @@ LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
 PATIENCE: dict[Lane, int] = {"realtime": 0, "standard": 4, "batch": 19}
 """Batches that may begin in a lane above before one begins in this: a floor of a fifth, and of a twentieth."""
 LAP = 8
-"""Every so many batches of a lane begin with its oldest item, whoever's turn it is: no item is passed over for ever."""
+"""A workspace whose oldest item stayed behind in this many batches that took its younger ones joins no more of others' batches
+until it begins one, with that item: no item is passed over for ever."""
 
 
 class QueueFull(Exception):
@@ -67,6 +68,8 @@ class _Waiting(Generic[T]):
     by_age: OrderedDict[int, Item[T]] = field(default_factory=OrderedDict)
     by_size: dict[Hashable, list[tuple[int, int]]] = field(default_factory=dict)
     """(size, serial) ascending, by model."""
+    passed: int = 0
+    """Batches that took items while the oldest stayed behind."""
 
 
 class BatchQueue(Generic[T]):
@@ -91,7 +94,6 @@ class BatchQueue(Generic[T]):
         self._received: dict[str, float] = {}
         self._clock = 0.0
         self._passed: Counter[Lane] = Counter()
-        self._begun: Counter[Lane] = Counter()
         self._serial = 0
         self.step_s = 0.0
         """How long a batch is expected to compute; holding leaves room for it."""
@@ -159,7 +161,7 @@ class BatchQueue(Generic[T]):
         decision = self._decide(first, full, now, busy)
         if isinstance(decision, Hold):
             return decision
-        self._pass_on(first.lane)
+        self._pass_on(first.lane, items)
         self._clock = max(self._clock, min(self._received[workspace] for workspace in self._lanes[first.lane]))
         for item in items:
             self._received[item.workspace] += item.size / item.weight
@@ -176,15 +178,16 @@ class BatchQueue(Generic[T]):
             return None
         lane = next((lane for lane in reversed(lanes) if self._passed[lane] >= PATIENCE[lane]), lanes[0])
         heads = {workspace: next(iter(waiting.by_age.values())) for workspace, waiting in self._lanes[lane].items()}
-        if self._begun[lane] % LAP == LAP - 1:
-            return min(heads.values(), key=lambda item: item.serial)
         return heads[min(heads, key=lambda workspace: (self._received[workspace], heads[workspace].serial))]
 
-    def _pass_on(self, begun: Lane) -> None:
-        self._begun[begun] += 1
+    def _pass_on(self, begun: Lane, items: list[Item[T]]) -> None:
         self._passed[begun] = 0
         for lane in LANES[LANES.index(begun) + 1 :]:
             self._passed[lane] += bool(self._lanes[lane])
+        taken = {item.serial for item in items}
+        for lane, workspace in {(item.lane, item.workspace) for item in items}:
+            waiting = self._lanes[lane][workspace]
+            waiting.passed = 0 if next(iter(waiting.by_age)) in taken else waiting.passed + 1
 
     def _fill(self, first: Item[T]) -> tuple[list[Item[T]], bool]:
         """A batch around `first`, and whether it is full. Its own lane comes before those above, and those before riders."""
@@ -221,6 +224,8 @@ class BatchQueue(Generic[T]):
 
     def _nearest(self, waiting: _Waiting[T], first: Item[T]) -> Iterator[Item[T]] | None:
         """One workspace's items that may share a batch with `first`, nearest in size first, then oldest."""
+        if waiting.passed >= LAP and first.serial not in waiting.by_age:
+            return None
         by_size = waiting.by_size.get(first.model)
         return None if by_size is None else self._outward(by_size, first)
 

@@ -154,17 +154,17 @@ def test_company_is_of_near_length_and_the_oldest_goes_first() -> None:
 
 
 def test_no_item_is_passed_over_for_ever() -> None:
-    queue = BatchQueue[str](batch_size=100)
-    odd = item(99, workspace="odd", weight=0.01)
-    queue.submit([item(99, workspace="odd", weight=0.01), odd])
-    for served in range(200):
-        queue.submit([item(5, workspace=f"{served}-{n}") for n in range(3)])
-        batch = queue.next_batch(0.0)
-        assert isinstance(batch, Batch)
-        if odd in batch.items:
-            break
+    queue = BatchQueue[str](batch_size=1000)
+    odd = item(200, workspace="a")
+    # Sizes with which b is behind by one whenever a batch begins, so that a's turn never comes at a beginning.
+    queue.submit([item(16, workspace="a"), odd, *(item(15, workspace="a") for _ in range(20))])
+    queue.submit([item(1, workspace="b") for _ in range(40)])
+    waited = 0
+    while isinstance(batch := queue.next_batch(0.0), Batch) and odd not in batch.items and waited < 100:
+        queue.submit([item(15 if taken.workspace == "a" else 1, workspace=taken.workspace) for taken in batch.items])
+        waited += 1
 
-    assert served < 100
+    assert waited < 40
 
 
 def test_lanes_go_first_but_each_has_a_floor() -> None:
