@@ -60,6 +60,21 @@ class DecodeGraphs:
         captured.graph.replay()
         return captured.logits[: len(chunks)]
 
+    @torch.inference_mode()
+    def wipe(self) -> int:
+        """Zeroes the inputs and logits of the last steps, and the padding's own block; the number of bytes.
+
+        What else a captured step computes with is overwritten by the next one and never given to anybody.
+        """
+        wiped = 0
+        for captured in self._captured.values():
+            for buffer in (captured.inputs, captured.logits):
+                buffer.zero_()
+                wiped += buffer.nbytes
+        for stored in self._cache:
+            wiped += stored[self._sink].zero_().nbytes
+        return wiped
+
     def _inputs(self, chunks: Sequence[Chunk], rows: int, blocks: int) -> torch.Tensor:
         values = numpy.zeros(3 * rows + rows * blocks, dtype=numpy.int64)
         # Every row of padding has a slot of its own in the sink, as far as its tokens go.

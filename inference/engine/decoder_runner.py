@@ -113,6 +113,21 @@ class DecoderRunner:
             for stored in self._cache:
                 stored.index_fill_(0, index, 0)
 
+    @torch.inference_mode()
+    def nonzero_blocks(self, blocks: list[int]) -> int:
+        """How many of the blocks hold anything but zeroes."""
+        if not blocks:
+            return 0
+        [index] = self._indices(blocks)
+        dirty = torch.zeros(len(blocks), dtype=torch.bool, device=self._device)
+        for stored in self._cache:
+            dirty |= stored.index_select(0, index).flatten(1).ne(0).any(1)
+        return int(dirty.sum())
+
+    def wipe_buffers(self) -> int:
+        """Zeroes what steps leave in buffers that outlive them; the number of bytes."""
+        return 0 if self._graphs is None else self._graphs.wipe()
+
     def _mixed(self, chunks: list[Chunk]) -> torch.Tensor:
         if self._graphs is not None and all(chunk.samples and chunk.end - chunk.start == 1 for chunk in chunks):
             logits = self._graphs.step(chunks)
@@ -154,22 +169,6 @@ class DecoderRunner:
         for array in arrays:
             indices.add(array)
         return indices.upload(self._device)
-
-    @torch.inference_mode()
-    def nonzero_blocks(self, blocks: list[int]) -> int:
-        """How many of the blocks hold anything but zeroes."""
-        if not blocks:
-            return 0
-        index = torch.tensor(blocks, device=self._device)
-        dirty = torch.zeros(len(blocks), dtype=torch.bool, device=self._device)
-        for layer in self._cache:
-            for stored in layer:
-                dirty |= stored.index_select(0, index).flatten(1).ne(0).any(1)
-        return int(dirty.sum())
-
-    def wipe_buffers(self) -> int:
-        """Zeroes what a step leaves in buffers that outlive it; the number of bytes. This runner keeps none."""
-        return 0
 
     def _zeros(self, shape: tuple[int, ...]) -> torch.Tensor:
         if self._device.type == "cpu":

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from functools import partial
 from time import time
 
@@ -15,7 +16,7 @@ import msgspec
 from inference.engine.engine import Engine
 from inference.engine.journal import log
 from inference.engine.protocol import Embed, Erased, Generate, ModelErased, ModelVerified, Scope, Verified
-from inference.engine.scrub import can_scrub, scrub
+from inference.engine.scrub import can_scrub, scrub, scrub_stack
 from inference.engine.served import ServedModel
 
 REMEMBERED = 256
@@ -25,8 +26,10 @@ REMEMBERED = 256
 class Eraser:
     """Erasures of one engine. For the loop thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reader: Executor) -> None:
+        """`reader` is the thread on which long prompts are read."""
         self._engine = engine
+        self._reader = reader
         self._receipts: OrderedDict[int, Erased | Scope] = OrderedDict()
         self.count = 0
         """Erasures that have begun."""
@@ -58,7 +61,11 @@ class Eraser:
                 model.grammars.erase(scope.workspace)
         scrubbed = 0
         if can_scrub():
-            scrubbed = await asyncio.get_running_loop().run_in_executor(None, scrub)
+            loop = asyncio.get_running_loop()
+            await asyncio.wrap_future(self._engine.ask(scrub_stack))
+            await loop.run_in_executor(self._reader, scrub_stack)
+            scrub_stack()
+            scrubbed = await loop.run_in_executor(None, scrub)
         receipt = self._receipts[number] = sealed(Erased(scope, wiped, started, time(), scrubbed))
         log("engine.erased", blocks=sum(m.blocks for m in wiped), requests=sum(m.requests for m in wiped))
         return receipt

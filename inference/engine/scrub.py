@@ -11,7 +11,12 @@ import ctypes
 import gc
 import os
 import sys
+from hashlib import blake2b
 from typing import Any
+
+import numpy
+
+from inference.engine.prefix import BLOCK_TOKENS, DIGEST_BYTES
 
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
@@ -19,9 +24,12 @@ ENVIRONMENT = {
 }
 """What an engine process has to be started with: holes of another arena or of a thread's cache cannot be asked for."""
 _LARGEST = 64 * 1024
+_STACK_BYTES = 256 * 1024
 _AT_ONCE = 256
 _SMALL = 512
 """Objects up to this size live in Python's own pools."""
+_FILLS_A_POOL = 480
+"""Objects of this size leave no more than 16 bytes of a pool unused: it comes first, and takes the pools that are empty."""
 _HEADER = sys.getsizeof(b"")
 _ARENA_PAGES = 256
 """Python asks the system for a MiB at a time."""
@@ -49,7 +57,31 @@ def scrub() -> int:
     Other threads may go on meanwhile. It takes a tenth of a second or so, and longer the more holes there are.
     """
     gc.collect()
-    return _python_pools() + _c_heap()
+    return _numpy_cache() + _python_pools() + _c_heap()
+
+
+class _Zeros(ctypes.Structure):
+    _fields_ = [("zeros", ctypes.c_char * _STACK_BYTES)]
+
+
+def scrub_stack() -> None:
+    """Zeroes what calls that have returned left on the calling thread's stack.
+
+    An argument of this size is passed by value on the stack: it lies where those calls' frames were.
+    """
+    function = ctypes.CDLL(None).getpid
+    function.argtypes = [_Zeros]
+    function(_Zeros())
+    # That call's own frames have gaps where a digest's message was copied to: digest zeroes in the same place.
+    blake2b(bytes(2 * DIGEST_BYTES * BLOCK_TOKENS), digest_size=DIGEST_BYTES, key=bytes(32)).digest()
+
+
+def _numpy_cache() -> int:
+    """Fills what numpy keeps of its small arrays: a few of each size below 1 KiB."""
+    held = [numpy.zeros(size, dtype=numpy.uint8) for size in range(1, 1024) for _ in range(8)]
+    for array in held:
+        array.fill(0)  # zeros of some sizes come from the system unwritten
+    return sum(map(len, held))
 
 
 def _c_heap() -> int:
@@ -59,6 +91,8 @@ def _c_heap() -> int:
     mallinfo2.restype = _MallInfo2
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.malloc_usable_size.restype = ctypes.c_size_t
+    libc.malloc_usable_size.argtypes = [ctypes.c_void_p]
     libc.free.argtypes = [ctypes.c_void_p]
     trim(0)  # gives whole free pages back to the system, which hands them out zeroed
     zeroed = 0
@@ -69,7 +103,7 @@ def _c_heap() -> int:
             before = mallinfo2()
             batch = [block for block in (libc.malloc(size) for _ in range(_AT_ONCE)) if block]
             for block in batch:
-                ctypes.memset(block, 0, size)
+                ctypes.memset(block, 0, libc.malloc_usable_size(block))
             held += batch
             after = mallinfo2()
             zeroed += size * len(batch)
@@ -87,7 +121,7 @@ def _python_pools() -> int:
     """Fills the free places of Python's pools: of each size until it had to ask for another arena."""
     zeroed = 0
     held: list[list[bytes]] = []
-    for size in range(_SMALL, 47, -16):
+    for size in (_FILLS_A_POOL, *range(_SMALL, 47, -16)):
         filler = bytearray(size - _HEADER)
         before = _mapped()
         while _mapped() < before + _ARENA_PAGES:

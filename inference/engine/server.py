@@ -43,10 +43,10 @@ class Server:
         self._models: dict[str, ServedModel] = {}
         self._versions: list[ServedModel] = []
         """The same and those that were replaced and still answer."""
-        self._eraser = Eraser(self._engine)
         self._loading: set[str] = set()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-load")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="engine-tokenize")
+        self._eraser = Eraser(self._engine, self._reader)
         self._background: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._started = monotonic()
@@ -91,9 +91,9 @@ class Server:
         elif isinstance(request, protocol.LoadModel):
             self._spawn(self._load_for(stream, request))
         elif isinstance(request, protocol.Erase):
-            self._spawn(self._erase_for(stream, request.scope))
+            self._spawn(self._answer_with(stream, self._eraser.erase(request.scope, self._versions)))
         elif isinstance(request, protocol.Verify):
-            self._spawn(self._verify_for(stream, request.scope))
+            self._spawn(self._answer_with(stream, self._eraser.verify(request.scope, self._versions)))
         else:
             self._spawn(self._drain_for(stream, request.deadline_s))
 
@@ -218,12 +218,15 @@ class Server:
             self._submit(stream, job)
         stream.connection.flush()
 
-    async def _erase_for(self, stream: Stream, scope: protocol.Scope) -> None:
-        self._answer(stream, await self._eraser.erase(scope, self._versions))
-        stream.connection.flush()
-
-    async def _verify_for(self, stream: Stream, scope: protocol.Scope) -> None:
-        self._answer(stream, await self._eraser.verify(scope, self._versions))
+    async def _answer_with(self, stream: Stream, work: Coroutine[Any, Any, protocol.Result]) -> None:
+        """Answers with the work's result, or says that it failed."""
+        outcome: protocol.Result | EngineError
+        try:
+            outcome = await work
+        except Exception as error:  # noqa: BLE001  # whatever it is, the stream must get its terminal frame
+            log("engine.operation.failed", error=error_place(error))
+            outcome = EngineError(500, "engine_failed", "the engine could not do this; its log says where it failed")
+        self._answer(stream, outcome)
         stream.connection.flush()
 
     def _submit(self, stream: Stream, job: AnyJob | EngineError) -> None:

@@ -32,8 +32,7 @@ def worker(checkpoint: Checkpoint) -> DecoderWorker:
 
 def memory(worker: DecoderWorker) -> torch.Tensor:
     """[blocks] whether a block holds anything but zeroes."""
-    layers = [stored.flatten(1).ne(0).any(1) for layer in worker._runner._cache for stored in layer]
-    return torch.stack(layers).any(0)
+    return torch.stack([stored.flatten(1).ne(0).any(1) for stored in worker._runner._cache]).any(0)
 
 
 def test_a_prompt_that_is_met_again_gets_the_same_answer(worker: DecoderWorker) -> None:
@@ -113,7 +112,7 @@ def test_erasing_a_subject_ends_its_own_requests_and_drops_the_workspaces_cache(
 
 
 def test_verify_sees_what_was_not_zeroed(worker: DecoderWorker) -> None:
-    worker._runner._cache[1][0][1:, 3] = 1.0
+    worker._runner._cache[1][1:, 3] = 1.0
     found = worker.verify(Scope("a"))
     assert found.nonzero == found.sampled > 0
 
