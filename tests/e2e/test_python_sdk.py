@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
 import openai
+import pydantic
 import pytest
+from openai.types.chat import ChatCompletionMessageFunctionToolCall
 
 from tests.e2e.conftest import RunningCell
 
@@ -64,6 +67,52 @@ def test_completions_with_seed_and_several_choices_repeat(cell: RunningCell, cli
     assert len(first.choices) == 2
     assert first.choices[0].logprobs is not None
     assert len(first.choices[0].logprobs.tokens) == len(first.choices[0].logprobs.token_logprobs) <= 8
+
+
+class Meeting(pydantic.BaseModel):
+    title: str
+    guests: list[Literal["anna", "bob"]]
+    room: int | None
+
+
+def test_answers_parse_into_the_sdks_own_models(cell: RunningCell, client: openai.OpenAI):
+    answer = client.chat.completions.parse(
+        model=cell.info["models"]["chat"],
+        messages=[{"role": "user", "content": "Plan a meeting with anna@example.org."}],
+        response_format=Meeting,
+        max_tokens=80,
+    )
+
+    assert answer.choices[0].finish_reason == "stop"
+    assert isinstance(answer.choices[0].message.parsed, Meeting)
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "book"}}])
+def test_a_tool_is_called_and_its_result_goes_back(cell: RunningCell, client: openai.OpenAI, choice: Any):
+    request: dict[str, Any] = {
+        "model": cell.info["models"]["chat"],
+        "messages": [{"role": "user", "content": "Book it for bob@example.org."}],
+        "tools": [openai.pydantic_function_tool(Meeting, name="book")],
+        "max_tokens": 120,
+        "parallel_tool_calls": False,
+    }
+    message = client.chat.completions.create(**request, tool_choice=choice).choices[0].message
+    assert message.tool_calls
+    call = message.tool_calls[0]
+    assert isinstance(call, ChatCompletionMessageFunctionToolCall)
+    assert call.function.name == "book"
+    Meeting.model_validate_json(call.function.arguments)
+
+    with client.chat.completions.stream(**request, tool_choice=choice) as stream:
+        final = stream.get_final_completion().choices[0]
+    assert final.finish_reason == "tool_calls"
+    assert final.message.tool_calls and isinstance(final.message.tool_calls[0].function.parsed_arguments, Meeting)
+
+    result = {"role": "tool", "tool_call_id": call.id, "content": '{"booked": "bob@example.org"}'}
+    request["messages"] += [message.model_dump(exclude_none=True), result]
+    raw = client.chat.completions.with_raw_response.create(**request, tool_choice="none")
+    assert raw.headers["x-bailiwick-redactions"] == "EMAIL=2"
+    assert not raw.parse().choices[0].message.tool_calls
 
 
 def test_embeddings_are_unit_vectors_that_know_what_is_near(cell: RunningCell, client: openai.OpenAI):
