@@ -25,13 +25,13 @@ from bench.peers import llama
 from bench.peers.processes import environ, start, stop
 from bench.peers.rival import Decoded, Order, Rival
 from bench.report import Measure, NothingMeasured, Options, at_most, more_is_better
+from inference.engine.admission import Limits, Scheduler
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.client import EngineClient
 from inference.engine.library.latency import Profile, open_loop_async, single_shot
 from inference.engine.protocol import Delta, EngineError, Generate, Result, Sampling
 from inference.engine.request import Generation
-from inference.engine.scheduler import Limits, Scheduler
 
 MODELS = ("25m", "260m")
 BATCHES = (1, 8, 32)

@@ -21,8 +21,8 @@ import torch
 from bench.gpu import checks
 from bench.peers import decoding, llama
 from bench.peers.rival import Decoded, Order
+from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.scheduler import Limits
 from inference.engine.served import LoadOptions, ServedModel, load_model
 
 BATCHES = (1, 8, 32, 64, 256)

@@ -17,11 +17,11 @@ import torch
 
 from bench.peers import llama
 from bench.peers.rival import Decoded, Order, serve
+from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import Delta, EngineError, Result, Sampling
 from inference.engine.request import Generation
-from inference.engine.scheduler import Limits
 from inference.engine.served import LoadOptions, ServedModel, load_model
 
 

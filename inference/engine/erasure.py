@@ -16,7 +16,7 @@ import msgspec
 from inference.engine.engine import Engine
 from inference.engine.journal import log
 from inference.engine.protocol import Embed, Erased, Generate, ModelErased, ModelVerified, Scope, Verified
-from inference.engine.scrub import can_scrub, scrub, scrub_stack
+from inference.engine.scrub import can_scrub, scrub, scrub_stack, wipes_freed
 from inference.engine.served import ServedModel
 
 REMEMBERED = 256
@@ -66,7 +66,7 @@ class Eraser:
             await loop.run_in_executor(self._reader, scrub_stack)
             scrub_stack()
             scrubbed = await loop.run_in_executor(None, scrub)
-        receipt = self._receipts[number] = sealed(Erased(scope, wiped, started, time(), scrubbed))
+        receipt = self._receipts[number] = sealed(Erased(scope, wiped, started, time(), scrubbed, wipes_freed()))
         log("engine.erased", blocks=sum(m.blocks for m in wiped), requests=sum(m.requests for m in wiped))
         return receipt
 

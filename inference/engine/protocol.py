@@ -312,6 +312,8 @@ class Erased(msgspec.Struct, tag="erased", tag_field="kind"):
     """Seconds since 1970."""
     scrubbed_bytes: int = 0
     """Host memory, free at the time, that was overwritten; 0 where the process cannot do it."""
+    wiped_as_freed: bool = False
+    """Whether the process overwrites host memory as it frees it, so that no fragment can have stayed elsewhere."""
     sha256: str = ""
 
 

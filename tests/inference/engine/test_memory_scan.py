@@ -50,7 +50,7 @@ def found(pid: int, needles: dict[str, bytes]) -> dict[str, int]:
 
 
 def test_an_erased_prompt_is_nowhere_in_the_engines_memory(start_engine: Callable[..., EngineProcess]) -> None:
-    engine = start_engine()
+    engine = start_engine("--wipe-freed")
     # Letters that the tokenizer knows no pairs of, so that the text's tokens are one a letter and all different.
     text = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(120))
     ids = Tokenizer(checkpoints.tokenizer(), None).encode(text)
@@ -67,7 +67,8 @@ def test_an_erased_prompt_is_nowhere_in_the_engines_memory(start_engine: Callabl
         wire = Generate("req", "gone", "endless", prompt=text, sampling=sampling)
         await client.call(wire)
         receipt = await client.call(Erase(Scope("gone")))
-        assert isinstance(receipt, Erased) and sum(model.blocks for model in receipt.models) >= 7
+        assert isinstance(receipt, Erased) and receipt.wiped_as_freed and receipt.scrubbed_bytes > 0
+        assert sum(model.blocks for model in receipt.models) >= 7
         await client.close()
 
     asyncio.run(work())
