@@ -67,7 +67,7 @@ class Report:
 
 def serve(name: str, *, graphs: bool) -> ServedModel:
     """A model on the device with room for the largest batch."""
-    limits = Limits(max_running=max(BATCHES), max_waiting=512, step_tokens=8192)
+    limits = Limits(max_running=max(BATCHES), max_waiting=512, step_tokens=8192, realtime_share=0.0)
     options = LoadOptions(device="cuda", dtype="bfloat16", graphs=graphs, cache_bytes=8 * GIBIBYTE, limits=limits)
     return load_model(name, llama.checkpoint(name), options)
 

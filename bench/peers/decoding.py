@@ -41,7 +41,9 @@ class Reader:
 
 @cache
 def model(name: str, dtype: str, device: str = "cpu", running: int = 64) -> ServedModel:
-    options = LoadOptions(device=device, dtype=cast(DtypeName, dtype), limits=Limits(max_running=running))
+    options = LoadOptions(
+        device=device, dtype=cast(DtypeName, dtype), limits=Limits(max_running=running, realtime_share=0.0)
+    )
     return load_model(name, llama.checkpoint(name), options)
 
 

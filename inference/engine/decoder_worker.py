@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from inference.engine.admission import Limits
+from collections import Counter
+
+from inference.engine.admission import LANES, Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
+from inference.engine.fairqueue import FairQueue
 from inference.engine.prefix import PrefixIndex
-from inference.engine.protocol import EngineError, Scope, TokenLogprob
+from inference.engine.protocol import EngineError, LaneStats, ModelStats, Scope, TokenLogprob
 from inference.engine.request import Choice, Generation, State
 from inference.engine.sampler import Counts, Draw, Drawn, Penalties, sample
 from inference.engine.scheduler import Chunk, Scheduler
@@ -19,7 +22,15 @@ _CACHED_OVER_RUNNING = 4
 
 
 class DecoderWorker(Worker[Generation]):
-    def __init__(self, runner: DecoderRunner, tokenizer: Tokenizer, limits: Limits, *, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        runner: DecoderRunner,
+        tokenizer: Tokenizer,
+        limits: Limits,
+        *,
+        cache_bytes: int,
+        queue: type[FairQueue] = FairQueue,
+    ) -> None:
         """The cache holds every running answer at full length if `cache_bytes` allows, and one such answer in any case."""
         longest = blocks_for(runner.config.max_tokens)
         affordable = max(longest, cache_bytes // runner.block_bytes())
@@ -28,8 +39,10 @@ class DecoderWorker(Worker[Generation]):
         self._runner.reserve(blocks)
         self._tokenizer = tokenizer
         self._pool = BlockPool(blocks, PrefixIndex(int(limits.cache_share * (blocks - 1))))
-        self._scheduler = Scheduler(limits, self._pool)
+        self._scheduler = Scheduler(limits, self._pool, queue)
         self.sampled = Counts()
+        self._refused: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
 
     @property
     def running(self) -> int:
@@ -44,9 +57,12 @@ class DecoderWorker(Worker[Generation]):
             try:
                 self._scheduler.submit(request, now)
             except Refusal as refusal:
+                self._refused[refusal.error.code] += 1
                 request.finish(refusal.error)
 
     def cancel(self, request: Generation, error: EngineError | None) -> None:
+        if request.state is not State.FINISHED:
+            self._ended["cancelled" if error is None else "deadline" if error is DEADLINE else "error"] += 1
         self._scheduler.remove(request)
         self._wipe()
         if error is None:
@@ -66,6 +82,7 @@ class DecoderWorker(Worker[Generation]):
             return False
         logits = self._runner.step(chunks)
         self._scheduler.advance(chunks)
+        self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)
         sampled: list[tuple[Generation, Choice]] = []
         rows: list[int] = []
         for row, chunk in enumerate(chunk for chunk in chunks if chunk.samples):
@@ -85,6 +102,7 @@ class DecoderWorker(Worker[Generation]):
         covered = [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
         for request in covered:
             self._scheduler.remove(request)
+            self._ended["erased"] += 1
             request.finish(ERASED)
         held = self._pool.forget(scope.workspace)
         blocks = self._wipe()
@@ -101,6 +119,24 @@ class DecoderWorker(Worker[Generation]):
         self._runner.wipe_blocks(list(range(1, self._pool.size)))
         super().close()
 
+    def stats(self, model: str) -> ModelStats:
+        index, scheduler = self._pool.index, self._scheduler
+        return ModelStats(
+            model=model,
+            lanes={lane: LaneStats(scheduler.running_in(lane), scheduler.waiting_in(lane)) for lane in LANES},
+            prompt_tokens=self.prompt_tokens,
+            generated_tokens=self.generated_tokens,
+            cache_used=self._pool.held / self._pool.capacity,
+            prefix_queried_tokens=index.queried_tokens,
+            prefix_hit_tokens=index.hit_tokens,
+            evicted_blocks=index.evictions,
+            preemptions=scheduler.preemptions,
+            recomputed_tokens=scheduler.recomputed_tokens,
+            slow_path=self._runner.slow_path,
+            refused=dict(self._refused),
+            ended=dict(self._ended),
+        )
+
     def _wipe(self) -> int:
         """Zeroes what nobody holds any more; the number of blocks."""
         dirty = self._pool.take_dirty()
@@ -110,6 +146,7 @@ class DecoderWorker(Worker[Generation]):
     def abandon(self, error: EngineError) -> None:
         for generation in self._scheduler.generations():
             self._scheduler.remove(generation, keep=False)
+            self._ended["error"] += 1
             generation.finish(error)
         self._wipe()
 
@@ -126,6 +163,7 @@ class DecoderWorker(Worker[Generation]):
             return  # another choice of the request has just ended it with an error
         if drawn.token is None:
             self._scheduler.remove(generation, keep=False)
+            self._ended["error"] += 1
             generation.finish(nonfinite("prompt"))
             return
         self.generated_tokens += 1

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import inf
 from time import perf_counter
 
+from inference.engine.admission import LANES
 from inference.engine.batch_queue import Flushes
 from inference.engine.embedding_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
-from inference.engine.protocol import Embedded, EngineError, Scope
+from inference.engine.protocol import Embedded, EngineError, Lane, LaneStats, ModelStats, Scope
 from inference.engine.request import Embedding, State
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
+
+_ENDINGS = {DEADLINE.code: "deadline", ERASED.code: "erased"}
 
 
 class EncoderWorker(Worker[Embedding]):
@@ -26,6 +30,8 @@ class EncoderWorker(Worker[Embedding]):
         )
         self._batch: list[Text] = []
         """What the step in progress computes."""
+        self._refused: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
 
     @property
     def running(self) -> int:
@@ -45,9 +51,12 @@ class EncoderWorker(Worker[Embedding]):
             try:
                 self._queue.submit(request, now)
             except Refusal as refusal:
+                self._refused[refusal.error.code] += 1
                 request.finish(refusal.error)
 
     def cancel(self, request: Embedding, error: EngineError | None) -> None:
+        if request.state is not State.FINISHED:
+            self._ended["cancelled" if error is None else _ENDINGS.get(error.code, "error")] += 1
         self._queue.remove(request)
         if error is None:
             request.cancel()
@@ -67,6 +76,7 @@ class EncoderWorker(Worker[Embedding]):
         began = perf_counter()
         vectors = self._runner.embed([text.ids for text in batch], [text.embedding.dimensions for text in batch])
         self._queue.computed(perf_counter() - began)
+        self.prompt_tokens += sum(len(text.ids) for text in batch)
         for text, vector in zip(batch, vectors, strict=True):
             self._accept(text, vector)
         self._batch = []
@@ -80,6 +90,20 @@ class EncoderWorker(Worker[Embedding]):
 
     def verify(self, scope: Scope) -> Found:
         return Found(sum(request.is_of(scope) for request in self._queue.requests()), 0, 0, 0)
+
+    def stats(self, model: str) -> ModelStats:
+        waiting: Counter[Lane] = Counter()
+        for request in self._queue.requests():
+            waiting[request.lane] += request.missing
+        return ModelStats(
+            model=model,
+            lanes={lane: LaneStats(0, waiting[lane]) for lane in LANES},
+            prompt_tokens=self.prompt_tokens,
+            refused=dict(self._refused),
+            ended=dict(self._ended),
+            flushes=[(window, reason, count) for (window, reason), count in self.flushes.reasons.items()],
+            batch_sizes=[(window, size, count) for (window, size), count in self.flushes.sizes.items()],
+        )
 
     def abandon(self, error: EngineError) -> None:
         batch, self._batch = self._batch, []

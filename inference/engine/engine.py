@@ -35,6 +35,7 @@ class Engine:
         self._retiring: set[int] = set()
         self._retired_tokens = 0
         self._stopping = False
+        self._step_began: float | None = None
         self._thread = threading.Thread(target=self._run, name="engine-steps", daemon=True)
         self.steps = 0
 
@@ -99,6 +100,12 @@ class Engine:
     def generated_tokens(self) -> int:
         return self._retired_tokens + sum(worker.generated_tokens for worker in tuple(self._workers))
 
+    @property
+    def stepping_s(self) -> float:
+        """How long the step in progress has taken so far; 0 between steps."""
+        began = self._step_began
+        return 0.0 if began is None else monotonic() - began
+
     def _post(self, action: Callable[[], None]) -> None:
         self._inbox.append(action)
         self._wake.set()
@@ -131,13 +138,16 @@ class Engine:
             self._wake.clear()
 
     def _step(self, worker: AnyWorker) -> bool:
+        self._step_began = monotonic()
         try:
-            worked = worker.step(monotonic())
+            worked = worker.step(self._step_began)
         except Exception as error:  # noqa: BLE001  # any error of a network or a device ends its requests, not the engine
             log("engine.step.failed", error=error_place(error))
             worker.abandon(
                 EngineError(500, "engine_step_failed", "the engine could not compute this request; try it again")
             )
             return True
+        finally:
+            self._step_began = None
         self.steps += worked
         return worked

@@ -55,12 +55,17 @@ def main() -> int:
     parser.add_argument("--max-running", type=int, default=32, help="answers generated at once, for each model")
     parser.add_argument("--max-waiting", type=int, default=256, help="requests queued for each model before 503")
     parser.add_argument("--step-tokens", type=int, default=256, help="tokens computed in one step")
+    parser.add_argument(
+        "--hang-seconds", type=float, default=120.0, help="a step that takes longer ends the process (default: 120)"
+    )
     arguments = parser.parse_args()
     for name in ("threads", "cache_mb", "max_running", "max_waiting", "step_tokens"):
         if getattr(arguments, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
     if arguments.models is not None and not arguments.models.is_dir():
         parser.error(f"--models {arguments.models} is not a folder")
+    if not arguments.hang_seconds > 0:
+        parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:
         parser.error("--step-tokens must be above --max-running, or prompts would never be computed")
     options = LoadOptions(
@@ -70,6 +75,7 @@ def main() -> int:
         graphs=arguments.cuda_graphs,
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
+        hang_s=arguments.hang_seconds,
     )
     folder: Path | None = arguments.models
     models = sorted(path for path in folder.iterdir() if path.is_dir()) if folder is not None else []

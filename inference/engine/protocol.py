@@ -275,6 +275,38 @@ class Models(msgspec.Struct, tag="models", tag_field="kind"):
     models: list[ModelInfo]
 
 
+class LaneStats(msgspec.Struct):
+    running: int
+    waiting: int
+
+
+class ModelStats(msgspec.Struct, omit_defaults=True):
+    """What one model's worker has counted since it was loaded."""
+
+    model: str
+    lanes: dict[Lane, LaneStats]
+    prompt_tokens: int = 0
+    """Computed: those found in the cache are in `prefix_hit_tokens`."""
+    generated_tokens: int = 0
+    cache_used: float = 0.0
+    """Part of the KV cache that running requests hold, 0 to 1."""
+    prefix_queried_tokens: int = 0
+    prefix_hit_tokens: int = 0
+    evicted_blocks: int = 0
+    preemptions: int = 0
+    recomputed_tokens: int = 0
+    slow_path: int = 0
+    """Steps whose shape had no captured graph, while graphs are on."""
+    refused: dict[str, int] = {}
+    """Requests that were not queued, by the code of their error."""
+    ended: dict[str, int] = {}
+    """Requests that were ended from outside: `cancelled`, `deadline`, `erased`, `error`."""
+    flushes: list[tuple[str, str, int]] = []
+    """Batches of embeddings: window, reason, count."""
+    batch_sizes: list[tuple[str, int, int]] = []
+    """The same by texts in the batch: window, size, count."""
+
+
 class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     running: int
     waiting: int
@@ -282,6 +314,7 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     uptime_s: float
     steps: int
     generated_tokens: int
+    models: list[ModelStats] = []
 
 
 class ModelErased(msgspec.Struct):

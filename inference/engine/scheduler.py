@@ -44,10 +44,11 @@ class Chunk(NamedTuple):
 class Scheduler:
     """Queues, admission and step plan of one decoder model. For the step thread alone."""
 
-    def __init__(self, limits: Limits, pool: BlockPool) -> None:
+    def __init__(self, limits: Limits, pool: BlockPool, queue: type[FairQueue] = FairQueue) -> None:
+        """`queue` decides whose turn it is in each lane."""
         self._limits = limits
         self._memory = Memory(pool)
-        self._queues: dict[Lane, FairQueue] = {lane: FairQueue() for lane in LANES}
+        self._queues: dict[Lane, FairQueue] = {lane: queue() for lane in LANES}
         self._admission = Admission(limits, pool.capacity, self._queues)
         self._running: dict[Generation, int] = {}
         """Slots of each running request, oldest first."""

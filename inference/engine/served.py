@@ -33,6 +33,8 @@ class LoadOptions:
     cache_bytes: int = 1 << 30
     """Most memory of one model's KV cache."""
     limits: Limits = field(default_factory=Limits)
+    hang_s: float = 120.0
+    """A step that takes longer than this hangs."""
 
 
 @dataclass(frozen=True, slots=True)

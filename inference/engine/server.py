@@ -7,27 +7,28 @@ import os
 from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
 
 from inference.engine import protocol
+from inference.engine.catalog import Catalog
 from inference.engine.connection import Connection, Outbox, Stream
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.erasure import Eraser
-from inference.engine.errors import ERASED, CheckpointError, Refusal
+from inference.engine.errors import ERASED, CheckpointError, Refusal, refuse
 from inference.engine.intake import receive_embedding, receive_generation, size
 from inference.engine.journal import error_place, log
 from inference.engine.listener import listen, unlink
 from inference.engine.protocol import EngineError
-from inference.engine.served import LoadOptions, ServedModel, load_model
+from inference.engine.served import LoadOptions, ServedModel
 from inference.engine.worker import AnyJob, Job
 
 INLINE_CHARS = 16 * 1024
 """Prompts up to this size are tokenized on the loop thread, a millisecond or two; longer ones would hold up the others."""
-LOADING_RETRY_S = 2.0
 DRAINING_RETRY_S = 5.0
 LAST_STEP_S = 10.0
 """A step in progress is waited for this long when the engine stops."""
@@ -40,11 +41,7 @@ class Server:
     def __init__(self, options: LoadOptions, *, threads: int) -> None:
         self._options = options
         self._engine = Engine(threads=threads, flush=self._events_ready, crashed=self._crashed)
-        self._models: dict[str, ServedModel] = {}
-        self._versions: list[ServedModel] = []
-        """The same and those that were replaced and still answer."""
-        self._loading: set[str] = set()
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-load")
+        self._models = Catalog(self._engine, options)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="engine-tokenize")
         self._eraser = Eraser(self._engine, self._reader)
         self._background: set[asyncio.Task[None]] = set()
@@ -68,13 +65,14 @@ class Server:
         server = await self._loop.create_unix_server(lambda: Connection(self), sock=listener)
         self._engine.start()
         log("engine.listening", pid=os.getpid())
-        self._spawn(self._load_all(models))
+        self._spawn(self._models.load_all(models))
+        self._spawn(self._watch())
         await self.stopped.wait()
         server.close()
         for connection in tuple(self.connections):
             connection.close()
         self._engine.stop()
-        self._loader.shutdown(wait=False, cancel_futures=True)
+        self._models.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         unlink(path, identity)
         log("engine.stopped", status=self.exit_code)
@@ -85,15 +83,15 @@ class Server:
         if isinstance(request, protocol.Generate | protocol.Embed):
             self._work(stream, request)
         elif isinstance(request, protocol.ListModels):
-            self._answer(stream, protocol.Models([model.info for model in self._models.values()]))
+            self._answer(stream, protocol.Models([model.info for model in self._models]))
         elif isinstance(request, protocol.Stats):
-            self._answer(stream, self._stats())
+            self._spawn(self._answer_with(stream, self._stats()))
         elif isinstance(request, protocol.LoadModel):
             self._spawn(self._load_for(stream, request))
         elif isinstance(request, protocol.Erase):
-            self._spawn(self._answer_with(stream, self._eraser.erase(request.scope, self._versions)))
+            self._spawn(self._answer_with(stream, self._eraser.erase(request.scope, self._models.versions)))
         elif isinstance(request, protocol.Verify):
-            self._spawn(self._answer_with(stream, self._eraser.verify(request.scope, self._versions)))
+            self._spawn(self._answer_with(stream, self._eraser.verify(request.scope, self._models.versions)))
         else:
             self._spawn(self._drain_for(stream, request.deadline_s))
 
@@ -123,45 +121,9 @@ class Server:
         if not self._draining:
             self._spawn(self._drain_and_stop())
 
-    async def load(self, name: str, path: Path) -> None:
-        """Loads a checkpoint and serves it as `name`, in place of a model of that name. Raises CheckpointError."""
-        self._loading.add(name)
-        try:
-            model = await self._loop.run_in_executor(self._loader, load_model, name, path, self._options)
-        except CheckpointError as error:
-            log("engine.model.failed", model=name, reason=str(error))
-            raise
-        except Exception as error:
-            log("engine.model.failed", model=name, reason=error_place(error))
-            raise
-        finally:
-            self._loading.discard(name)
-        previous = self._models.get(name)
-        self._models[name] = model
-        self._versions = [version for version in self._versions if not version.worker.closed] + [model]
-        self._engine.add(model.worker)
-        if previous is not None:
-            self._engine.retire(previous.worker)
-        log(
-            "engine.model.loaded",
-            model=name,
-            kind=model.info.kind,
-            parameters=model.info.parameters,
-            digest=model.info.digest,
-        )
-
-    async def _load_all(self, paths: list[Path]) -> None:
-        self._loading |= {path.name for path in paths}
-        for path in paths:
-            try:
-                await self.load(path.name, path)
-            except Exception:  # noqa: BLE001  # logged by load; a broken model must not keep the others from being served
-                continue
-        log("engine.ready", models=len(self._models))
-
     async def _load_for(self, stream: Stream, request: protocol.LoadModel) -> None:
         try:
-            await self.load(request.name, Path(request.path))
+            await self._models.load(request.name, Path(request.path))
         except CheckpointError as error:
             self._answer(stream, EngineError(400, "invalid_checkpoint", str(error)))
         except Exception as error:  # noqa: BLE001  # whatever it is, the stream must get its terminal frame
@@ -242,24 +204,13 @@ class Server:
 
     def _model(self, name: str) -> ServedModel:
         if self._draining:
-            raise Refusal(
-                EngineError(503, "engine_draining", "the engine is stopping; try again", retry_after_s=DRAINING_RETRY_S)
-            )
-        model = self._models.get(name)
-        if model is not None:
-            return model
-        if name in self._loading:
-            error = EngineError(
-                503, "model_loading", "this model is being loaded; try again shortly", "model", LOADING_RETRY_S
-            )
-        else:
-            error = EngineError(
-                404, "model_not_found", "no model of this name is served here; list them with /v1/models", "model"
-            )
-        raise Refusal(error)
+            raise refuse(503, "engine_draining", "the engine is stopping; try again", retry_after_s=DRAINING_RETRY_S)
+        return self._models.find(name)
 
-    def _stats(self) -> protocol.StatsReport:
+    async def _stats(self) -> protocol.StatsReport:
         engine = self._engine
+        asked = [engine.ask(partial(model.worker.stats, model.info.name)) for model in self._models]
+        models = [await asyncio.wrap_future(answer) for answer in asked]
         return protocol.StatsReport(
             running=engine.running,
             waiting=engine.waiting,
@@ -267,6 +218,7 @@ class Server:
             uptime_s=monotonic() - self._started,
             steps=engine.steps,
             generated_tokens=engine.generated_tokens,
+            models=models,
         )
 
     def _answer(self, stream: Stream, outcome: protocol.Result | EngineError) -> None:
@@ -297,6 +249,15 @@ class Server:
         """Called by the dying step thread: the process ends and its supervisor starts another."""
         self.exit_code = CRASH_EXIT
         self._loop.call_soon_threadsafe(self.stopped.set)
+
+    async def _watch(self) -> None:
+        """Ends the process when a step hangs: its requests fail with it, and its supervisor starts another."""
+        while not self.stopped.is_set():
+            await asyncio.sleep(min(1.0, self._options.hang_s / 4))
+            if self._engine.stepping_s > self._options.hang_s:
+                log("engine.hung", seconds=round(self._engine.stepping_s, 1))
+                # The thread cannot be ended, and nothing of the process can be trusted to end in order without it.
+                os._exit(CRASH_EXIT)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from inference.engine.protocol import EngineError, Scope
+from inference.engine.protocol import EngineError, ModelStats, Scope
 from inference.engine.request import Request
 
 R = TypeVar("R", bound=Request)
@@ -40,6 +40,8 @@ class Found:
 class Worker(ABC, Generic[R]):
     """What the step thread needs of a model, whatever it computes."""
 
+    prompt_tokens = 0
+    """Tokens of prompts that were computed: those found in a cache are not."""
     generated_tokens = 0
     busy = False
     """Other models compute on the device: a batch that can wait leaves them their steps. Set before each step."""
@@ -84,6 +86,10 @@ class Worker(ABC, Generic[R]):
     @abstractmethod
     def verify(self, scope: Scope) -> Found:
         """Looks for what `erase` should have left nowhere."""
+
+    @abstractmethod
+    def stats(self, model: str) -> ModelStats:
+        """What was counted so far, under the model's name."""
 
     @abstractmethod
     def abandon(self, error: EngineError) -> None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bailiwick.guard import Receive, Scope, Send, answer
+from cell.config import config
+from inference.engine.client import EngineClient
+from inference.gateway.engine_metrics import engine_metrics
 
 
 async def internal_application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/metrics":
-        await answer(send, 200, CONTENT_TYPE_LATEST.encode(), generate_latest())
+        client = EngineClient(config().engine_socket)
+        try:
+            engine = await engine_metrics(client)
+        finally:
+            await client.close()
+        await answer(send, 200, CONTENT_TYPE_LATEST.encode(), generate_latest() + engine)
     else:
         await answer(send, 404, b"text/plain", b"Only /metrics is here.\n")

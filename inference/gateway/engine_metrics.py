@@ -1,0 +1,91 @@
+"""What an engine counts, as metrics: asked for when somebody asks this process. No label names a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.protocol import ModelStats, Stats, StatsReport
+
+_COUNTERS = {
+    "prompt_tokens": ("prompt_tokens", "Tokens of prompts that were computed"),
+    "generation_tokens": ("generated_tokens", "Tokens that were generated"),
+    "prefix_cache_queries": ("prefix_queried_tokens", "Tokens of prompts that the prefix cache was asked for"),
+    "prefix_cache_hits": ("prefix_hit_tokens", "Tokens of prompts that the prefix cache had"),
+    "prefix_cache_evictions": ("evicted_blocks", "Blocks that had to make room"),
+    "num_preemptions": ("preemptions", "Requests that gave their memory back to be computed again"),
+    "prompt_tokens_recomputed": ("recomputed_tokens", "Tokens that were computed again for it"),
+    "slow_path": ("slow_path", "Steps of a shape that nothing was captured for"),
+}
+
+
+async def engine_metrics(client: EngineClient) -> bytes:
+    """The engine's figures in Prometheus' text format. An engine that is away is `bailiwick_engine_up` 0."""
+    try:
+        report = await client.call(Stats())
+    except EngineFailure:
+        report = None
+    registry = CollectorRegistry()
+    registry.register(_Families(report if isinstance(report, StatsReport) else None))
+    return generate_latest(registry)
+
+
+class _Families:
+    def __init__(self, report: StatsReport | None) -> None:
+        self._report = report
+
+    def collect(self) -> Iterable[Metric]:
+        report = self._report
+        yield GaugeMetricFamily("bailiwick_engine_up", "Whether the engine answered", value=report is not None)
+        if report is not None:
+            yield CounterMetricFamily("bailiwick_engine_steps", "Steps that computed something", value=report.steps)
+            yield from _requests(report.models)
+            yield from _counters(report.models)
+            yield from _batches(report.models)
+
+
+def _requests(models: list[ModelStats]) -> Iterable[Metric]:
+    running = GaugeMetricFamily("bailiwick_num_requests_running", "Being computed", labels=["model", "class"])
+    waiting = GaugeMetricFamily("bailiwick_num_requests_waiting", "In the queue", labels=["model", "class"])
+    used = GaugeMetricFamily("bailiwick_kv_cache_usage_perc", "Part of the cache that runs, 0 to 1", labels=["model"])
+    refused = CounterMetricFamily(
+        "bailiwick_engine_rejections", "Requests that were not queued", labels=["model", "reason"]
+    )
+    ended = CounterMetricFamily(
+        "bailiwick_engine_dropped", "Requests that were ended from outside", labels=["model", "reason"]
+    )
+    for model in models:
+        used.add_metric([model.model], model.cache_used)
+        for lane, counts in model.lanes.items():
+            running.add_metric([model.model, lane], counts.running)
+            waiting.add_metric([model.model, lane], counts.waiting)
+        for family, reasons in ((refused, model.refused), (ended, model.ended)):
+            for reason, count in sorted(reasons.items()):
+                family.add_metric([model.model, reason], count)
+    return running, waiting, used, refused, ended
+
+
+def _counters(models: list[ModelStats]) -> Iterable[Metric]:
+    for name, (attribute, text) in _COUNTERS.items():
+        family = CounterMetricFamily(f"bailiwick_{name}", text, labels=["model"])
+        for model in models:
+            family.add_metric([model.model], getattr(model, attribute))
+        yield family
+
+
+def _batches(models: list[ModelStats]) -> Iterable[Metric]:
+    flushes = CounterMetricFamily(
+        "bailiwick_batch_flushes", "Batches of embeddings, by why they began", labels=["model", "preset", "reason"]
+    )
+    sizes = CounterMetricFamily(
+        "bailiwick_batches", "Batches of embeddings, by texts in them", labels=["model", "preset", "size"]
+    )
+    for model in models:
+        for preset, reason, count in sorted(model.flushes):
+            flushes.add_metric([model.model, preset, reason], count)
+        for preset, size, count in sorted(model.batch_sizes):
+            sizes.add_metric([model.model, preset, str(size)], count)
+    return flushes, sizes
