@@ -23,7 +23,7 @@ from tests.factories import Organization, make_key, make_workspace
 from tests.inference.engine import checkpoints
 from tests.inference.engine.conftest import EngineProcess
 from tests.inference.gateway.serving import serving
-from workspaces.services import workspace_update
+from workspaces.services import serving_update
 
 ANSWERS = 1000
 AT_ONCE = 32
@@ -67,10 +67,10 @@ def gateway() -> Iterator[str]:
 def key(organization: Organization, django_db_blocker: Any) -> str:
     with django_db_blocker.unblock():
         workspace = make_workspace(organization)
-        workspace_update(
+        serving_update(
             actor=organization.owner,
             workspace=workspace,
-            changes={"requests_per_minute": 60_000, "concurrency": 2 * AT_ONCE},
+            changes={"requests_per_minute": 60_000, "tokens_per_minute": 60_000_000, "concurrency": 2 * AT_ONCE},
         )
         return make_key(organization, workspace).token
 
