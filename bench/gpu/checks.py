@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from bench.peers import llama
-from inference.engine.blocks import blocks_for
+from inference.engine.blocks import DETERMINISTIC_PIECE, blocks_for
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.decoder_runner import DETERMINISTIC_PIECE, DecoderRunner
+from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import Delta, EngineError, Result, Sampling

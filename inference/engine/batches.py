@@ -8,13 +8,10 @@ from typing import Any
 import numpy
 import torch
 
-from inference.engine.blocks import BLOCK_TOKENS, blocks_for
+from inference.engine.blocks import BLOCK_TOKENS, DETERMINISTIC_PIECE, blocks_for
 from inference.engine.models.decoder import Batch, Reach
 from inference.engine.scheduler import Chunk
 
-DETERMINISTIC_PIECE = 64
-"""A deterministic request's prompt is computed in pieces that start at multiples of this many tokens, and only the last is
-shorter."""
 PINNED_ROWS = 16
 """Deterministic answers are computed in forwards of this many rows, filled up with padding."""
 _CPU_GATHER_BYTES = 4 << 20

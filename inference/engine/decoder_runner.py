@@ -10,7 +10,7 @@ import numpy
 import torch
 
 from inference.engine.architecture import DecoderConfig
-from inference.engine.batches import DETERMINISTIC_PIECE, PINNED_ROWS, Batches, Indices
+from inference.engine.batches import PINNED_ROWS, Batches, Indices
 from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decode_graphs import DecodeGraphs
@@ -18,8 +18,6 @@ from inference.engine.errors import CheckpointError
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
 from inference.engine.scheduler import Chunk
-
-__all__ = ["DETERMINISTIC_PIECE", "DecoderRunner"]
 
 _CHECKED_SHIFTS = (1, 3, 8)
 

@@ -22,6 +22,7 @@ from inference.engine.erasure import Eraser
 from inference.engine.errors import ERASED, CheckpointError, Refusal, refuse
 from inference.engine.intake import receive_embedding, receive_generation, size
 from inference.engine.journal import error_place, log
+from inference.engine.library import serving
 from inference.engine.listener import listen, unlink
 from inference.engine.protocol import EngineError
 from inference.engine.served import LoadOptions, ServedModel
@@ -64,6 +65,7 @@ class Server:
         listener, identity = listen(path)
         server = await self._loop.create_unix_server(lambda: Connection(self), sock=listener)
         self._engine.start()
+        serving.began()
         log("engine.listening", pid=os.getpid())
         self._spawn(self._models.load_all(models))
         self._spawn(self._watch())
@@ -72,6 +74,7 @@ class Server:
         for connection in tuple(self.connections):
             connection.close()
         self._engine.stop()
+        serving.ended()
         self._models.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         unlink(path, identity)

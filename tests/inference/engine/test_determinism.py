@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from inference.engine.blocks import BLOCK_TOKENS, BlockPool, blocks_for
+from inference.engine.blocks import BLOCK_TOKENS, DETERMINISTIC_PIECE, BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.decoder_runner import DETERMINISTIC_PIECE, DecoderRunner
+from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.models.layers import DtypeName
 from inference.engine.request import Choice, Generation
 from inference.engine.scheduler import Chunk
