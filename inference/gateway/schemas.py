@@ -63,6 +63,7 @@ class SampledRequest(msgspec.Struct, kw_only=True):
     top_p: Fraction | None = None
     top_k: TopK | None = None
     seed: Seed | None = None
+    deterministic: bool | None = None
     n: Choices | None = None
     stop: str | list[str] | None = None
     user: str | None = None
@@ -237,6 +238,7 @@ class ChatRequest(SampledRequest, kw_only=True):
                 sampling=sampling,
                 lane=lane,
                 stream=bool(self.stream),
+                deterministic=bool(self.deterministic),
                 grammar=grammar,
                 tools=tools,
                 tool_choice="required" if named else self.tool_choice or "auto",  # type: ignore[arg-type]  # `check` made it so
@@ -301,6 +303,7 @@ class CompletionRequest(SampledRequest, kw_only=True):
                 lane=lane,
                 stream=bool(self.stream),
                 echo=bool(self.echo),
+                deterministic=bool(self.deterministic),
                 grammar=grammar,
             )
             for prompt in prompts

@@ -134,7 +134,9 @@ def test_the_form_of_the_answer_reaches_the_engine(
 def test_sampling_options_reach_the_engine(client: httpx.Client, served: Served) -> None:
     given = {"presence_penalty": -2, "frequency_penalty": 2, "repetition_penalty": 1.3, "min_p": 0.1, "top_k": 7}
     for path, body in ((PATH, chat()), ("/v1/completions", {"model": CHAT, "prompt": "a"})):
-        assert client.post(path, json={**body, **given, "logit_bias": {"17": -100, "4": 2.5}}).status_code == 200
+        more = {"logit_bias": {"17": -100, "4": 2.5}, "deterministic": True}
+        assert client.post(path, json={**body, **given, **more}).status_code == 200
+        assert served.engine.last.deterministic is True
         sampling = msgspec.to_builtins(served.engine.last.sampling)
         assert {name: sampling[name] for name in given} == given
         assert served.engine.last.sampling.logit_bias == {17: -100, 4: 2.5}
