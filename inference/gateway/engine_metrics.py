@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,6 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.protocol import ModelStats, Stats, StatsReport
 
+ANSWER_S = 2.0
+"""An engine answers between two steps."""
 _COUNTERS = {
     "prompt_tokens": ("prompt_tokens", "Tokens of prompts that were computed"),
     "generation_tokens": ("generated_tokens", "Tokens that were generated"),
@@ -23,10 +26,10 @@ _COUNTERS = {
 
 
 async def engine_metrics(client: EngineClient) -> bytes:
-    """The engine's figures in Prometheus' text format. An engine that is away is `bailiwick_engine_up` 0."""
+    """The engine's figures in Prometheus' text format. One that is away or does not answer is `bailiwick_engine_up` 0."""
     try:
-        report = await client.call(Stats())
-    except EngineFailure:
+        report = await asyncio.wait_for(client.call(Stats()), ANSWER_S)
+    except (EngineFailure, TimeoutError):
         report = None
     registry = CollectorRegistry()
     registry.register(_Families(report if isinstance(report, StatsReport) else None))
