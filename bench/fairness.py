@@ -138,7 +138,6 @@ class Crowd:
             seed=0,
             stream=True,
             stop_ids=frozenset(),
-            cache="request",
         )
         self._worker.submit(generation, perf_counter())
         return generation, reader

@@ -17,6 +17,7 @@ from inference.engine.decode_graphs import DecodeGraphs
 from inference.engine.errors import CheckpointError
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
+from inference.engine.models.threads import Threads
 from inference.engine.scheduler import Chunk
 
 _CHECKED_SHIFTS = (1, 3, 8)
@@ -132,7 +133,8 @@ class DecoderRunner:
             if logits is not None:
                 return logits
             self.slow_path += 1
-        return self._network(self._batches.mixed(chunks), self._cache)  # type: ignore[no-any-return]
+        with self._threads.fit(sum(chunk.end - chunk.start for chunk in chunks)):
+            return self._network(self._batches.mixed(chunks), self._cache)  # type: ignore[no-any-return]
 
     @staticmethod
     def _keep(rows: dict[int, torch.Tensor], chunks: Sequence[Chunk], logits: torch.Tensor) -> None:
@@ -142,6 +144,9 @@ class DecoderRunner:
     def _load(self, checkpoint: Checkpoint, dtype: str) -> Decoder:
         empty = partial(torch.empty, dtype=getattr(torch, dtype), device=self._device)
         network = Decoder(self.config, empty)
+        layer = sum(parameter.numel() for parameter in network.layers[0].parameters())
+        itemsize = getattr(torch, dtype).itemsize
+        self._threads = Threads(self._device, layer_parameters=layer, layer_bytes=layer * itemsize)
         network.load(checkpoint.weights())
         pack(network)
         return network

@@ -13,6 +13,7 @@ from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName, best_dtype
 from inference.engine.models.ragged import Ragged
+from inference.engine.models.threads import Threads
 
 
 class EncoderRunner:
@@ -36,6 +37,9 @@ class EncoderRunner:
 
     def _load(self, checkpoint: Checkpoint) -> Encoder:
         network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, self.dtype), device=self.device))
+        layer = sum(parameter.numel() for parameter in network.layers[0].parameters())
+        itemsize = getattr(torch, self.dtype).itemsize
+        self._threads = Threads(self.device, layer_parameters=layer, layer_bytes=layer * itemsize)
         network.load(checkpoint.weights())
         return network
 
@@ -43,7 +47,8 @@ class EncoderRunner:
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
         length 1 again."""
-        vectors = self._network(*Ragged.pack(texts, self.device)).cpu().numpy().astype("<f4", copy=False)
+        with self._threads.fit(sum(map(len, texts))):
+            vectors = self._network(*Ragged.pack(texts, self.device)).cpu().numpy().astype("<f4", copy=False)
         return [
             _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
             for vector, size in zip(vectors, dimensions, strict=True)
