@@ -25,13 +25,14 @@ from bench.peers import llama
 from bench.peers.processes import environ, start, stop
 from bench.peers.rival import Decoded, Order, Rival
 from bench.report import Measure, NothingMeasured, Options, at_most, more_is_better
-from inference.engine.admission import Limits, Scheduler
+from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.client import EngineClient
 from inference.engine.library.latency import Profile, open_loop_async, single_shot
 from inference.engine.protocol import Delta, EngineError, Generate, Result, Sampling
 from inference.engine.request import Generation
+from inference.engine.scheduler import Scheduler
 
 MODELS = ("25m", "260m")
 BATCHES = (1, 8, 32)
@@ -129,7 +130,7 @@ class _Nowhere:
 def _step_cost() -> Measure:
     """CPU time of planning and closing a step with `RUNNING` running answers, without a network."""
     tokenizer = Checkpoint.open(llama.checkpoint("25m")).tokenizer()
-    limits = Limits(max_running=RUNNING, max_waiting=RUNNING, step_tokens=2 * RUNNING)
+    limits = Limits(max_running=RUNNING, max_waiting=RUNNING, step_tokens=2 * RUNNING, realtime_share=0.0)
     scheduler = Scheduler(limits, BlockPool(RUNNING * blocks_for(64 + 512) + 1))
     for number in range(RUNNING):
         request = Generation(
@@ -149,8 +150,7 @@ def _step_cost() -> Measure:
     for number in range(400):
         began = process_time()
         chunks = scheduler.plan(float(number))
-        for chunk in chunks:
-            scheduler.advance(chunk)
+        scheduler.advance(chunks)
         spent = process_time() - began
         for chunk in chunks:
             if chunk.end == len(chunk.choice.tokens):
