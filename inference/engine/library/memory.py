@@ -83,21 +83,27 @@ class MemoryOptimizer:
 
     def measure_memory(self, sample_input: Any) -> MemoryReport:
         """Of one call with a batch as the module takes it, weights where they are now."""
-        runner = ModuleRunner(self._module, InferenceOptConfig(device=str(self._device)))
+        device = self._where()
+        runner = ModuleRunner(self._module, InferenceOptConfig(device=str(device)))
         args, kwargs = runner.arguments(sample_input)
         with evaluating(self._module), torch.no_grad():
-            peak = self._peak(args, kwargs)
+            peak = self._peak(device, args, kwargs)
         offloaded = 0 if self._offload is None or self._device.type == "cpu" else self._offload.bytes
         return MemoryReport(_bytes(self._module.parameters()), _bytes(self._module.buffers()), offloaded, peak)
 
-    def _peak(self, args: Any, kwargs: Any) -> int:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-            before = torch.cuda.memory_allocated(self._device)
-            torch.cuda.reset_peak_memory_stats(self._device)
+    def _where(self) -> torch.device:
+        """The device that a call computes on now: that of the weights, unless they come and go."""
+        first = next(self._module.parameters(), None)
+        return self._device if self._offload is not None or first is None else first.device
+
+    def _peak(self, device: torch.device, args: Any, kwargs: Any) -> int:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            before = torch.cuda.memory_allocated(device)
+            torch.cuda.reset_peak_memory_stats(device)
             self._module(*args, **kwargs)
-            torch.cuda.synchronize(self._device)
-            return torch.cuda.max_memory_allocated(self._device) - before
+            torch.cuda.synchronize(device)
+            return torch.cuda.max_memory_allocated(device) - before
         inputs = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         live = LiveBytes([*self._module.parameters(), *self._module.buffers(), *inputs])
         with live:

@@ -240,7 +240,7 @@ def test_erasing_leaves_nothing_in_memory_nor_in_files() -> None:
             "-o",
             "python_functions=check_*",
         ],
-        env={**os.environ, **environment(wipe_freed=True), "PYTHONPATH": f"{root}:{root / 'platform'}"},
+        env={**os.environ, **environment(wipe_freed=True), "PYTHONPATH": os.pathsep.join(sys.path)},
         cwd=root,
         capture_output=True,
         text=True,
