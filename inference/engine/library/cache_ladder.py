@@ -9,7 +9,7 @@ from torch import Tensor
 
 from inference.engine.library.cache_level import CacheLevel, Entry
 from inference.engine.library.packed import Packed, Unpackable, parse
-from inference.engine.library.sealed_folder import SealedFolder, TornEntry
+from inference.engine.library.sealed_folder import OVERHEAD, SealedFolder, TornEntry
 
 L1, L2, L3 = range(3)
 NAMES = ("l1", "l2", "l3")
@@ -73,7 +73,7 @@ class CacheLadder:
         """Lets a found entry rise to l1 where that can hold it within its owner's quota; a file stays where it is."""
         room = packed.size <= self.levels[L1].capacity
         if number == L3 and quota is not None:
-            room &= self.used_by(entry.owner) + packed.size <= quota
+            room &= self._charged(entry.owner) + packed.size + OVERHEAD <= quota
         if number != L1 and room:
             if number == L2:
                 self.levels[L2].take(entry)
@@ -110,15 +110,20 @@ class CacheLadder:
 
     def make_room(self, entry: Entry, quota: int) -> bool:
         """Brings an owner within `quota` bytes with `entry`, oldest first from the lowest level up; False where it never fits."""
-        if entry.size > quota:
+        size = entry.size + OVERHEAD
+        if size > quota:
             return False
-        while self.used_by(entry.owner) + entry.size > quota:
+        while self._charged(entry.owner) + size > quota:
             number = max(number for number in range(3) if self.levels[number].bytes_of(entry.owner))
             oldest = self.levels[number].oldest(entry.owner)
             if oldest is not None:
                 self.levels[number].evictions += 1
                 self.drop(number, oldest)
         return True
+
+    def _charged(self, owner: bytes) -> int:
+        """What an owner's entries come to if they all had to be sealed: one that is in memory may sink to disk at any time."""
+        return self.used_by(owner) + OVERHEAD * sum(len(level.entries(owner)) for level in self.levels[:L3])
 
     def drop(self, number: int, entry: Entry) -> None:
         """Forgets an entry at one level and wipes it there; a file is removed, sealed as it is."""

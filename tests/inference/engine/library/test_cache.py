@@ -227,6 +227,15 @@ def test_a_file_put_in_anothers_place_is_a_counted_miss(opened: Callable[..., Ca
     assert cache.stats().torn == 1
 
 
+def test_a_quota_counts_what_sealing_adds(opened: Callable[..., CacheManager]) -> None:
+    quota = 5 * 1024
+    cache = opened(l1_mb=3 * KIB, l2_mb=3 * KIB, l3_mb=6 * KIB, quotas_mb={"a": quota * KIB / 1024})
+    assert cache.put(b"k", value(1, 657), workspace="a", version="v1", level="l1")
+    cache.put(b"k", value(2, 529), workspace="a", version="v2", level="l3")
+
+    assert 0 < sum(cache.usage("a").values()) <= quota
+
+
 def test_erasing_leaves_nothing_in_memory_nor_in_files() -> None:
     # In a process that wipes what it frees: other tests' heaps keep copies of anything.
     root = Path(__file__).parents[4]
