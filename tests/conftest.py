@@ -14,8 +14,13 @@ from pathlib import Path
 
 import django
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bailiwick.embedded.cluster import Cluster
+
+# A busy machine is slow at drawing examples, too; that says nothing of what is tested.
+settings.register_profile("bailiwick", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bailiwick")
 
 # /tmp and not pytest's folder: a Unix socket's path is limited to 107 bytes, and PostgreSQL's account must reach it.
 _folder = Path(tempfile.mkdtemp(prefix="bw-"))

@@ -111,7 +111,9 @@ def test_a_tool_is_called_and_its_result_goes_back(cell: RunningCell, client: op
     result = {"role": "tool", "tool_call_id": call.id, "content": '{"booked": "bob@example.org"}'}
     request["messages"] += [message.model_dump(exclude_none=True), result]
     raw = client.chat.completions.with_raw_response.create(**request, tool_choice="none")
-    assert raw.headers["x-bailiwick-redactions"] == "EMAIL=2"
+    # The model may have written the address into its arguments, too.
+    written = 2 + call.function.arguments.count("bob@example.org")
+    assert raw.headers["x-bailiwick-redactions"] == f"EMAIL={written}"
     assert not raw.parse().choices[0].message.tool_calls
 
 

@@ -39,7 +39,7 @@ def test_short_requests_do_not_wait_for_a_long_text(client: httpx.Client) -> Non
         waits.append(time.monotonic() - began)
     hostile.join()
 
-    assert len(waits) > 3
+    assert len(waits) >= 2
     assert max(waits) < took[0]
 
 
