@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -55,7 +58,22 @@ class WorkspaceNew(ConsoleView):
         return self.page("workspace_new.html", form=form, place=own_region(), status=status)
 
 
-class WorkspaceOne(ConsoleView):
+class _Part(ConsoleView):
+    """What a form on the workspace's page is sent to."""
+
+    def save(self, form: Form, update: Callable[[], object]) -> HttpResponse:
+        """Calls `update` for a form that is in order; the page again with what is wrong otherwise."""
+        if not form.is_valid():
+            return _overview(self, form, status=422)
+        try:
+            update()
+        except Problem as problem:
+            form.add_error(None, str(problem.detail))
+            return _overview(self, form, status=problem.status_code)
+        return redirect("workspace", self.kwargs["workspace_id"])
+
+
+class WorkspaceOne(_Part):
     """The overview: where it is, its limits, and how long it keeps what."""
 
     needs = {"GET": Scope.WORKSPACES_READ, "POST": Scope.WORKSPACES_WRITE}
@@ -66,19 +84,15 @@ class WorkspaceOne(ConsoleView):
 
     def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
         form = SettingsForm(request.POST)
-        if not form.is_valid():
-            return _overview(self, settings=form, status=422)
-        try:
-            workspace_update(
+        return self.save(
+            form,
+            lambda: workspace_update(
                 actor=self.actor,
                 workspace=self.workspace,
                 changes=form.cleaned_data,
                 expected_version=_version(request),
-            )
-        except Problem as problem:
-            form.add_error(None, str(problem.detail))
-            return _overview(self, settings=form, status=problem.status_code)
-        return redirect("workspace", workspace_id)
+            ),
+        )
 
 
 class RegionLock(ConsoleView):
@@ -112,7 +126,7 @@ class State(ConsoleView):
         return redirect("workspace", workspace_id)
 
 
-class Serving(ConsoleView):
+class Serving(_Part):
     """Limits, lanes, batching and caching."""
 
     needs = {"POST": Scope.WORKSPACES_WRITE}
@@ -120,66 +134,58 @@ class Serving(ConsoleView):
 
     def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
         form = ServingForm(request.POST, weighs=_weighs(self))
-        if not form.is_valid():
-            return _overview(self, serving=form, status=422)
-        try:
-            serving_update(
+        return self.save(
+            form,
+            lambda: serving_update(
                 actor=self.actor,
                 workspace=self.workspace,
                 changes=form.cleaned_data,
                 expected_version=_version(request),
-            )
-        except Problem as problem:
-            form.add_error(None, str(problem.detail))
-            return _overview(self, serving=form, status=problem.status_code)
-        return redirect("workspace", workspace_id)
+            ),
+        )
 
 
-class Retention(ConsoleView):
+class Retention(_Part):
     needs = {"POST": Scope.RETENTION_WRITE}
     tab = "workspace"
 
     def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
         form = RetentionForm(request.POST)
-        if not form.is_valid():
-            return _overview(self, retention=form, status=422)
-        try:
-            retention_policy_set(
+        return self.save(
+            form,
+            lambda: retention_policy_set(
                 actor=self.actor,
                 workspace=self.workspace,
                 store_payloads=form.cleaned_data["store_payloads"],
                 payload_days=form.cleaned_data["payload_days"],
                 reason=form.cleaned_data["reason"],
                 expected_version=_version(request),
-            )
-        except Problem as problem:
-            form.add_error(None, str(problem.detail))
-            return _overview(self, retention=form, status=problem.status_code)
-        return redirect("workspace", workspace_id)
+            ),
+        )
 
 
-def _overview(
-    view: ConsoleView,
-    *,
-    settings: SettingsForm | None = None,
-    serving: ServingForm | None = None,
-    retention: RetentionForm | None = None,
-    status: int = 200,
-) -> HttpResponse:
+_FORMS: dict[str, type[Form]] = {"settings": SettingsForm, "serving": ServingForm, "retention": RetentionForm}
+
+
+def _overview(view: ConsoleView, form: Form | None = None, status: int = 200) -> HttpResponse:
+    """The workspace's page; `form` stands in the place of its own kind."""
     workspace: WorkspaceInfo = workspace_get(view.workspace)
     policy = serving_get(view.workspace)
     context: dict[str, object] = {"place": own_region(), "served": policy}
     if view.actor.may(Scope.WORKSPACES_WRITE, view.workspace.id):
-        context["settings"] = settings or SettingsForm(
+        context["settings"] = SettingsForm(
             initial={name: getattr(workspace, name) for name in SettingsForm.base_fields}
         )
-        context["serving"] = serving or ServingForm(
+        context["serving"] = ServingForm(
             initial={name: getattr(policy, name) for name in ServingForm.base_fields}, weighs=_weighs(view)
         )
     if view.actor.may(Scope.RETENTION_READ, view.workspace.id):
         kept = retention_policy(view.workspace)
         initial = {name: getattr(kept, name) for name in RetentionForm.base_fields}
-        context |= {"policy": kept, "retention": retention or RetentionForm(initial=initial)}
+        context |= {"policy": kept, "retention": RetentionForm(initial=initial)}
+    for name, kind in _FORMS.items():
+        if isinstance(form, kind):
+            context[name] = form
     return view.page("workspace.html", status=status, **context)
 
 

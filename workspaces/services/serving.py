@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from audit import log
@@ -16,19 +17,7 @@ from workspaces.selectors import serving_info, serving_rows
 from workspaces.services.changes import apply_changes, notify
 from workspaces.serving import Lane
 
-CHANGEABLE = frozenset(
-    {
-        "preset",
-        "cache_scope",
-        "lanes",
-        "concurrency",
-        "realtime_reserve_percent",
-        "requests_per_minute",
-        "tokens_per_minute",
-        "queued_tokens",
-        "weight_percent",
-    }
-)
+CHANGEABLE = frozenset(field.name for field in fields(ServingInfo)) - {"version"}
 
 
 def serving_update(
