@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.errors import Refusal, refuse
 from inference.engine.fairqueue import FairQueue
-from inference.engine.protocol import Lane
+from inference.engine.protocol import LANES, Lane
 from inference.engine.request import Generation
 
-LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
-"""Highest first."""
 _MEMORY_S = 5.0
 """The drain rate forgets what it saw before about this much time at work."""
 

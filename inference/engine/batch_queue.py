@@ -10,11 +10,10 @@ from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 from typing import Generic, TypeVar
 
-from inference.engine.protocol import Lane
+from inference.engine.protocol import LANES, Lane
 from inference.engine.window import Flush, Hold, Reason, Situation, Window, bucket
 
 T = TypeVar("T")
-LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
 PATIENCE: dict[Lane, int] = {"realtime": 0, "standard": 4, "batch": 19}
 """Batches that may begin in a lane above before one begins in this: a floor of a fifth, and of a twentieth."""
 LAP = 8

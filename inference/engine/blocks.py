@@ -51,6 +51,11 @@ class BlockPool:
     def held(self) -> int:
         return self.capacity - self.available
 
+    @property
+    def held_share(self) -> float:
+        """Part of the cache that running requests hold, 0 to 1."""
+        return self.held / self.capacity
+
     def holders(self, block: int) -> int:
         return self._holders[block]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 import numpy
@@ -17,7 +17,7 @@ from inference.engine.decode_graphs import DecodeGraphs
 from inference.engine.errors import CheckpointError
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
-from inference.engine.models.threads import Threads
+from inference.engine.models.threads import Threads, threads
 from inference.engine.scheduler import Chunk
 
 _CHECKED_SHIFTS = (1, 3, 8)
@@ -181,17 +181,10 @@ class DecoderRunner:
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
 
-@contextmanager
-def _threads_that_divide(rows: int, device: torch.device) -> Iterator[None]:
+def _threads_that_divide(rows: int, device: torch.device) -> AbstractContextManager[None]:
     """A CPU's threads cut a tensor into equal parts; with a number of them that divides the rows no cut falls into a row,
     whose two parts would then be rounded as beginnings and ends of vectors are."""
-    threads = torch.get_num_threads()
-    fitting = max(count for count in range(1, min(threads, rows) + 1) if rows % count == 0)
-    if device.type != "cpu" or fitting == threads:
-        yield
-        return
-    torch.set_num_threads(fitting)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    count = torch.get_num_threads()
+    if device.type == "cpu":
+        count = max(fewer for fewer in range(1, min(count, rows) + 1) if rows % fewer == 0)
+    return threads(count)

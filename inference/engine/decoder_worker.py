@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from inference.engine.admission import LANES, Limits
+from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.fairqueue import FairQueue
 from inference.engine.prefix import PrefixIndex
-from inference.engine.protocol import EngineError, LaneStats, ModelStats, Scope, TokenLogprob
+from inference.engine.protocol import LANES, EngineError, LaneStats, ModelStats, Scope, TokenLogprob
 from inference.engine.request import Choice, Generation, State
 from inference.engine.sampler import Counts, Draw, Drawn, Penalties, sample
 from inference.engine.scheduler import Chunk, Scheduler
@@ -32,6 +30,7 @@ class DecoderWorker(Worker[Generation]):
         queue: type[FairQueue] = FairQueue,
     ) -> None:
         """The cache holds every running answer at full length if `cache_bytes` allows, and one such answer in any case."""
+        super().__init__()
         longest = blocks_for(runner.config.max_tokens)
         affordable = max(longest, cache_bytes // runner.block_bytes())
         blocks = min(_CACHED_OVER_RUNNING * limits.max_running * longest, affordable) + 1
@@ -41,8 +40,6 @@ class DecoderWorker(Worker[Generation]):
         self._pool = BlockPool(blocks, PrefixIndex(int(limits.cache_share * (blocks - 1))))
         self._scheduler = Scheduler(limits, self._pool, queue)
         self.sampled = Counts()
-        self._refused: Counter[str] = Counter()
-        self._ended: Counter[str] = Counter()
 
     @property
     def running(self) -> int:
@@ -61,14 +58,9 @@ class DecoderWorker(Worker[Generation]):
                 request.finish(refusal.error)
 
     def cancel(self, request: Generation, error: EngineError | None) -> None:
-        if request.state is not State.FINISHED:
-            self._ended["cancelled" if error is None else "deadline" if error is DEADLINE else "error"] += 1
         self._scheduler.remove(request)
         self._wipe()
-        if error is None:
-            request.cancel()
-        else:
-            request.finish(error)
+        self._end(request, error)
 
     def pause(self, request: Generation, paused: bool) -> None:
         request.paused = paused
@@ -99,21 +91,22 @@ class DecoderWorker(Worker[Generation]):
 
     def erase(self, scope: Scope) -> Wiped:
         epoch = self._pool.index.epoch(scope.workspace)
-        covered = [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
+        covered = self._covered(scope)
         for request in covered:
             self._scheduler.remove(request)
-            self._ended["erased"] += 1
-            request.finish(ERASED)
+            self._end(request, ERASED)
         held = self._pool.forget(scope.workspace)
         blocks = self._wipe()
         buffers = self._runner.wipe_buffers()
         return Wiped(epoch, len(covered), blocks, blocks * self._runner.block_bytes() + buffers, held)
 
     def verify(self, scope: Scope) -> Found:
-        covered = [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
         sample = self._pool.some_free(SAMPLED_BLOCKS)
         nonzero = self._runner.nonzero_blocks(sample)
-        return Found(len(covered), self._pool.index.owned(scope.workspace), len(sample), nonzero)
+        return Found(len(self._covered(scope)), self._pool.index.owned(scope.workspace), len(sample), nonzero)
+
+    def _covered(self, scope: Scope) -> list[Generation]:
+        return [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
 
     def close(self) -> None:
         self._runner.wipe_blocks(list(range(1, self._pool.size)))
@@ -126,7 +119,7 @@ class DecoderWorker(Worker[Generation]):
             lanes={lane: LaneStats(scheduler.running_in(lane), scheduler.waiting_in(lane)) for lane in LANES},
             prompt_tokens=self.prompt_tokens,
             generated_tokens=self.generated_tokens,
-            cache_used=self._pool.held / self._pool.capacity,
+            cache_used=self._pool.held_share,
             prefix_queried_tokens=index.queried_tokens,
             prefix_hit_tokens=index.hit_tokens,
             evicted_blocks=index.evictions,
@@ -146,8 +139,7 @@ class DecoderWorker(Worker[Generation]):
     def abandon(self, error: EngineError) -> None:
         for generation in self._scheduler.generations():
             self._scheduler.remove(generation, keep=False)
-            self._ended["error"] += 1
-            generation.finish(error)
+            self._end(generation, error)
         self._wipe()
 
     def _sampled_choices(self, chunk: Chunk) -> list[Choice]:
@@ -163,8 +155,7 @@ class DecoderWorker(Worker[Generation]):
             return  # another choice of the request has just ended it with an error
         if drawn.token is None:
             self._scheduler.remove(generation, keep=False)
-            self._ended["error"] += 1
-            generation.finish(nonfinite("prompt"))
+            self._end(generation, nonfinite("prompt"))
             return
         self.generated_tokens += 1
         logprob = None if generation.sampling.logprobs is None else self._logprob(drawn)

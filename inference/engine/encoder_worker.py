@@ -6,22 +6,20 @@ from collections import Counter
 from math import inf
 from time import perf_counter
 
-from inference.engine.admission import LANES
 from inference.engine.batch_queue import Flushes
 from inference.engine.embedding_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
-from inference.engine.protocol import Embedded, EngineError, Lane, LaneStats, ModelStats, Scope
+from inference.engine.protocol import LANES, Embedded, EngineError, Lane, LaneStats, ModelStats, Scope
 from inference.engine.request import Embedding, State
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
-
-_ENDINGS = {DEADLINE.code: "deadline", ERASED.code: "erased"}
 
 
 class EncoderWorker(Worker[Embedding]):
     def __init__(self, runner: EncoderRunner, window: Window = PRESETS["balanced"]) -> None:
         """`window` is for requests that name no preset."""
+        super().__init__()
         self._runner = runner
         self._queue = (
             EmbeddingQueue(window=window)
@@ -30,8 +28,6 @@ class EncoderWorker(Worker[Embedding]):
         )
         self._batch: list[Text] = []
         """What the step in progress computes."""
-        self._refused: Counter[str] = Counter()
-        self._ended: Counter[str] = Counter()
 
     @property
     def running(self) -> int:
@@ -55,13 +51,8 @@ class EncoderWorker(Worker[Embedding]):
                 request.finish(refusal.error)
 
     def cancel(self, request: Embedding, error: EngineError | None) -> None:
-        if request.state is not State.FINISHED:
-            self._ended["cancelled" if error is None else _ENDINGS.get(error.code, "error")] += 1
         self._queue.remove(request)
-        if error is None:
-            request.cancel()
-        else:
-            request.finish(error)
+        self._end(request, error)
 
     def step(self, now: float) -> bool:
         for late in self._queue.expired(now):

@@ -19,11 +19,6 @@ class Memory:
         self.promised = 0
         """Blocks promised and not taken yet; never more than are available."""
 
-    @property
-    def held_share(self) -> float:
-        """Part of the cache that running requests hold, 0 to 1."""
-        return self._pool.held / self._pool.capacity
-
     def fits(self, generation: Generation) -> bool:
         """Whether the request's blocks can be promised now."""
         need = 0

@@ -26,6 +26,8 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 INITIAL_CREDIT = 64
 
 Lane = Literal["realtime", "standard", "batch"]
+LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
+"""Highest first."""
 Preset = Literal["low-latency", "balanced", "high-throughput"]
 FinishReason = Literal["stop", "length", "cancelled", "deadline", "error", "erased"]
 

@@ -7,6 +7,7 @@ goes through its `Sink`.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
@@ -51,7 +52,7 @@ class Sink(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Request:
+class Request(ABC):
     """What every request has, whatever it asks for."""
 
     workspace: str
@@ -73,6 +74,11 @@ class Request:
             self.wipe()
             self.sink.finish(outcome)
 
+    @abstractmethod
+    def cancel(self) -> None:
+        """Ends it because nobody wants the answer any more."""
+
+    @abstractmethod
     def wipe(self) -> None:
         """Drops the prompt and the answer from memory."""
 
@@ -187,7 +193,6 @@ class Generation(Request):
     cached_tokens: int = field(default=0, init=False)
     """Tokens of the prompt that were found in the cache."""
     queued_at: float = field(default=0.0, init=False)
-    started_at: float = field(default=0.0, init=False)
     paused: bool = field(default=False, init=False)
     """The reader is slow: no steps until it catches up."""
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from inference.engine.admission import LANES, Admission, Limits
+from inference.engine.admission import Admission, Limits
 from inference.engine.blocks import BLOCK_TOKENS, DETERMINISTIC_PIECE, BlockPool
 from inference.engine.fairqueue import INPUT_PRICE, OUTPUT_PRICE, Account, FairQueue
 from inference.engine.memory import Memory
-from inference.engine.protocol import Lane
+from inference.engine.protocol import LANES, Lane
 from inference.engine.request import Choice, Generation, State
 
 PATIENCE_S = 5.0
@@ -47,6 +47,7 @@ class Scheduler:
     def __init__(self, limits: Limits, pool: BlockPool, queue: type[FairQueue] = FairQueue) -> None:
         """`queue` decides whose turn it is in each lane."""
         self._limits = limits
+        self._pool = pool
         self._memory = Memory(pool)
         self._queues: dict[Lane, FairQueue] = {lane: queue() for lane in LANES}
         self._admission = Admission(limits, pool.capacity, self._queues)
@@ -102,10 +103,6 @@ class Scheduler:
         """The requests whose deadline has passed; the caller ends them."""
         return [generation for generation in self._with_deadline if now >= (generation.deadline or now)]
 
-    def retry_after(self) -> float:
-        """Seconds until a place in the queue is likely."""
-        return self._admission.retry_after()
-
     def plan(self, now: float) -> list[Chunk]:
         """The next step: running answers first, then prompts and newcomers. [] when there is nothing to do."""
         if self.waiting:
@@ -131,7 +128,7 @@ class Scheduler:
         budget = left = max(0, self._limits.step_tokens - len(chunks))
         answers = len(chunks)
         while budget and (head := self._next(prompts, budget, now)) is not None:
-            prompts += [(head, choice) for choice in self._seat(head, now)]
+            prompts += [(head, choice) for choice in self._seat(head)]
         if budget and prompts:
             left = self._fill(prompts, budget, chunks)
         self._measure(answers + budget - left, now)
@@ -248,18 +245,16 @@ class Scheduler:
             yield "batch"
         if self._queues["standard"].waiting:
             yield "standard"
-        if batch_waits and not due and self._memory.held_share < BATCH_BELOW:
+        if batch_waits and not due and self._pool.held_share < BATCH_BELOW:
             yield "batch"
 
     def _others(self) -> int:
         return self._slots["standard"] + self._slots["batch"]
 
-    def _seat(self, generation: Generation, now: float) -> list[Choice]:
+    def _seat(self, generation: Generation) -> list[Choice]:
         """Admits a request that fits; returns its choices to compute."""
         self._queues[generation.lane].take(generation)
         self._memory.seat(generation)
-        if not generation.started_at:
-            generation.started_at = now
         slots = self._running[generation] = _slots(generation)
         self._slots[generation.lane] += slots
         generation.state = State.RUNNING

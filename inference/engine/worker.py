@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from inference.engine.errors import DEADLINE, ERASED
 from inference.engine.protocol import EngineError, ModelStats, Scope
-from inference.engine.request import Request
+from inference.engine.request import Request, State
 
 R = TypeVar("R", bound=Request)
-
+_ENDINGS = {DEADLINE.code: "deadline", ERASED.code: "erased"}
 
 SAMPLED_BLOCKS = 64
 """Free blocks whose memory a `verify` reads back."""
@@ -52,6 +54,12 @@ class Worker(ABC, Generic[R]):
     closed = False
     """The model is gone and its memory zeroed."""
 
+    def __init__(self) -> None:
+        self._refused: Counter[str] = Counter()
+        """Requests that were not queued, by the code of their error."""
+        self._ended: Counter[str] = Counter()
+        """Requests that were ended from outside, by why."""
+
     @property
     @abstractmethod
     def running(self) -> int: ...
@@ -67,6 +75,16 @@ class Worker(ABC, Generic[R]):
     @abstractmethod
     def cancel(self, request: R, error: EngineError | None) -> None:
         """Frees all a request holds and ends it, with `error` if one is given. Does nothing once it has ended."""
+
+    def _end(self, request: R, error: EngineError | None) -> None:
+        """Sends a request's terminal event and counts it; one that has ended is left alone."""
+        if request.state is State.FINISHED:
+            return
+        self._ended["cancelled" if error is None else _ENDINGS.get(error.code, "error")] += 1
+        if error is None:
+            request.cancel()
+        else:
+            request.finish(error)
 
     def pause(self, request: R, paused: bool) -> None:
         """Leaves a streaming request out of the steps, or takes it in again."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import get_args
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from inference.engine.protocol import Lane
+from inference.engine.protocol import LANES, Lane
 from inference.gateway.ending import Ending
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -89,7 +88,7 @@ class GatewayMetrics:
         self.completion_tokens = 0
         self.limits_local = 0
         """1 while the limits are held without the other processes."""
-        self.lanes: dict[str, LaneMetrics] = {lane: LaneMetrics() for lane in get_args(Lane)}
+        self.lanes: dict[str, LaneMetrics] = {lane: LaneMetrics() for lane in LANES}
         self._answers: dict[tuple[str, int], int] = {}
         self._durations: dict[str, Histogram] = {}
         self._opened: Counter[str] = Counter()

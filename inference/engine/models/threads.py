@@ -13,6 +13,20 @@ _WORTH_MACS = 24_000_000
 """Multiplications of one layer below which waking the other threads, dozens of times a layer, costs more than they save."""
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """`count` threads for operators on the CPU; as many as before afterwards."""
+    before = torch.get_num_threads()
+    if count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Threads:
     """Decides for one network."""
 
@@ -23,12 +37,6 @@ class Threads:
     @contextmanager
     def fit(self, tokens: int) -> Iterator[None]:
         """One thread for a forward of so few tokens that more would lose; all there are otherwise."""
-        before = torch.get_num_threads()
-        if not self._small or before == 1 or tokens * self._layer_parameters > _WORTH_MACS:
+        few = self._small and tokens * self._layer_parameters <= _WORTH_MACS
+        with threads(1 if few else torch.get_num_threads()):
             yield
-            return
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)

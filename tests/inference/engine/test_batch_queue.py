@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.engine.batch_queue import LANES, Batch, BatchQueue, Item, QueueFull
+from inference.engine.batch_queue import Batch, BatchQueue, Item, QueueFull
+from inference.engine.protocol import LANES
 from inference.engine.window import PRESETS, Hold, Window, bucket
 
 BATCH = 300

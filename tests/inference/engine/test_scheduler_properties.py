@@ -9,11 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from inference.engine.admission import LANES, Limits
+from inference.engine.admission import Limits
 from inference.engine.blocks import BLOCK_TOKENS, BlockPool
 from inference.engine.errors import Refusal
 from inference.engine.fairqueue import OUTPUT_PRICE
 from inference.engine.prefix import PrefixIndex
+from inference.engine.protocol import LANES
 from inference.engine.request import EXPECTED_ANSWER, Generation, State
 from inference.engine.scheduler import Scheduler
 from tests.inference.engine.harness import Events
