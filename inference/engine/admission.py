@@ -20,13 +20,14 @@ class Limits:
     max_running: int = 32
     """Answers being generated at once."""
     max_waiting: int = 256
-    """Requests in the queue; one more is refused with 503."""
+    """Requests waiting in a lane and the more urgent ones; one more is refused with 503."""
     step_tokens: int = 256
     """Tokens one step computes: larger steps fill prompts faster and make running answers wait longer."""
     max_waiting_tokens: int = 1 << 20
-    """Tokens that the queue is expected to cost; more are refused with 503."""
+    """Tokens that those requests are expected to cost; more are refused with 503."""
     workspace_share: float = 0.5
-    """Part of both queue bounds that one workspace may fill; beyond it the refusal is its own, 429."""
+    """Part of both queue bounds that one workspace may fill; beyond it the refusal is its own, 429. Several that flood the queue
+    get less each, so that a place is left for whoever has none."""
     realtime_share: float = 0.1
     """Part of the running places that only the realtime lane may take."""
     batch_share: float = 0.05
@@ -98,39 +99,52 @@ class Admission:
         return sum(queue.waiting_tokens for queue in self._queues.values())
 
     def check(self, generation: Generation, now: float) -> None:
-        """Raises Refusal: 400 when it can never run, 429 when its workspace, 503 when everybody waits for too much already."""
+        """Raises Refusal: 400 when it can never run, 429 when its workspace, 503 when everybody waits for too much already.
+
+        What counts is what will be served before it: its own lane and the more urgent ones.
+        """
         self._fits_at_all(generation)
         limits = self._limits
-        waiting = self.waiting
-        if waiting >= limits.max_waiting or (
-            waiting and self.waiting_tokens + generation.expected_tokens > limits.max_waiting_tokens
-        ):
-            raise self._later(503, "engine_overloaded", "the engine's queue is full; try again later")
+        lanes = LANES[: LANES.index(generation.lane) + 1]
+        ahead = sum(self._queues[lane].waiting for lane in lanes)
+        ahead_tokens = sum(self._queues[lane].waiting_tokens for lane in lanes)
+        own, own_tokens = self._queues[generation.lane].waiting_of(generation.workspace)
+        tokens = generation.expected_tokens
         share = limits.workspace_share
-        requests, tokens = self._queues[generation.lane].waiting_of(generation.workspace)
         most_tokens = limits.max_waiting_tokens * share
         if generation.queued_tokens is not None:
             most_tokens = min(most_tokens, generation.queued_tokens)
-        if requests and (
-            requests + 1 > limits.max_waiting * share or tokens + generation.expected_tokens > most_tokens
+        if own and (own + 1 > limits.max_waiting * share or own_tokens + tokens > most_tokens):
+            raise self._later(
+                429,
+                "workspace_queue_full",
+                "the workspace has too much waiting already; send less at once",
+                ahead_tokens,
+            )
+        free, free_tokens = limits.max_waiting - ahead, limits.max_waiting_tokens - ahead_tokens
+        if (
+            free < 1
+            or (ahead and tokens > free_tokens)
+            or (
+                own and (_crowds(own + 1, free - 1, share) or _crowds(own_tokens + tokens, free_tokens - tokens, share))
+            )
+        ):
+            raise self._later(503, "engine_overloaded", "the engine's queue is full; try again later", ahead_tokens)
+        if (
+            generation.deadline is not None
+            and now + (self.rate.seconds_for(ahead_tokens) or 0.0) >= generation.deadline
         ):
             raise self._later(
-                429, "workspace_queue_full", "the workspace has too much waiting already; send less at once"
+                503,
+                "deadline_unreachable",
+                "the answer cannot be there by the deadline; allow more time",
+                ahead_tokens,
             )
-        if generation.deadline is not None:
-            ahead = sum(self._queues[lane].waiting_tokens for lane in LANES[: LANES.index(generation.lane) + 1])
-            if now + (self.rate.seconds_for(ahead) or 0.0) >= generation.deadline:
-                raise self._later(
-                    503, "deadline_unreachable", "the answer cannot be there by the deadline; allow more time"
-                )
 
-    def retry_after(self) -> float:
-        """Seconds until a place in the queue is likely, with some spread so that not all come back at once."""
-        seconds = self.rate.seconds_for(self.waiting_tokens) or 1.0
-        return min(60.0, max(1.0, seconds) * random.uniform(1.0, 1.25))
-
-    def _later(self, status: int, code: str, message: str) -> Refusal:
-        return refuse(status, code, message, retry_after_s=self.retry_after())
+    def _later(self, status: int, code: str, message: str, ahead_tokens: int) -> Refusal:
+        """A refusal until what is ahead is likely to be done, with some spread so that not all come back at once."""
+        seconds = self.rate.seconds_for(ahead_tokens) or 1.0
+        return refuse(status, code, message, retry_after_s=min(60.0, max(1.0, seconds) * random.uniform(1.0, 1.25)))
 
     def _fits_at_all(self, generation: Generation) -> None:
         n = generation.sampling.n
@@ -144,6 +158,15 @@ class Admission:
                 f"{self._capacity * BLOCK_TOKENS} tokens; ask for fewer answers or a smaller max_tokens",
                 param="max_tokens",
             )
+
+
+def _crowds(own: float, free: float, share: float) -> bool:
+    """Whether a workspace with `own` waiting would leave too little free: alone it may fill `share` of the queue, and n such
+    workspaces stop while 1/(n + share/(1 - share)) of what each may have is still free.
+
+    Source: Choudhury and Hahne, *Dynamic queue length thresholds for shared-memory packet switches* (IEEE/ACM ToN 1998).
+    """
+    return own * (1 - share) > free * share
 
 
 def most_blocks(generation: Generation) -> int:

@@ -53,7 +53,9 @@ def main() -> int:
     )
     parser.add_argument("--cache-mb", type=int, default=1024, help="most memory of one model's KV cache")
     parser.add_argument("--max-running", type=int, default=32, help="answers generated at once, for each model")
-    parser.add_argument("--max-waiting", type=int, default=256, help="requests queued for each model before 503")
+    parser.add_argument(
+        "--max-waiting", type=int, default=256, help="requests queued in each lane of each model before 503"
+    )
     parser.add_argument("--step-tokens", type=int, default=256, help="tokens computed in one step")
     parser.add_argument(
         "--hang-seconds", type=float, default=120.0, help="a step that takes longer ends the process (default: 120)"

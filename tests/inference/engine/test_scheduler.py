@@ -151,7 +151,7 @@ def test_what_can_never_fit_and_a_full_queue_are_refused_at_the_door() -> None:
         assert refusal.value.error.status == status
     submitted(engine, *[request(4, 4) for _ in range(3)])
     with pytest.raises(Refusal) as refusal:
-        engine.submit(request(4, 4)[0], 0.0)
+        engine.submit(request(4, 4, workspace="b")[0], 0.0)
     assert (refusal.value.error.status, refusal.value.error.code) == (503, "engine_overloaded")
     assert 1.0 <= (refusal.value.error.retry_after_s or 0) <= 1.25
 
@@ -163,6 +163,34 @@ def test_a_workspace_fills_only_its_share_of_the_queue() -> None:
         engine.submit(request(4, 4)[0], 0.0)
     assert (refusal.value.error.status, refusal.value.error.code) == (429, "workspace_queue_full")
     submitted(engine, request(4, 4, workspace="other"))
+
+
+def test_a_crowded_queue_has_a_place_for_whoever_has_none() -> None:
+    engine = scheduler(max_running=1, max_waiting=12, workspace_share=0.5)
+    refused = []
+    for number in range(24):
+        try:
+            engine.submit(request(4, 4, workspace=f"flood{number % 3}")[0], 0.0)
+        except Refusal as refusal:
+            refused.append((refusal.error.status, refusal.error.code))
+
+    assert engine.waiting == 9, "three floods take a quarter each, and a quarter is left"
+    assert set(refused) == {(503, "engine_overloaded")}
+    submitted(engine, *[request(4, 4, workspace=f"quiet{number}") for number in range(3)])
+    with pytest.raises(Refusal):
+        engine.submit(request(4, 4, workspace="too late")[0], 0.0)
+
+
+def test_less_urgent_lanes_take_no_place_in_the_queue_from_more_urgent_ones() -> None:
+    engine = scheduler(max_running=4, max_waiting=4, workspace_share=1.0)
+    for lane in ("batch", "standard", "realtime"):
+        submitted(engine, *[request(4, 4, lane=lane) for _ in range(4)])
+        for fuller in ("batch", lane):
+            with pytest.raises(Refusal) as refusal:
+                engine.submit(request(4, 4, lane=fuller, workspace="b")[0], 0.0)
+            assert refusal.value.error.code == "engine_overloaded"
+
+    assert engine.waiting == 12
 
 
 def test_a_workspace_may_have_a_tighter_bound_of_its_own() -> None:

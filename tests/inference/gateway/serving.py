@@ -20,10 +20,14 @@ from tests.inference.gateway.scripted import ScriptedEngine
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    url: str
+    port: int
     engine: ScriptedEngine
     application: Application
     loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def serving(engine_at: Path | None = None) -> Iterator[Served]:
         raise RuntimeError("the gateway did not start")
     port = listener.getsockname()[1]
     try:
-        yield Served(f"http://127.0.0.1:{port}", made["engine"], made["application"], made["loop"])
+        yield Served(port, made["engine"], made["application"], made["loop"])
     finally:
         made["server"].should_exit = True
         thread.join(15)

@@ -58,17 +58,24 @@ def keys(organization: Organization, django_db_blocker: Any) -> list[str]:
 @pytest.mark.timeout(600)
 def test_overload_is_refused_in_order_and_realtime_holds(engine: EngineProcess, keys: list[str]) -> None:
     with serving(engine_at=engine.socket) as served, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        able, seen = pool.submit(drive, served.url, keys, SECONDS, engine.process.pid).result()
+        able, seen = pool.submit(drive, served.port, keys, SECONDS, engine.process.pid).result()
 
     say(f"capacity {able:.1f} requests/s; {sum(seen.statuses.values())} sent in {SECONDS:.0f} s: {dict(seen.statuses)}")
+    late = sorted(seen.late_s)
+    say(
+        f"sent late by p50 {late[len(late) // 2]:.3f} s, p99 {late[int(0.99 * len(late))]:.3f} s, at most {late[-1]:.3f} s"
+    )
+    assert late[int(0.99 * len(late))] < 0.5, "the load did not keep to its clock"
     answered = seen.statuses[200, ""]
     assert answered >= 0.5 * able * SECONDS
-    assert {status for status, _ in seen.statuses} == {200, 429, 503} or {s for s, _ in seen.statuses} == {200, 503}
-    assert seen.statuses[200, "error in stream"] == 0
+    assert {(status, code) for status, code in seen.statuses if status not in (429, 503)} == {(200, "")}
     assert seen.without_retry_after == 0
     first = sorted(seen.realtime_first_s)
     p95 = first[int(0.95 * (len(first) - 1))]
-    say(f"realtime: {len(first)} answered, p50 {first[len(first) // 2]:.3f} s, p95 {p95:.3f} s")
+    say(
+        f"realtime: {len(first)} of {seen.realtime_asked} answered, p50 {first[len(first) // 2]:.3f} s, p95 {p95:.3f} s"
+    )
+    assert len(first) >= 0.9 * seen.realtime_asked
     assert p95 <= REALTIME_BUDGET_S
     quarter = len(seen.memory_mb) // 4
     early, late = seen.memory_mb[quarter : 2 * quarter], seen.memory_mb[-quarter:]
