@@ -13,20 +13,22 @@ from typing import Any
 
 import uvloop
 
+from inference.engine.frames import (
+    FrameReader,
+    FrameType,
+    decode_request,
+    frame,
+)
 from inference.engine.protocol import (
     Choice,
     Delta,
     Embed,
     Embedded,
-    FrameReader,
-    FrameType,
     Generate,
     Generated,
     ListModels,
     ModelInfo,
     Models,
-    decode_request,
-    frame,
 )
 
 PIECES = 64

@@ -16,8 +16,17 @@ import asyncio
 from pathlib import Path
 from types import TracebackType
 
+from inference.engine.frames import (
+    INITIAL_CREDIT,
+    decode_chunk,
+)
 from inference.engine.link import EngineFailure, Link, unavailable
-from inference.engine.protocol import INITIAL_CREDIT, Delta, Generate, Request, Result, decode_chunk
+from inference.engine.protocol import (
+    Delta,
+    Generate,
+    Request,
+    Result,
+)
 
 __all__ = ["EngineClient", "EngineFailure", "EngineStream"]
 

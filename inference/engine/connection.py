@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.engine.protocol import (
+from inference.engine.frames import (
     INITIAL_CREDIT,
     MAX_FRAME_BYTES,
-    Delta,
-    EngineError,
     FrameReader,
     FrameType,
     ProtocolError,
-    Result,
-    TokenLogprob,
     decode_credit,
     decode_request,
     frame,
+)
+from inference.engine.protocol import (
+    Delta,
+    EngineError,
+    Result,
+    TokenLogprob,
 )
 
 if TYPE_CHECKING:

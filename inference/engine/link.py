@@ -8,16 +8,18 @@ from typing import Protocol
 
 import msgspec
 
-from inference.engine.protocol import (
+from inference.engine.frames import (
     HEADER,
     MAX_FRAME_BYTES,
-    EngineError,
     FrameType,
-    Request,
-    Result,
     decode_error,
     decode_result,
     frame,
+)
+from inference.engine.protocol import (
+    EngineError,
+    Request,
+    Result,
 )
 
 _LAST_NUMBER = 0xFFFF_FFFF

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from inference.engine.protocol import FrameReader, FrameType, frame
+from inference.engine.frames import FrameReader, FrameType, frame
 
 
 class RawPeer:

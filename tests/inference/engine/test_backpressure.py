@@ -10,9 +10,13 @@ import pytest
 
 from inference.engine import connection
 from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.frames import (
+    FrameType,
+    decode_chunk,
+    decode_error,
+)
 from inference.engine.protocol import (
     Delta,
-    FrameType,
     Generate,
     Generated,
     ListModels,
@@ -20,8 +24,6 @@ from inference.engine.protocol import (
     Sampling,
     Stats,
     StatsReport,
-    decode_chunk,
-    decode_error,
 )
 from inference.engine.scheduler import Limits
 from inference.engine.served import LoadOptions

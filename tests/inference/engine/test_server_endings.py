@@ -7,21 +7,23 @@ import msgspec
 import pytest
 
 from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.frames import (
+    FrameType,
+    decode_chunk,
+    decode_error,
+    decode_result,
+    frame,
+)
 from inference.engine.protocol import (
     Delta,
     Erase,
     Erased,
-    FrameType,
     Generate,
     Generated,
     Scope,
     Stats,
     Verified,
     Verify,
-    decode_chunk,
-    decode_error,
-    decode_result,
-    frame,
 )
 from tests.inference.engine.calls import generate, read, stats, text_of, until_idle, whole, with_client
 from tests.inference.engine.conftest import EngineProcess

@@ -13,22 +13,24 @@ from typing import Any
 
 import numpy as np
 
+from inference.engine.frames import (
+    FrameReader,
+    FrameType,
+    decode_request,
+    frame,
+)
 from inference.engine.protocol import (
     Choice,
     Delta,
     Embed,
     Embedded,
     EngineError,
-    FrameReader,
-    FrameType,
     Generate,
     Generated,
     ListModels,
     ModelInfo,
     Models,
     TokenLogprob,
-    decode_request,
-    frame,
 )
 
 CHAT, EMBEDDING = "scripted", "scripted-embedding"
