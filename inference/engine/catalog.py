@@ -1,18 +1,37 @@
-"""The models an engine serves: loads them, replaces them while they answer, finds them by name."""
+"""The models an engine serves: loads deployments, replaces them while they answer, finds who answers a request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from time import time
 
+import msgspec
+
+from inference.engine.cascade import RunningCascade
+from inference.engine.deployment import Deployment, DeploymentError, Version, pick, pinned, read
+from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
-from inference.engine.errors import CheckpointError, refuse
+from inference.engine.errors import CheckpointError, Refusal, refuse
 from inference.engine.journal import error_place, log
+from inference.engine.protocol import ModelInfo
 from inference.engine.served import LoadOptions, ServedModel, load_model
 
 LOADING_RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What answers under one name: a model for each version, or a cascade of two other names."""
+
+    deployment: Deployment
+    models: tuple[ServedModel, ...] = ()
+    cascade: RunningCascade | None = None
+    since: float = field(default_factory=time)
 
 
 class Catalog:
@@ -21,13 +40,27 @@ class Catalog:
     def __init__(self, engine: Engine, options: LoadOptions) -> None:
         self._engine = engine
         self._options = options
-        self._by_name: dict[str, ServedModel] = {}
+        self._by_name: dict[str, _Served] = {}
+        self._pinned: dict[str, ServedModel] = {}
         self._versions: list[ServedModel] = []
         self._loading: set[str] = set()
+        self._changing = asyncio.Lock()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-load")
 
-    def __iter__(self) -> Iterator[ServedModel]:
-        return iter(self._by_name.values())
+    def __iter__(self) -> Iterator[tuple[str, ServedModel]]:
+        """The models that are served, each under a name that is its alone."""
+        for name, served in self._by_name.items():
+            for model in served.models:
+                yield name if len(served.models) == 1 else pinned(name, model.info.digest), model
+
+    @property
+    def infos(self) -> list[ModelInfo]:
+        """What there is to ask for. A cascade whose models are not served is left out."""
+        return [info for served in self._by_name.values() if (info := self._info(served)) is not None]
+
+    @property
+    def cascades(self) -> list[RunningCascade]:
+        return [served.cascade for served in self._by_name.values() if served.cascade is not None]
 
     @property
     def versions(self) -> list[ServedModel]:
@@ -35,9 +68,19 @@ class Catalog:
         self._versions = [version for version in self._versions if not version.worker.closed]
         return list(self._versions)
 
-    def find(self, name: str) -> ServedModel:
-        """Raises Refusal: 503 while the model is being loaded, 404 when there is none of this name."""
-        model = self._by_name.get(name)
+    def cascade(self, name: str) -> RunningCascade | None:
+        """The cascade that answers under `name`, if one does."""
+        served = self._by_name.get(name)
+        return None if served is None else served.cascade
+
+    def find(self, name: str, request: str) -> ServedModel:
+        """The model that answers the request of this id. Raises Refusal: 503 while it is being loaded, 404 when there is none of
+        this name."""
+        served = self._by_name.get(name)
+        if served is not None and served.models:
+            models = served.models
+            return models[0] if len(models) == 1 else models[pick(served.deployment.versions, request)]
+        model = self._pinned.get(name)
         if model is not None:
             return model
         if name in self._loading:
@@ -52,44 +95,125 @@ class Catalog:
             404, "model_not_found", "no model of this name is served here; list them with /v1/models", param="model"
         )
 
-    async def load(self, name: str, path: Path) -> None:
-        """Loads a checkpoint and serves it as `name`, in place of a model of that name. Raises CheckpointError."""
-        self._loading.add(name)
-        loop = asyncio.get_running_loop()
-        try:
-            model = await loop.run_in_executor(self._loader, load_model, name, path, self._options)
-        except CheckpointError as error:
-            log("engine.model.failed", model=name, reason=str(error))
-            raise
-        except Exception as error:
-            log("engine.model.failed", model=name, reason=error_place(error))
-            raise
-        finally:
-            self._loading.discard(name)
-        previous = self._by_name.get(name)
-        self._by_name[name] = model
-        self._versions.append(model)
-        self._engine.add(model.worker)
-        if previous is not None:
-            self._engine.retire(previous.worker)
-        log(
-            "engine.model.loaded",
-            model=name,
-            kind=model.info.kind,
-            parameters=model.info.parameters,
-            digest=model.info.digest,
-        )
-
-    async def load_all(self, paths: list[Path]) -> None:
-        """Loads each folder under its own name; one that is broken is logged and left out."""
-        self._loading |= {path.name for path in paths}
-        for path in paths:
+    async def deploy(self, deployment: Deployment) -> None:
+        """Serves the deployment in place of what has its name. Raises CheckpointError; then what is served stays as it is."""
+        name = deployment.name
+        async with self._changing:
+            self._loading.add(name)
             try:
-                await self.load(path.name, path)
-            except Exception:  # noqa: BLE001  # logged by load; a broken model must not keep the others from being served
+                before = self._by_name.get(name) or _Served(deployment)
+                served = await self._load(deployment.checked(), before)
+            except (CheckpointError, DeploymentError) as error:
+                log("engine.model.failed", model=name, reason=str(error))
+                raise CheckpointError(str(error)) from error
+            except Exception as error:
+                log("engine.model.failed", model=name, reason=error_place(error))
+                raise
+            finally:
+                self._loading.discard(name)
+            self._put(served, before)
+
+    async def deploy_all(self, found: list[Path]) -> None:
+        """Serves each deployment file, and each checkpoint folder under its own name; what is broken is logged and left out."""
+        self._loading |= {path.stem if path.suffix == ".json" else path.name for path in found}
+        deployments = []
+        for path in found:
+            try:
+                deployments.append(
+                    read(path) if path.suffix == ".json" else Deployment(path.name, versions=[_at(path)])
+                )
+            except DeploymentError as error:
+                log("engine.model.failed", model=path.stem, reason=str(error))
+                self._loading.discard(path.stem)
+        # A cascade needs its models.
+        for deployment in sorted(deployments, key=lambda deployment: deployment.cascade is not None):
+            try:
+                await self.deploy(deployment)
+            except Exception:  # noqa: BLE001  # logged by deploy; a broken model must not keep the others from being served
                 continue
         log("engine.ready", models=len(self._by_name))
 
     def close(self) -> None:
         """Begins no further load."""
         self._loader.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self, deployment: Deployment, before: _Served) -> _Served:
+        if deployment.cascade is not None:
+            for name in (deployment.cascade.small, deployment.cascade.large):
+                self._check_part(name)
+            return _Served(deployment, cascade=RunningCascade(deployment.name, deployment.cascade))
+        loop = asyncio.get_running_loop()
+        models: list[ServedModel] = []
+        for version in deployment.versions:
+            model = next((model for model in before.models if model.info.digest == version.digest), None)
+            if model is None:
+                load = partial(load_model, deployment.name, Path(version.path), self._options, digest=version.digest)
+                model = await loop.run_in_executor(self._loader, load)
+            models.append(model)
+        if len({model.info.kind for model in models}) > 1:
+            raise CheckpointError("the versions of a deployment must all write text or all give embeddings")
+        window = deployment.batching() or self._options.window
+        for model in models:
+            if isinstance(model.worker, EncoderWorker):
+                self._engine.ask(partial(model.worker.use, window))
+        return _Served(deployment, tuple(models))
+
+    def _check_part(self, name: str) -> None:
+        try:
+            kind = self.find(name, "").info.kind
+        except Refusal:
+            raise CheckpointError(f"a cascade needs {name}, which is not served; deploy it first") from None
+        if kind != "chat":
+            raise CheckpointError(f"a cascade is of models that write text; {name} gives embeddings")
+
+    def _put(self, served: _Served, before: _Served) -> None:
+        name = served.deployment.name
+        self._by_name[name] = served
+        for model in served.models:
+            if model not in before.models:
+                self._versions.append(model)
+                self._engine.add(model.worker)
+                log(
+                    "engine.model.loaded",
+                    model=name,
+                    kind=model.info.kind,
+                    parameters=model.info.parameters,
+                    digest=model.info.digest,
+                )
+        for model in before.models:
+            if model not in served.models:
+                self._pinned.pop(pinned(name, model.info.digest), None)
+                self._engine.retire(model.worker)
+        self._pinned |= {pinned(name, model.info.digest): model for model in served.models}
+        log("engine.deployed", model=name, versions=len(served.models), cascade=served.cascade is not None)
+
+    def _info(self, served: _Served) -> ModelInfo | None:
+        name = served.deployment.name
+        if served.cascade is not None:
+            rule = served.cascade.rule
+            parts = [self._by_name.get(rule.small), self._by_name.get(rule.large)]
+            small, large = (None if part is None else self._info(part) for part in parts)
+            if small is None or large is None:
+                return None
+            return msgspec.structs.replace(
+                large,
+                name=name,
+                architecture="Cascade",
+                parameters=small.parameters + large.parameters,
+                loaded_at=served.since,
+                versions=[],
+            )
+        versions = [
+            msgspec.structs.replace(version, digest=model.info.digest)
+            for version, model in zip(served.deployment.versions, served.models, strict=True)
+        ]
+        main = max(range(len(versions)), key=lambda position: versions[position].share)
+        return msgspec.structs.replace(
+            served.models[main].info,
+            max_tokens=min(model.info.max_tokens for model in served.models),
+            versions=[msgspec.structs.replace(version, path="") for version in versions],
+        )
+
+
+def _at(folder: Path) -> Version:
+    return Version(str(folder))

@@ -26,6 +26,7 @@ from inference.engine.protocol import (
 )
 
 if TYPE_CHECKING:
+    from inference.engine.cascade import Attempt
     from inference.engine.server import Server
     from inference.engine.worker import AnyJob
 
@@ -39,14 +40,14 @@ READ_BYTES = 64 * 1024
 MAX_WRITE_BUFFER_BYTES = 64 * 1024 * 1024
 """A connection whose peer leaves this much unread is dropped."""
 
-Outbox = deque[tuple["Stream", list[Delta] | Result | EngineError]]
+Outbox = deque[tuple["Stream | Attempt", list[Delta] | Result | EngineError]]
+"""What the step thread has for the loop thread."""
 
 
 class Stream:
     """One request on a connection. Is the request's sink; everything but `send` and `finish` belongs to the loop thread."""
 
     __slots__ = (
-        "_outbox",
         "_pending",
         "_pending_chars",
         "_stall",
@@ -55,6 +56,7 @@ class Stream:
         "credit",
         "job",
         "number",
+        "outbox",
         "outcome",
     )
 
@@ -66,16 +68,16 @@ class Stream:
         self.outcome: Result | EngineError | None = None
         self.job: AnyJob | None = None
         """None until the request was read, and for requests that compute nothing."""
-        self._outbox = outbox
+        self.outbox = outbox
         self._pending: list[Delta] = []
         self._pending_chars = 0
         self._stall: asyncio.TimerHandle | None = None
 
     def send(self, deltas: list[Delta]) -> None:
-        self._outbox.append((self, deltas))
+        self.outbox.append((self, deltas))
 
     def finish(self, outcome: Result | EngineError) -> None:
-        self._outbox.append((self, outcome))
+        self.outbox.append((self, outcome))
 
     def take(self, event: list[Delta] | Result | EngineError) -> None:
         """Takes an event in; `flush` writes what may be written."""

@@ -42,6 +42,10 @@ class EncoderWorker(Worker[Embedding]):
         """Why batches were flushed, and how large they were."""
         return self._queue.flushes
 
+    def use(self, window: Window) -> None:
+        """Batches what comes from now on under `window`, where the workspace says nothing."""
+        self._queue.window = window
+
     def submit(self, request: Embedding, now: float) -> None:
         if request.state is State.RECEIVED:
             try:
@@ -114,4 +118,4 @@ class EncoderWorker(Worker[Embedding]):
             data = b"".join(vector for vector in embedding.vectors if vector is not None)
             size = embedding.dimensions or self._runner.config.hidden_size
             self._queue.remove(embedding)
-            embedding.finish(Embedded(embedding.prompt_tokens, size, data))
+            embedding.finish(Embedded(embedding.prompt_tokens, size, data, embedding.version))

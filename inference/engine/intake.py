@@ -65,7 +65,7 @@ def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) 
         queued_tokens=wire.queued_tokens,
         deterministic=wire.deterministic,
         grammar=compiled,
-        **_caller(wire),
+        **_caller(wire, model),
     )
 
 
@@ -111,11 +111,11 @@ def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> E
         inputs=inputs,
         dimensions=wire.dimensions,
         preset=wire.preset,
-        **_caller(wire),
+        **_caller(wire, model),
     )
 
 
-def _caller(wire: protocol.Generate | protocol.Embed) -> dict[str, Any]:
+def _caller(wire: protocol.Generate | protocol.Embed, model: ServedModel) -> dict[str, Any]:
     """What the gateway says of who asks, and how long the answer is of use."""
     if not 0.01 <= wire.weight <= 100.0:
         raise _invalid("weight", "must be from 0.01 to 100")
@@ -126,6 +126,7 @@ def _caller(wire: protocol.Generate | protocol.Embed) -> dict[str, Any]:
         "key": wire.key if isinstance(wire, protocol.Generate) else "",
         "subject": wire.subject,
         "weight": wire.weight,
+        "version": model.version,
         "deadline": None if wire.deadline_s is None else monotonic() + wire.deadline_s,
     }
 

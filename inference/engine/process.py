@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 
 from inference.engine.admission import Limits
+from inference.engine.deployment import found_in
 from inference.engine.journal import error_place, log
 from inference.engine.listener import SocketError
 from inference.engine.served import LoadOptions
@@ -27,7 +28,11 @@ def main() -> int:
         prog="python -m inference.engine", description="Serves checkpoints on a Unix socket."
     )
     parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket to listen on")
-    parser.add_argument("--models", type=Path, help="folder whose sub-folders are checkpoints, each served by its name")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        help="folder of deployments (NAME.json) and checkpoints (NAME/), served by their names",
+    )
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, help="threads of one operator (default: all cores)"
     )
@@ -80,7 +85,7 @@ def main() -> int:
         hang_s=arguments.hang_seconds,
     )
     folder: Path | None = arguments.models
-    models = sorted(path for path in folder.iterdir() if path.is_dir()) if folder is not None else []
+    models = found_in(folder) if folder is not None else []
     try:
         return uvloop.run(_serve(arguments.socket, models, options, arguments.threads))
     except SocketError as error:

@@ -9,10 +9,12 @@ from typing import Literal
 
 import msgspec
 
+from inference.engine.deployment import Deployment, Version
+from inference.engine.window import Preset
+
 Lane = Literal["realtime", "standard", "batch"]
 LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
 """Highest first."""
-Preset = Literal["low-latency", "balanced", "high-throughput"]
 FinishReason = Literal["stop", "length", "cancelled", "deadline", "error", "erased"]
 
 
@@ -137,11 +139,10 @@ class ListModels(msgspec.Struct, tag="models", tag_field="op"):
     pass
 
 
-class LoadModel(msgspec.Struct, tag="load", tag_field="op"):
-    """Load the checkpoint folder at `path` and serve it as `name`; replaces a model of that name once it is loaded."""
+class Deploy(msgspec.Struct, tag="deploy", tag_field="op"):
+    """Serve what the deployment says under its name, in place of what was served there, once all of it is loaded."""
 
-    name: str
-    path: str
+    deployment: Deployment
 
 
 class Stats(msgspec.Struct, tag="stats", tag_field="op"):
@@ -186,7 +187,7 @@ class Drain(msgspec.Struct, tag="drain", tag_field="op"):
     deadline_s: float = 30.0
 
 
-Request = Generate | Embed | ListModels | LoadModel | Stats | Drain | Erase | Verify
+Request = Generate | Embed | ListModels | Deploy | Stats | Drain | Erase | Verify
 
 
 class TokenLogprob(msgspec.Struct, array_like=True):
@@ -222,6 +223,8 @@ class Generated(msgspec.Struct, tag="generated", tag_field="kind", omit_defaults
     choices: list[Choice] = []
     cached_tokens: int = 0
     """Tokens of the prompt that were found in the workspace's cache."""
+    version: str = ""
+    """First digits of the digest of the weights that answered."""
 
 
 class Embedded(msgspec.Struct, tag="embedded", tag_field="kind"):
@@ -230,6 +233,7 @@ class Embedded(msgspec.Struct, tag="embedded", tag_field="kind"):
     prompt_tokens: int
     dimensions: int
     data: bytes
+    version: str = ""
 
 
 class ModelInfo(msgspec.Struct):
@@ -240,8 +244,10 @@ class ModelInfo(msgspec.Struct):
     max_tokens: int
     """Longest prompt plus answer, in tokens."""
     digest: str
-    """SHA-256 of the checkpoint's files, hex."""
+    """SHA-256 of the checkpoint's files, hex; where there are several versions, of the one with the largest share."""
     loaded_at: float
+    versions: list[Version] = []
+    """Those that answer under this name, with their digests and shares; none where the name is a cascade."""
 
 
 class Models(msgspec.Struct, tag="models", tag_field="kind"):
@@ -253,10 +259,22 @@ class LaneStats(msgspec.Struct):
     waiting: int
 
 
+class CascadeStats(msgspec.Struct):
+    """How often the small model of a cascade was sure enough to answer since it was deployed."""
+
+    model: str
+    exits: int
+    escalations: int
+    """Requests that went on to the large model because the small one was not sure."""
+    failures: int
+    """Those that went on because it could not answer at all, such as for a prompt too long for it."""
+
+
 class ModelStats(msgspec.Struct, omit_defaults=True):
     """What one model's worker has counted since it was loaded."""
 
     model: str
+    """Its name; where several versions answer under it, the pinned name of one."""
     lanes: dict[Lane, LaneStats]
     prompt_tokens: int = 0
     """Computed: those found in the cache are in `prefix_hit_tokens`."""
@@ -288,6 +306,7 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     steps: int
     generated_tokens: int
     models: list[ModelStats] = []
+    cascades: list[CascadeStats] = []
 
 
 class ModelErased(msgspec.Struct):
@@ -347,7 +366,7 @@ class Verified(msgspec.Struct, tag="verified", tag_field="kind"):
 
 
 class Done(msgspec.Struct, tag="done", tag_field="kind"):
-    """END of a Load or Drain."""
+    """END of a Deploy or Drain."""
 
 
 Result = Generated | Embedded | Models | StatsReport | Erased | Verified | Done

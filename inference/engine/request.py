@@ -29,6 +29,7 @@ from inference.engine.protocol import (
 )
 from inference.engine.stops import StopScanner
 from inference.engine.tokenizer import TextStream, Tokenizer
+from inference.engine.window import Preset
 
 EXPECTED_ANSWER = 256
 """Tokens of an answer that room is kept for; longer ones take more as they grow."""
@@ -63,6 +64,8 @@ class Request(ABC):
     key: str = ""
     subject: str = ""
     weight: float = 1.0
+    version: str = ""
+    """Of the weights that answer, for the result."""
     deadline: float | None = None
     """Time on the engine's monotonic clock after which the answer is of no use."""
     state: State = field(default=State.RECEIVED, init=False)
@@ -265,6 +268,7 @@ class Generation(Request):
                 self.generated,
                 [] if self.stream else [choice.answer() for choice in self.choices],
                 self.cached_tokens,
+                self.version,
             )
         )
 
@@ -292,7 +296,7 @@ class Embedding(Request):
 
     inputs: list[list[int]]
     dimensions: int | None
-    preset: protocol.Preset | None = None
+    preset: Preset | None = None
     """The workspace's batching preset; None leaves the deployment's."""
     prompt_tokens: int = field(default=0, init=False)
     vectors: list[bytes | None] = field(default_factory=list, init=False)

@@ -10,8 +10,10 @@ from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.deployment import SHORT_DIGEST
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
+from inference.engine.errors import CheckpointError
 from inference.engine.grammar import Grammars
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import ModelInfo
@@ -37,7 +39,7 @@ class LoadOptions:
     """A step that takes longer than this hangs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
     info: ModelInfo
     tokenizer: Tokenizer
@@ -50,10 +52,24 @@ class ServedModel:
     grammars: Grammars | None = None
     """None where the model writes no text."""
 
+    @property
+    def version(self) -> str:
+        """What answers say of the weights they are of."""
+        return self.info.digest[:SHORT_DIGEST]
 
-def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
-    """Loads the checkpoint folder at `path` and makes it ready to step. Raises CheckpointError."""
+
+def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "") -> ServedModel:
+    """Loads the checkpoint folder at `path` and makes it ready to step.
+
+    Raises CheckpointError, also when a `digest` is given and the folder's files have another.
+    """
     checkpoint = Checkpoint.open(path)
+    found = checkpoint.info()
+    if digest not in ("", found.digest):
+        raise CheckpointError(
+            f"the files in {path} are not the ones that were imported (SHA-256 {found.digest[:12]}… instead of {digest[:12]}…); "
+            "delete the folder and start the engine again: it is fetched anew from the object store"
+        )
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
     grammars = None
@@ -64,7 +80,6 @@ def load_model(name: str, path: Path, options: LoadOptions) -> ServedModel:
     else:
         runner = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)
         worker = EncoderWorker(runner, options.window)
-    found = checkpoint.info()
     return ServedModel(
         info=ModelInfo(
             name, found.kind, found.architecture, found.parameters, found.max_tokens, found.digest, loaded_at=time()

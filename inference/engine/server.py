@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, cast
 
 from inference.engine import protocol
+from inference.engine.cascade import Attempt
 from inference.engine.catalog import Catalog
 from inference.engine.connection import Connection, Outbox, Stream
 from inference.engine.decoder_worker import DecoderWorker
@@ -24,7 +25,7 @@ from inference.engine.intake import receive_embedding, receive_generation, size
 from inference.engine.journal import error_place, log
 from inference.engine.library import serving
 from inference.engine.listener import listen, unlink
-from inference.engine.protocol import EngineError
+from inference.engine.protocol import Delta, EngineError, Result
 from inference.engine.served import LoadOptions, ServedModel
 from inference.engine.worker import AnyJob, Job
 
@@ -34,6 +35,9 @@ DRAINING_RETRY_S = 5.0
 LAST_STEP_S = 10.0
 """A step in progress is waited for this long when the engine stops."""
 CRASH_EXIT = 70
+
+AnyWork = protocol.Generate | protocol.Embed
+Heard = list[Delta] | Result | EngineError
 
 
 class Server:
@@ -58,7 +62,7 @@ class Server:
         self.outbox: Outbox = deque()
 
     async def run(self, path: Path, models: list[Path]) -> int:
-        """Serves on the Unix socket `path` until drained; each checkpoint folder of `models` is loaded under its own name.
+        """Serves on the Unix socket `path` until drained; deployment files and checkpoint folders of `models` under their names.
 
         Returns the process's exit status. Raises SocketError when the path cannot be used.
         """
@@ -67,7 +71,7 @@ class Server:
         self._engine.start()
         serving.began()
         log("engine.listening", pid=os.getpid())
-        self._spawn(self._models.load_all(models))
+        self._spawn(self._models.deploy_all(models))
         self._spawn(self._watch())
         await self.stopped.wait()
         server.close()
@@ -86,11 +90,11 @@ class Server:
         if isinstance(request, protocol.Generate | protocol.Embed):
             self._work(stream, request)
         elif isinstance(request, protocol.ListModels):
-            self._answer(stream, protocol.Models([model.info for model in self._models]))
+            self._answer(stream, protocol.Models(self._models.infos))
         elif isinstance(request, protocol.Stats):
             self._spawn(self._answer_with(stream, self._stats()))
-        elif isinstance(request, protocol.LoadModel):
-            self._spawn(self._load_for(stream, request))
+        elif isinstance(request, protocol.Deploy):
+            self._spawn(self._deploy_for(stream, request))
         elif isinstance(request, protocol.Erase):
             self._spawn(self._answer_with(stream, self._eraser.erase(request.scope, self._models.versions)))
         elif isinstance(request, protocol.Verify):
@@ -124,9 +128,9 @@ class Server:
         if not self._draining:
             self._spawn(self._drain_and_stop())
 
-    async def _load_for(self, stream: Stream, request: protocol.LoadModel) -> None:
+    async def _deploy_for(self, stream: Stream, request: protocol.Deploy) -> None:
         try:
-            await self._models.load(request.name, Path(request.path))
+            await self._models.deploy(request.deployment)
         except CheckpointError as error:
             self._answer(stream, EngineError(400, "invalid_checkpoint", str(error)))
         except Exception as error:  # noqa: BLE001  # whatever it is, the stream must get its terminal frame
@@ -154,33 +158,33 @@ class Server:
         await self.drain(30.0)
         self.stopped.set()
 
-    def _work(self, stream: Stream, wire: protocol.Generate | protocol.Embed) -> None:
+    def _work(self, stream: Stream, wire: AnyWork) -> None:
         if size(wire) <= INLINE_CHARS:
             self._begin(stream, wire)
         else:
             self._spawn(self._begin_later(stream, wire))
 
-    def _begin(self, stream: Stream, wire: protocol.Generate | protocol.Embed) -> None:
+    def _begin(self, stream: Stream, wire: AnyWork) -> None:
         try:
-            model = self._model(wire.model)
+            sink, wire, model = self._route(stream, wire)
         except Refusal as refusal:
             self._answer(stream, refusal.error)
         else:
-            self._submit(stream, _receive(stream, wire, model))
+            self._submit(stream, _receive(sink, wire, model), sink)
 
-    async def _begin_later(self, stream: Stream, wire: protocol.Generate | protocol.Embed) -> None:
+    async def _begin_later(self, stream: Stream, wire: AnyWork) -> None:
         try:
-            model = self._model(wire.model)
+            sink, wire, model = self._route(stream, wire)
         except Refusal as refusal:
             self._answer(stream, refusal.error)
         else:
             before = self._eraser.count
-            job = await self._loop.run_in_executor(self._reader, _receive, stream, wire, model)
+            job = await self._loop.run_in_executor(self._reader, _receive, sink, wire, model)
             if self._eraser.overtook(before, wire):
                 job = ERASED
                 if model.grammars is not None:
                     model.grammars.erase(wire.workspace)
-            self._submit(stream, job)
+            self._submit(stream, job, sink)
         stream.connection.flush()
 
     async def _answer_with(self, stream: Stream, work: Coroutine[Any, Any, protocol.Result]) -> None:
@@ -194,9 +198,25 @@ class Server:
         self._answer(stream, outcome)
         stream.connection.flush()
 
-    def _submit(self, stream: Stream, job: AnyJob | EngineError) -> None:
+    def _route(self, stream: Stream, wire: AnyWork) -> tuple[Stream | Attempt, AnyWork, ServedModel]:
+        """Who hears the answer, what is asked, and of which model. Raises Refusal."""
+        if self._draining:
+            raise refuse(503, "engine_draining", "the engine is stopping; try again", retry_after_s=DRAINING_RETRY_S)
+        cascade = self._models.cascade(wire.model)
+        if cascade is None:
+            return stream, wire, self._models.find(wire.model, wire.request)
+        if isinstance(wire, protocol.Embed):
+            raise refuse(400, "wrong_model_kind", f"{wire.model} gives text, not embeddings", param="model")
+        attempt = cascade.attempt(stream, wire)
+        return attempt, attempt.small, self._models.find(cascade.rule.small, wire.request)
+
+    def _submit(self, stream: Stream, job: AnyJob | EngineError, sink: Stream | Attempt) -> None:
         if isinstance(job, EngineError):
-            self._answer(stream, job)
+            if isinstance(sink, Attempt):
+                self._hear(sink, job)
+                stream.flush()
+            else:
+                self._answer(stream, job)
             return
         stream.job = job
         self._working.add(stream)
@@ -205,14 +225,21 @@ class Server:
         if stream.cancelled:  # while its prompt was being read
             self.cancel(stream)
 
-    def _model(self, name: str) -> ServedModel:
-        if self._draining:
-            raise refuse(503, "engine_draining", "the engine is stopping; try again", retry_after_s=DRAINING_RETRY_S)
-        return self._models.find(name)
+    def _hear(self, attempt: Attempt, outcome: Heard) -> None:
+        """The small model of a cascade has answered: the caller gets it, or the large one is asked."""
+        if isinstance(outcome, list):
+            raise TypeError("an attempt does not stream")
+        stands = attempt.judge(outcome)
+        if stands is None:
+            self._work(attempt.stream, attempt.large)
+            return
+        if stands.deltas:
+            attempt.stream.take(stands.deltas)
+        attempt.stream.take(stands.result)
 
     async def _stats(self) -> protocol.StatsReport:
         engine = self._engine
-        asked = [engine.ask(partial(model.worker.stats, model.info.name)) for model in self._models]
+        asked = [engine.ask(partial(model.worker.stats, name)) for name, model in self._models]
         models = [await asyncio.wrap_future(answer) for answer in asked]
         return protocol.StatsReport(
             running=engine.running,
@@ -222,6 +249,7 @@ class Server:
             steps=engine.steps,
             generated_tokens=engine.generated_tokens,
             models=models,
+            cascades=[cascade.stats for cascade in self._models.cascades],
         )
 
     def _answer(self, stream: Stream, outcome: protocol.Result | EngineError) -> None:
@@ -236,9 +264,13 @@ class Server:
     def _deliver(self) -> None:
         touched: dict[Stream, None] = {}
         while self.outbox:
-            stream, event = self.outbox.popleft()
-            stream.take(event)
-            touched[stream] = None
+            sink, event = self.outbox.popleft()
+            if isinstance(sink, Attempt):
+                self._hear(sink, event)
+                sink = sink.stream
+            else:
+                sink.take(event)
+            touched[sink] = None
         for stream in touched:
             stream.flush()
             if stream.outcome is not None:
@@ -268,13 +300,13 @@ class Server:
         task.add_done_callback(self._background.discard)
 
 
-def _receive(stream: Stream, wire: protocol.Generate | protocol.Embed, model: ServedModel) -> AnyJob | EngineError:
+def _receive(sink: Stream | Attempt, wire: AnyWork, model: ServedModel) -> AnyJob | EngineError:
     """The request as the model takes it, or why it cannot; on the loop thread or on the reader's."""
     try:
         if isinstance(wire, protocol.Generate):
-            generation = receive_generation(wire, model, stream)
+            generation = receive_generation(wire, model, sink)
             return Job(cast(DecoderWorker, model.worker), generation)
-        embedding = receive_embedding(wire, model, stream)
+        embedding = receive_embedding(wire, model, sink)
         return Job(cast(EncoderWorker, model.worker), embedding)
     except Refusal as refusal:
         return refusal.error

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from inference.engine.protocol import Preset
-
+Preset = Literal["low-latency", "balanced", "high-throughput"]
 Reason = Literal["full", "window", "idle", "realtime", "depth", "wait_cap", "deadline", "drain"]
 """Why a batch was flushed."""
 Similarity = Literal["model_id", "max_tokens_bucket", "prompt_len_bucket"]

@@ -16,7 +16,8 @@ from time import monotonic, time
 from uuid import UUID
 
 from cell.access import WorkspaceRef
-from inference.engine.protocol import CacheScope, Preset
+from inference.engine.protocol import CacheScope
+from inference.engine.window import Preset
 from inference.gateway.errors import ApiError, unauthenticated
 from inference.gateway.forms import Forms
 from inference.gateway.limits import Limiter

@@ -92,9 +92,11 @@ def tokenizer() -> tokenizers.Tokenizer:
     return made
 
 
-def save_decoder(folder: Path, name: str = "llama", *, never_ends: bool = False) -> Path:
-    """Writes a whole checkpoint of `decoder(name)`; with `never_ends` no token ends an answer."""
+def save_decoder(folder: Path, name: str = "llama", *, never_ends: bool = False, longest: int | None = None) -> Path:
+    """Writes a whole checkpoint of `decoder(name)`; with `never_ends` no token ends an answer. It takes `longest` tokens."""
     model = decoder(name)
+    if longest is not None:
+        model.config.max_position_embeddings = longest
     if never_ends:
         model.config.eos_token_id = None
         model.generation_config.eos_token_id = None

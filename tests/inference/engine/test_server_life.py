@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.deployment import Deployment, Version
 from inference.engine.protocol import (
+    Deploy,
     Drain,
     Generate,
     Generated,
     ListModels,
-    LoadModel,
     Message,
     Models,
     Stats,
@@ -27,18 +28,22 @@ from tests.inference.engine.calls import CANARY, generate, read, text_of, whole,
 from tests.inference.engine.conftest import EngineProcess
 
 
+def at(path: Path) -> Deploy:
+    return Deploy(Deployment("late", versions=[Version(str(path))]))
+
+
 def test_a_model_is_loaded_and_replaced_while_others_run(engine: EngineProcess, tmp_path: Path) -> None:
     async def work(client: EngineClient) -> None:
         path = checkpoints.save_decoder(tmp_path / "first", "mistral", never_ends=True)
         with pytest.raises(EngineFailure) as failure:
-            await client.call(LoadModel("late", str(tmp_path / "absent")))
+            await client.call(at(tmp_path / "absent"))
         assert (failure.value.error.status, failure.value.error.code) == (400, "invalid_checkpoint")
 
-        await client.call(LoadModel("late", str(path)))
+        await client.call(at(path))
         running = asyncio.create_task(read(client, generate(model="late", max_tokens=400)))
         await asyncio.sleep(0.05)
         other = checkpoints.save_decoder(tmp_path / "second", "qwen3", never_ends=True)
-        await client.call(LoadModel("late", str(other)))
+        await client.call(at(other))
         fresh = await whole(client, generate(model="late", stream=False))
         deltas, result = await running
 

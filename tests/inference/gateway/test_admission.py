@@ -17,7 +17,7 @@ from cell.access import WorkspaceRef
 from cell.config import config
 from inference.engine.protocol import CacheScope as EngineCacheScope
 from inference.engine.protocol import Lane as EngineLane
-from inference.engine.protocol import Preset as EnginePreset
+from inference.engine.window import Preset as EnginePreset
 from inference.gateway import breaker
 from inference.gateway.door import Door, Visit
 from inference.gateway.errors import ApiError
