@@ -68,6 +68,7 @@ class Action(StrEnum):
 
     JOB_FAILED = "job.failed"
     MODEL_IMPORTED = "model.imported"
+    MODEL_DEPLOYED = "model.deployed"
     MODEL_REMOVED = "model.removed"
     CELL_MIGRATED = "cell.migrated"
 
@@ -89,6 +90,18 @@ _SERVING = {
 }
 _RETENTION = {"store_payloads", "payload_days", "overridden", "version"}
 _ERASURE = {"state", "request", "stores", "removed", "statement_sha256"}
+_DEPLOYMENT = {
+    "model",
+    "versions",
+    "previous",
+    "small",
+    "large",
+    "threshold_millionths",
+    "window",
+    "batch_window_us",
+    "max_batch_size",
+    "p95_budget_us",
+}
 _EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes"}
 
 FIELDS: Mapping[Action, frozenset[str]] = {
@@ -142,6 +155,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.EXPORT_DOWNLOADED: {"manifest_sha256"},
         Action.JOB_FAILED: {"kind", "attempts", "cause"},
         Action.MODEL_IMPORTED: {"model", "kind", "sha256", "bytes"},
+        Action.MODEL_DEPLOYED: _DEPLOYMENT,
         Action.MODEL_REMOVED: {"model", "kind", "sha256"},
         Action.CELL_MIGRATED: {"release"},
     }.items()

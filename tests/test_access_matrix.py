@@ -36,6 +36,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     "api/members": {"GET": S.MEMBERS_READ, "POST": S.MEMBERS_WRITE},
     "api/members/<str:member_id>": {"GET": S.MEMBERS_READ, "PATCH": S.MEMBERS_WRITE, "DELETE": S.MEMBERS_WRITE},
     "api/models": {"GET": S.MODELS_READ},
+    "api/deployments": {"GET": S.DEPLOYMENTS_READ},
     "api/workspaces": {"GET": S.WORKSPACES_READ, "POST": S.WORKSPACES_WRITE},
     W: {"GET": S.WORKSPACES_READ, "PATCH": S.WORKSPACES_WRITE},
     f"{W}/serving-policy": {"GET": S.WORKSPACES_READ, "PATCH": S.WORKSPACES_WRITE},

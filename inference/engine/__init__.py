@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inference.engine.library.batch import BatchInferenceEngine
     from inference.engine.library.cache import CacheManager
     from inference.engine.library.cache_stats import CacheReceipt, CacheStats
-    from inference.engine.library.cascade import Adaptation, Cascade, CascadeStats, Example
+    from inference.engine.library.cascade import Cascade, CascadeStats, Example
     from inference.engine.library.config import InferenceOptConfig
     from inference.engine.library.errors import (
         CacheError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inference.engine.library.padding import Padding
     from inference.engine.library.profiler import Bottleneck, LatencyProfiler, ProfileReport
     from inference.engine.library.result import InferenceResult
+    from inference.engine.thresholds import Adaptation
 
 _HOMES = {
     "Adaptation": "cascade",

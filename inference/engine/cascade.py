@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.engine.deployment import Cascade
+from inference.engine.deployment import CascadeRule
 from inference.engine.errors import refuse
 from inference.engine.protocol import CascadeStats, Choice, Delta, EngineError, Generate, Generated, Result
 
@@ -31,7 +31,7 @@ FINAL = frozenset({410, 429, 499, 504})
 class RunningCascade:
     """A cascade as it is served, and what it has counted. For the loop thread."""
 
-    def __init__(self, name: str, rule: Cascade) -> None:
+    def __init__(self, name: str, rule: CascadeRule) -> None:
         self.rule = rule
         self.stats = CascadeStats(name, 0, 0, 0)
 
@@ -91,6 +91,7 @@ class Attempt:
         if isinstance(outcome, EngineError):
             if outcome.status in FINAL or self.stream.cancelled:
                 return Stands([], outcome)
+            stats.escalations += 1
             stats.failures += 1
             return None
         if not isinstance(outcome, Generated) or any(choice.finish_reason in ENDED for choice in outcome.choices):

@@ -38,7 +38,7 @@ class Version(msgspec.Struct, frozen=True, omit_defaults=True):
     """Part of the requests that it answers, 0 to 1; one of 0 answers only those that name it."""
 
 
-class Cascade(msgspec.Struct, frozen=True):
+class CascadeRule(msgspec.Struct, frozen=True):
     """Two deployments: `small` answers where it is sure enough, otherwise `large` does."""
 
     small: str
@@ -53,7 +53,7 @@ class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     format: str = FORMAT
     versions: list[Version] = []
-    cascade: Cascade | None = None
+    cascade: CascadeRule | None = None
     window: str | dict[str, Any] | None = None
     """How embeddings are batched where the workspace says nothing: a preset's name or the five knobs; None is the engine's own."""
     previous: Version | None = None

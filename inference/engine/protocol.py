@@ -265,9 +265,9 @@ class CascadeStats(msgspec.Struct):
     model: str
     exits: int
     escalations: int
-    """Requests that went on to the large model because the small one was not sure."""
+    """Requests that went on to the large one."""
     failures: int
-    """Those that went on because it could not answer at all, such as for a prompt too long for it."""
+    """Of those, the ones that the small model could not answer at all, such as for a prompt too long for it."""
 
 
 class ModelStats(msgspec.Struct, omit_defaults=True):

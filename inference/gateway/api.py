@@ -1,4 +1,4 @@
-"""Management API of inference: the records of requests, a dry run of redaction, and what the engine serves."""
+"""Management API of inference: the records of requests, a dry run of redaction, what the engine serves and how it is deployed."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.protocol import ListModels, ModelInfo, Models
+from inference.gateway.deployments import DeploymentInfo, deployment_list
 from inference.gateway.selectors import RequestInfo, request_get, request_list
 from inference.redaction import RedactionError, Redactor
 from workspaces.access import number_of
@@ -75,6 +76,27 @@ class ModelSerializer(serializers.Serializer[Any]):
     parameters = serializers.IntegerField()
     max_tokens = serializers.IntegerField()
     digest = serializers.CharField(help_text="SHA-256 of the checkpoint's files.")
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    digest = serializers.CharField()
+    share = serializers.FloatField(help_text="Part of the requests that it answers, 0 to 1.")
+
+
+class CascadeSerializer(serializers.Serializer[Any]):
+    small = serializers.CharField(help_text="Answers where it is sure enough.")
+    large = serializers.CharField(help_text="Answers the rest.")
+    threshold = serializers.FloatField(help_text="Mean probability of the small one's tokens, 0 to 1.")
+
+
+class DeploymentSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    revision = serializers.IntegerField(help_text="One more with each change.")
+    updated_at = serializers.DateTimeField()
+    versions = VersionSerializer(many=True, help_text="What serves, then its canary. None where the name is a cascade.")
+    previous = serializers.CharField(allow_null=True, help_text="Digest that a rollback without a canary goes back to.")
+    cascade = CascadeSerializer(allow_null=True)
+    window = serializers.JSONField(allow_null=True, help_text="How embeddings are batched: a preset or the five knobs.")
 
 
 class RequestsView(CellView):
@@ -130,6 +152,14 @@ class ModelsView(CellView):
         return Response(ModelSerializer(asyncio.run(_served()), many=True).data)
 
 
+class DeploymentsView(CellView):
+    needs = {"GET": Scope.DEPLOYMENTS_READ}
+
+    @extend_schema(responses=DeploymentSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return Response([_deployment(info) for info in deployment_list()])
+
+
 @cache
 def _redactor() -> Redactor:
     return Redactor()
@@ -151,6 +181,20 @@ def _request(info: RequestInfo) -> dict[str, Any]:
     return dict(RequestSerializer(shown).data)
 
 
+def _deployment(info: DeploymentInfo) -> dict[str, Any]:
+    served = info.deployment
+    shown = {
+        "name": served.name,
+        "revision": info.revision,
+        "updated_at": info.updated_at,
+        "versions": served.versions,
+        "previous": None if served.previous is None else served.previous.digest,
+        "cascade": served.cascade,
+        "window": served.window,
+    }
+    return dict(DeploymentSerializer(shown).data)
+
+
 def _public(tag: Tag, number: UUID) -> str:
     return tagged(tag, config().cell, number)
 
@@ -162,4 +206,5 @@ urlpatterns = [
     path(f"{_BASE}/requests/<str:request_id>", RequestView.as_view(), name="request"),
     path(f"{_BASE}/redactions", RedactionsView.as_view(), name="redactions"),
     path("models", ModelsView.as_view(), name="models"),
+    path("deployments", DeploymentsView.as_view(), name="deployments"),
 ]

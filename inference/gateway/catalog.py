@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from time import monotonic
 
+import msgspec
+
 from audit.actions import WORD
 from inference.engine.client import EngineFailure
+from inference.engine.deployment import pinned
 from inference.engine.protocol import ListModels, ModelInfo, Models
 from inference.gateway.errors import ApiError, unknown_model
 from inference.gateway.parts import Engine
@@ -36,7 +39,7 @@ class Catalog:
         return model
 
     async def refresh(self) -> list[ModelInfo]:
-        """What the engine serves now. Raises ApiError 503."""
+        """What the engine serves now; single versions are known by their pinned names and not listed. Raises ApiError 503."""
         try:
             answer = await self._engine.call(ListModels())
         except EngineFailure:
@@ -47,5 +50,10 @@ class Catalog:
         if not isinstance(answer, Models):
             raise TypeError("the engine answered something else than models")
         # A name that the audit log could not hold would make its entries be refused.
-        self._models = {model.name: model for model in answer.models if WORD.fullmatch(model.name)}
-        return list(self._models.values())
+        models = [model for model in answer.models if WORD.fullmatch(model.name)]
+        self._models = {model.name: model for model in models}
+        for model in models:
+            for version in model.versions:
+                name = pinned(model.name, version.digest)
+                self._models[name] = msgspec.structs.replace(model, name=name, digest=version.digest, versions=[])
+        return models

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.protocol import ModelStats, Stats, StatsReport
+from inference.engine.protocol import CascadeStats, ModelStats, Stats, StatsReport
 
 ANSWER_S = 2.0
 """An engine answers between two steps."""
@@ -48,6 +48,7 @@ class _Families:
             yield from _requests(report.models)
             yield from _counters(report.models)
             yield from _batches(report.models)
+            yield from _cascades(report.cascades)
 
 
 def _requests(models: list[ModelStats]) -> Iterable[Metric]:
@@ -92,3 +93,15 @@ def _batches(models: list[ModelStats]) -> Iterable[Metric]:
         for preset, size, count in sorted(model.batch_sizes):
             sizes.add_metric([model.model, preset, str(size)], count)
     return flushes, sizes
+
+
+def _cascades(cascades: list[CascadeStats]) -> Iterable[Metric]:
+    exits = CounterMetricFamily("bailiwick_cascade_exits", "Answers of a cascade's small model", labels=["model"])
+    escalations = CounterMetricFamily(
+        "bailiwick_cascade_escalations", "Requests that went on to the large one, by why", labels=["model", "reason"]
+    )
+    for cascade in cascades:
+        exits.add_metric([cascade.model], cascade.exits)
+        escalations.add_metric([cascade.model, "unsure"], cascade.escalations - cascade.failures)
+        escalations.add_metric([cascade.model, "failed"], cascade.failures)
+    return exits, escalations

@@ -1,4 +1,4 @@
-"""One row for each request that was admitted, and one for each web process that may hold some."""
+"""One row for each request that was admitted, one for each web process that may hold some, one for each deployment."""
 
 from __future__ import annotations
 
@@ -57,3 +57,16 @@ class WebProcess(models.Model):
 
     class Meta:
         db_table = "gateway_process"
+
+
+class DeploymentRecord(models.Model):
+    """What is served under one name. No tenant's: it is the operator's, and every workspace sees the name."""
+
+    name = models.TextField(primary_key=True)
+    document = models.JSONField()
+    """As in docs/formats/deployment.md."""
+    revision = models.IntegerField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "gateway_deployment"

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bailiwick import models_cli
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -52,17 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         run=_migrate
     )
 
-    models = commands.add_parser("models", help="bring models in and list them")
-    actions = models.add_subparsers(dest="action", required=True, metavar="ACTION")
-    importing = actions.add_parser(
-        "import", parents=[home], help="copy a Hugging Face checkpoint into the cell and serve it"
-    )
-    importing.add_argument(
-        "path", type=Path, metavar="PATH", help="folder with config.json, tokenizer.json, *.safetensors"
-    )
-    importing.add_argument("--name", required=True, help="what callers name as their model")
-    importing.set_defaults(run=_models_import)
-    actions.add_parser("list", parents=[home], help="what the engine serves").set_defaults(run=_models_list)
+    models_cli.add(commands.add_parser("models", help="bring models in, list, compare and change them"), home)
 
     # Listed for --help; `main` hands its arguments to the verifier as they are.
     commands.add_parser("verify", help="check an audit export or an erasure certificate, offline")
@@ -171,36 +163,6 @@ def _migrate(_: argparse.Namespace) -> int:
         claim_region(config())
     except RegionMismatch as error:
         return _fail(error)
-    return 0
-
-
-def _models_import(options: argparse.Namespace) -> int:
-    from bailiwick import operator
-    from bailiwick.embedded.errors import CellError
-    from bailiwick.embedded.home import Home
-    from bailiwick.models import ModelError
-
-    try:
-        operator.import_model(Home.at(options.home), options.path, options.name)
-    except (CellError, ModelError) as error:
-        return _fail(error)
-    print(f"{options.name} is served")
-    return 0
-
-
-def _models_list(options: argparse.Namespace) -> int:
-    from bailiwick import models
-    from bailiwick.embedded.errors import CellError
-    from bailiwick.embedded.home import Home
-
-    home = Home.at(options.home)
-    try:
-        home.cell()
-        served = models.served(home.engine_socket)
-    except (CellError, models.ModelError) as error:
-        return _fail(error)
-    for model in sorted(served, key=lambda model: model.name):
-        print(f"{model.name:<24} {model.kind:<10} {model.architecture:<28} {model.parameters / 1e6:8.1f} M parameters")
     return 0
 
 

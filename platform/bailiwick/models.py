@@ -1,4 +1,4 @@
-"""Checkpoints of a cell: brought into its home, given to the running engine, listed.
+"""Checkpoints before they are a cell's: whether a folder is one, and where those that come with the project are.
 
 A checkpoint is a Hugging Face folder: config.json, tokenizer.json and weights as safetensors. Pickles are refused before
 anything opens them: reading one runs whatever its author wrote.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shutil
 import struct
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +18,6 @@ from inference.engine.client import EngineClient, EngineFailure
 CHAT_MODEL, EMBEDDING_MODEL = "demo-chat", "minilm"
 """Names under which the models that come with the project are served."""
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-KEPT_SUFFIXES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
 PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 LARGEST_HEADER_BYTES = 100 * 1024 * 1024
 
@@ -65,30 +61,6 @@ def check(source: Path) -> None:
             raise ModelError(f"{source / name} is not JSON. Download the checkpoint again.") from None
     for file in weights:
         _check_weights(file)
-
-
-def install(source: Path, target: Path) -> None:
-    """Copies the checkpoint to `target` in one step: an engine that starts meanwhile finds all of it or nothing."""
-    check(source)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        for file in sorted(source.rglob("*")):
-            if file.is_file() and file.suffix in KEPT_SUFFIXES:
-                copy = partial / file.relative_to(source)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise ModelError(f"The checkpoint could not be copied to {target}: {error.strerror}.") from error
-
-
-def load(engine: Path, name: str, folder: Path) -> None:
-    """Has the engine that listens at `engine` serve `folder` as `name`. Raises ModelError with the engine's reason."""
-    asyncio.run(call(engine, protocol.LoadModel(name=name, path=str(folder))))
 
 
 def served(engine: Path) -> list[protocol.ModelInfo]:

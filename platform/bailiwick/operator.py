@@ -1,54 +1,146 @@
-"""What the operator of a running embedded cell does from the command line."""
+"""What the operator of an embedded cell does from the command line, and what the cell does for itself when it starts.
+
+The truth of what is served is a row; the engine reads files that are copies of the rows, written when a change is committed
+and again whenever the cell starts.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bailiwick import models
 from bailiwick.embedded.errors import CellError
 from bailiwick.embedded.home import Home, read_json
 from bailiwick.models import ModelError
+from inference.engine import deployment as files
+from inference.engine.deployment import Deployment, DeploymentError
+from inference.engine.errors import CheckpointError
+from inference.engine.protocol import Deploy
+
+if TYPE_CHECKING:
+    from inference.gateway.model_store import Manifest
 
 
-def import_model(home: Home, source: Path, name: str) -> None:
-    """Copies the checkpoint at `source` into the cell and has the engine serve it as `name`, on the record.
+class Operator:
+    """Changes what a running cell serves, on the record. Every method raises ModelError, and then nothing has changed."""
 
-    Raises CellError if no cell runs in `home`, ModelError if the checkpoint will not do; then nothing has changed.
-    """
-    if models.NAME.fullmatch(name) is None:
-        raise ModelError("A model's name has lower-case letters, digits, dots, underscores and hyphens, 64 at most.")
-    home.cell()
-    configure(home)
-    target = home.models / name
-    if target.exists():
-        raise ModelError(f"There is a model {name} already. Import this one under another name.")
-    models.install(source, target)
-    try:
-        _serve(home, name, target)
-    except BaseException:
-        shutil.rmtree(target)
-        raise
+    def __init__(self, home: Home) -> None:
+        """Makes this process one of the cell's. Raises CellError if no cell runs in `home`."""
+        home.cell()
+        configure(home)
+        self._home = home
+
+    def import_model(self, source: Path, name: str) -> None:
+        """Keeps the checkpoint at `source` in the object store and serves it under a new name."""
+        from inference.gateway import rollout
+
+        def fresh(before: Deployment | None) -> None:
+            if before is not None:
+                raise DeploymentError(
+                    f"There is a model {name} already. Import this one under another name, or beside it: "
+                    f"bailiwick models canary {name} --from {source} --percent 10"
+                )
+
+        def first(before: Deployment | None) -> Deployment:
+            fresh(before)
+            return rollout.first(name, digest)
+
+        with _told():
+            fresh(self._now(name))
+            digest = _keep(source, name, "command").digest
+            self._change(name, first)
+
+    def canary(self, name: str, share: float, source: Path | None) -> Deployment:
+        """Has the checkpoint at `source`, or the canary there is, answer that share of the requests."""
+        from inference.gateway import rollout
+
+        with _told():
+            if source is None:
+                return self._change(name, lambda before: rollout.reweighed(_existing(before, name), share))
+            _existing(self._now(name), name)
+            digest = _keep(source, name, "command").digest
+            return self._change(name, lambda before: rollout.canary(_existing(before, name), digest, share))
+
+    def promote(self, name: str) -> Deployment:
+        """Has the canary answer everything."""
+        from inference.gateway import rollout
+
+        with _told():
+            return self._change(name, lambda before: rollout.promoted(_existing(before, name)))
+
+    def roll_back(self, name: str) -> Deployment:
+        """Without its canary, or back to what served before."""
+        from inference.gateway import rollout
+
+        with _told():
+            return self._change(name, lambda before: rollout.rolled_back(_existing(before, name)))
+
+    def cascade(self, name: str, small: str, large: str, threshold: float) -> Deployment:
+        """Serves a cascade of two models, or changes one."""
+        from inference.gateway import rollout
+
+        with _told():
+            return self._change(name, lambda before: rollout.cascade(before, name, small, large, threshold))
+
+    def batch(self, name: str, window: str | dict[str, Any]) -> Deployment:
+        """Batches a model's embeddings under a preset or the five knobs, from the next request on."""
+        from inference.gateway import rollout
+
+        with _told():
+            return self._change(name, lambda before: rollout.batched(_existing(before, name), window))
+
+    def deployment(self, name: str) -> Deployment:
+        with _told():
+            return _existing(self._now(name), name)
+
+    @property
+    def engine(self) -> Path:
+        return self._home.engine_socket
+
+    def _now(self, name: str) -> Deployment | None:
+        from inference.gateway.deployments import deployment_list
+
+        return next((info.deployment for info in deployment_list() if info.deployment.name == name), None)
+
+    def _change(self, name: str, change: Callable[[Deployment | None], Deployment]) -> Deployment:
+        from cell.access import system_actor
+        from inference.gateway.deployments import deployment_change
+
+        def serve(deployment: Deployment) -> None:
+            _bring(self._home, deployment)
+            located = files.resolved(deployment, self._home.models)
+            asyncio.run(models.call(self._home.engine_socket, Deploy(located)))
+
+        changed = deployment_change(actor=system_actor("command"), name=name, change=change, serve=serve)
+        files.write(changed, _file(self._home, name))
+        return changed
 
 
-def _serve(home: Home, name: str, folder: Path) -> None:
-    from django.db import transaction
-
-    from audit import log
-    from audit.actions import Action
+def prepare(home: Home) -> None:
+    """Before an engine starts: the demo models in a new cell, and each deployment's file and checkpoints. Raises ModelError."""
     from cell.access import system_actor
+    from inference.gateway import rollout
+    from inference.gateway.deployments import deployment_change, deployment_list
 
-    with transaction.atomic():
-        models.load(home.engine_socket, name, folder)
-        info = next(model for model in models.served(home.engine_socket) if model.name == name)
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        log.record(
-            actor=system_actor("command"),
-            action=Action.MODEL_IMPORTED,
-            targets=[name],
-            after={"model": name, "kind": info.kind, "sha256": info.digest, "bytes": size},
-        )
+    with _told():
+        there = {info.deployment.name for info in deployment_list()}
+        for name in {models.CHAT_MODEL, models.EMBEDDING_MODEL} - there:
+            digest = _keep(models.demo_checkpoint(name), name, "bootstrap").digest
+            deployment_change(
+                actor=system_actor("bootstrap"),
+                name=name,
+                change=partial(_unless_there, rollout.first(name, digest)),
+                serve=lambda _: None,
+            )
+        for info in deployment_list():
+            _bring(home, info.deployment)
+            files.write(info.deployment, _file(home, info.deployment.name))
 
 
 def configure(home: Home) -> None:
@@ -61,3 +153,71 @@ def configure(home: Home) -> None:
         raise CellError(f"{home.operator_file} cannot be read: {error.strerror}.") from error
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
     django.setup()
+
+
+def _unless_there(new: Deployment, before: Deployment | None) -> Deployment:
+    return before or new
+
+
+def _keep(source: Path, name: str, auth: str) -> Manifest:
+    """Keeps a checkpoint in the object store, on the record."""
+    from django.db import transaction
+
+    from audit import log
+    from audit.actions import Action
+    from audit.exports import objects
+    from cell.access import system_actor
+    from inference.gateway.model_store import ModelStore
+
+    models.check(source)
+    manifest = ModelStore(objects()).keep(source)
+    with transaction.atomic():
+        log.record(
+            actor=system_actor(auth),
+            action=Action.MODEL_IMPORTED,
+            targets=[name],
+            after={"model": name, "kind": manifest.kind, "sha256": manifest.digest, "bytes": manifest.size},
+        )
+    return manifest
+
+
+def _bring(home: Home, deployment: Deployment) -> None:
+    """Has the checkpoints of a deployment where the engine reads them."""
+    from audit.exports import objects
+    from inference.gateway.model_store import ModelStore
+    from inference.gateway.rollout import CHECKPOINTS
+
+    folder = home.models / CHECKPOINTS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for version in deployment.versions:
+        ModelStore(objects()).fetch(version.digest, folder)
+
+
+def _file(home: Home, name: str) -> Path:
+    return home.models / f"{name}.json"
+
+
+def _existing(deployment: Deployment | None, name: str) -> Deployment:
+    if deployment is None:
+        raise DeploymentError(f"There is no model {name}; `bailiwick models list` shows those there are.")
+    return deployment
+
+
+def check_name(name: str) -> None:
+    """Raises ModelError unless a model may be called `name`."""
+    if files.NAME.fullmatch(name) is None:
+        raise ModelError("A model's name has lower-case letters, digits, dots, underscores and hyphens, 64 at most.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Everything that an operator can do wrong, as a ModelError."""
+    from cell.objects import StoreFull
+    from inference.gateway.model_store import ModelStoreError
+
+    try:
+        yield
+    except (CheckpointError, DeploymentError, ModelStoreError, StoreFull) as error:
+        raise ModelError(str(error)) from error
+    except OSError as error:
+        raise ModelError(f"{error.filename or 'A file'}: {error.strerror}.") from error

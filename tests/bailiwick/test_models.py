@@ -24,18 +24,6 @@ def checkpoint(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_checkpoint_is_copied_without_what_is_not_needed(checkpoint: Path, tmp_path: Path) -> None:
-    (checkpoint / "pytorch_model.bin").write_bytes(b"x")
-    (checkpoint / "1_Pooling").mkdir()
-    (checkpoint / "1_Pooling" / "config.json").write_text("{}")
-
-    models.install(checkpoint, tmp_path / "installed")
-
-    installed = {str(path.relative_to(tmp_path / "installed")) for path in (tmp_path / "installed").rglob("*.*")}
-    assert installed == {"config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json"}
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
 def _only_a_pickle(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps({}))
@@ -69,14 +57,12 @@ def _broken_config(folder: Path) -> None:
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_words(
-    checkpoint: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
+    checkpoint: Path, spoil: Callable[[Path], None], message: str
 ) -> None:
     spoil(checkpoint)
 
     with pytest.raises(ModelError, match=message):
-        models.install(checkpoint, tmp_path / "installed")
-
-    assert not (tmp_path / "installed").exists()
+        models.check(checkpoint)
 
 
 def test_a_file_is_no_folder(checkpoint: Path) -> None:

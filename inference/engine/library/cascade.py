@@ -17,15 +17,12 @@ from inference.engine.library.config import InferenceOptConfig
 from inference.engine.library.errors import InferenceError
 from inference.engine.library.pytree import flatten
 from inference.engine.library.result import InferenceResult
+from inference.engine.thresholds import NEVER, Adaptation, smallest
 
 Confidence = Callable[[Any], float]
 """How sure a model is of one output, from 0 to 1."""
 Agreement = Callable[[Any, Any], bool]
 """Whether an output is as expected."""
-Z95 = 1.959964
-"""Of a two-sided interval of 95 %."""
-NEVER = math.inf
-"""The threshold that no confidence passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +43,6 @@ class CascadeStats:
     """Given on to the large one, for want of confidence or because the small one failed."""
     failures: int
     """Of the escalations, those for which the small model failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adaptation:
-    """What a target came to on the examples. `agreement` is the share of the small model's exits that were as expected and
-    `agreement_low` its lower Wilson bound; both are of the chosen threshold, 0 where no threshold reaches the target."""
-
-    threshold: float
-    reached: bool
-    examples: int
-    exits: int
-    agreement: float
-    agreement_low: float
 
 
 class Cascade:
@@ -146,7 +130,7 @@ class Cascade:
             score = -math.inf if result.error is not None else self._score(result)
             if score > -math.inf and not (n in words and words[n].error is not None):
                 scored.append((score, compare(result.output, expected)))
-        found = _smallest(scored, accuracy_target, len(given))
+        found = smallest(scored, accuracy_target, len(given))
         self.threshold = found.threshold
         return found
 
@@ -187,30 +171,6 @@ def same_classes(output: Any, expected: Any) -> bool:
         expected if isinstance(expected, Tensor) and not expected.is_floating_point() else _logits(expected).argmax(-1)
     )
     return classes.shape == wanted.shape and bool((classes == wanted.to(classes.device)).all())
-
-
-def wilson_low(agreed: int, count: int) -> float:
-    """The lower bound of a share at 95 % (Wilson 1927); 0 for nothing."""
-    if count == 0:
-        return 0.0
-    share, square = agreed / count, Z95**2
-    middle = share + square / (2 * count)
-    spread = Z95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    return max(0.0, (middle - spread) / (1 + square / count))
-
-
-def _smallest(scored: list[tuple[float, bool]], target: float, examples: int) -> Adaptation:
-    best = Adaptation(NEVER, False, examples, 0, 0.0, 0.0)
-    scored = sorted(scored, key=lambda pair: -pair[0])
-    agreed = 0
-    for count, (score, agrees) in enumerate(scored, 1):
-        agreed += agrees
-        if count < len(scored) and scored[count][0] == score:
-            continue  # a threshold lets all of equal confidence out
-        low = wilson_low(agreed, count)
-        if low >= target:
-            best = Adaptation(score, True, examples, count, agreed / count, low)
-    return best
 
 
 def _logits(output: Any) -> Tensor:

@@ -1,4 +1,5 @@
-"""The first organization of an embedded cell: made once, its secrets kept in the home for cell.json.
+"""What an embedded cell has before its processes start: a first organization, its secrets kept in the home for cell.json, and
+models to serve.
 
 Run by the supervisor as ``python -m bailiwick.embedded.bootstrap HOME``, configured as the web role.
 """
@@ -17,6 +18,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
 django.setup()
 
 from bailiwick.embedded.home import Home, write_json  # noqa: E402  # Django has to be set up before services are imported
+from bailiwick.models import ModelError  # noqa: E402
+from bailiwick.operator import prepare  # noqa: E402
 from workspaces.services.organizations import organization_bootstrap  # noqa: E402
 
 ADMIN_EMAIL = "admin@demo.example"
@@ -53,5 +56,16 @@ def bootstrap(home: Home) -> None:
     )
 
 
+def main() -> int:
+    home = Home.at(Path(sys.argv[1]))
+    bootstrap(home)
+    try:
+        prepare(home)
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    bootstrap(Home.at(Path(sys.argv[1])))
+    sys.exit(main())

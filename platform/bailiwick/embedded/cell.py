@@ -55,7 +55,6 @@ def up(home: Home, choices: Choices, say: Callable[[str], None]) -> None:
             postgres.initialise(passwords[pg.SUPERUSER])
         except pg.PostgresError as error:
             raise CellError(str(error)) from error
-        _import_demo_models(home)
         base_url = f"http://127.0.0.1:{port}"
         plan = Plan(
             home=home,
@@ -128,12 +127,3 @@ def _listen(port: int) -> socket.socket:
         raise CellError(
             f"Port {port} cannot be used ({reason}). Choose one with --port N; --port 0 takes a free one."
         ) from error
-
-
-def _import_demo_models(home: Home) -> None:
-    try:
-        for name in (models.CHAT_MODEL, models.EMBEDDING_MODEL):
-            if not (home.models / name).exists():
-                models.install(models.demo_checkpoint(name), home.models / name)
-    except models.ModelError as error:
-        raise CellError(str(error)) from error

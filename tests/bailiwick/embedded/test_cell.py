@@ -14,6 +14,7 @@ import httpx
 import openai
 import pytest
 
+from bailiwick import models
 from tests.bailiwick.embedded.cells import SERVICES, Cell, alive, bailiwick, descendants, running, until
 
 pytestmark = [pytest.mark.cell, pytest.mark.timeout(400)]
@@ -113,7 +114,7 @@ def test_the_tour_is_green_and_can_be_taken_again(cell: Cell) -> None:
 
 
 def test_a_model_is_imported_on_the_record_and_a_broken_one_leaves_nothing(cell: Cell, tmp_path: Path) -> None:
-    source = cell.home / "models" / cell.info["models"]["embedding"]
+    source = models.demo_checkpoint(cell.info["models"]["embedding"])
     broken = tmp_path / "broken"
     shutil.copytree(source, broken)
     weights = broken / "model.safetensors"
@@ -125,8 +126,9 @@ def test_a_model_is_imported_on_the_record_and_a_broken_one_leaves_nothing(cell:
 
     assert imported.stdout == "another is served\n", imported.stderr
     assert (refused.returncode, taken.returncode) == (1, 1)
+    assert "models canary another" in taken.stderr
     assert "Traceback" not in refused.stderr
-    assert not (cell.home / "models" / "broken").exists()
+    assert not (cell.home / "models" / "broken.json").exists()
     listed = bailiwick("models", "list", "--home", cell.home).stdout
     assert [line.split()[0] for line in listed.splitlines()] == ["another", "demo-chat", "minilm"]
 

@@ -11,7 +11,7 @@ import pytest
 from inference.engine import deployment
 from inference.engine.cascade import confidence
 from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.deployment import Cascade, Deployment
+from inference.engine.deployment import CascadeRule, Deployment
 from inference.engine.protocol import CascadeStats, Choice, Deploy, Embed, ListModels, Models, TokenLogprob
 from tests.inference.engine import checkpoints
 from tests.inference.engine.calls import generate, read, stats, text_of, until_idle, whole, with_client
@@ -25,9 +25,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     checkpoints.save_decoder(folder / "small", "llama", never_ends=True, longest=64)
     checkpoints.save_decoder(folder / "large", "qwen2", never_ends=True)
     for name, threshold in (("easy", 1e-9), ("hard", 1.0)):
-        rule = Cascade("small", "large", threshold)
+        rule = CascadeRule("small", "large", threshold)
         deployment.write(Deployment(name, cascade=rule), folder / f"{name}.json")
-    deployment.write(Deployment("nobody", cascade=Cascade("small", "absent", 0.5)), folder / "nobody.json")
+    deployment.write(Deployment("nobody", cascade=CascadeRule("small", "absent", 0.5)), folder / "nobody.json")
     running = EngineProcess(tmp_path_factory.mktemp("e"), folder)
     running.wait_for("engine.ready")
     yield running
@@ -94,7 +94,7 @@ def test_a_cascade_is_listed_as_one_model_and_only_with_both_of_its_own(engine: 
             (generate(model="nobody", stream=False), "model_not_found"),
             (msgspec.structs.replace(generate(model="easy", stream=False), echo=True), "invalid_value"),
             (Embed("r", "ws", "easy", ["text"]), "wrong_model_kind"),
-            (Deploy(Deployment("deep", cascade=Cascade("easy", "large", 0.5))), "invalid_checkpoint"),
+            (Deploy(Deployment("deep", cascade=CascadeRule("easy", "large", 0.5))), "invalid_checkpoint"),
         ):
             with pytest.raises(EngineFailure) as failure:
                 await client.call(request)

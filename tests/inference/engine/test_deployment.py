@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from inference.engine import deployment
-from inference.engine.deployment import Cascade, Deployment, DeploymentError, Version, pick
+from inference.engine.deployment import CascadeRule, Deployment, DeploymentError, Version, pick
 from inference.engine.window import PRESETS
 
 A, B = Version("a", "a" * 64, 0.75), Version("b", "b" * 64, 0.25)
@@ -50,12 +50,12 @@ def test_hidden_and_foreign_entries_are_left_alone(tmp_path: Path) -> None:
     [
         (Deployment("Chat", versions=[A, B]), "lower-case letters"),
         (Deployment("chat"), "either versions or a cascade"),
-        (Deployment("chat", versions=[A, B], cascade=Cascade("x", "y", 0.5)), "either versions or a cascade"),
+        (Deployment("chat", versions=[A, B], cascade=CascadeRule("x", "y", 0.5)), "either versions or a cascade"),
         (Deployment("chat", versions=[A]), "come to 1"),
         (Deployment("chat", versions=[Version("a", share=1.5), Version("b", share=-0.5)]), "from 0 to 1"),
         (Deployment("chat", versions=[Version("a", "d", 0.5), Version("b", "d", 0.5)]), "the same checkpoint"),
-        (Deployment("chat", cascade=Cascade("x", "y", 0.0)), "threshold"),
-        (Deployment("chat", cascade=Cascade("chat", "y", 0.5)), "one of its own models"),
+        (Deployment("chat", cascade=CascadeRule("x", "y", 0.0)), "threshold"),
+        (Deployment("chat", cascade=CascadeRule("chat", "y", 0.5)), "one of its own models"),
         (Deployment("chat", versions=[Version("a")], window="quick"), "there is no preset 'quick'"),
         (Deployment("chat", versions=[Version("a")], window={"batch_window_ms": 5}), "max_batch_size is missing"),
         (Deployment("chat", format="bailiwick-deployment/2", versions=[Version("a")]), "reads the format"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from inference.engine import Cascade, Example, InferenceOptConfig
-from inference.engine.library.cascade import wilson_low
+from inference.engine.thresholds import wilson_low
 
 PLAIN = InferenceOptConfig(enable_cache=False, device="cpu")
 
