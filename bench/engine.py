@@ -130,7 +130,8 @@ class _Nowhere:
 def _step_cost() -> Measure:
     """CPU time of planning and closing a step with `RUNNING` running answers, without a network."""
     tokenizer = Checkpoint.open(llama.checkpoint("25m")).tokenizer()
-    limits = Limits(max_running=RUNNING, max_waiting=RUNNING, step_tokens=2 * RUNNING, realtime_share=0.0)
+    # Four times as many may wait as do: a queue that is nearly full refuses whoever has most in it.
+    limits = Limits(max_running=RUNNING, max_waiting=4 * RUNNING, step_tokens=2 * RUNNING, realtime_share=0.0)
     scheduler = Scheduler(limits, BlockPool(RUNNING * blocks_for(64 + 512) + 1))
     for number in range(RUNNING):
         request = Generation(
