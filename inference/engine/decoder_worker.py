@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
@@ -66,6 +68,7 @@ class DecoderWorker(Worker[Generation]):
         request.paused = paused
 
     def step(self, now: float) -> bool:
+        began = perf_counter()
         for late in self._scheduler.expired(now):
             self.cancel(late, DEADLINE)
         chunks = self._scheduler.plan(now)
@@ -74,6 +77,7 @@ class DecoderWorker(Worker[Generation]):
             return False
         logits = self._runner.step(chunks)
         self._scheduler.advance(chunks)
+        self._count_step(self._scheduler.planned_tokens)
         self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)
         sampled: list[tuple[Generation, Choice]] = []
         rows: list[int] = []
@@ -84,8 +88,10 @@ class DecoderWorker(Worker[Generation]):
         if sampled:
             draws = [_draw(generation, choice) for generation, choice in sampled]
             drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws, self.sampled)
+            # One stamp for all tokens of a step, on the clock of `now`.
+            at = now + perf_counter() - began
             for (generation, choice), result in zip(sampled, drawn, strict=True):
-                self._accept(generation, choice, result)
+                self._accept(generation, choice, result, at)
             self._wipe()
         return True
 
@@ -128,6 +134,8 @@ class DecoderWorker(Worker[Generation]):
             slow_path=self._runner.slow_path,
             refused=dict(self._refused),
             ended=dict(self._ended),
+            step_tokens=list(self._step_tokens),
+            computed_tokens=self._computed_tokens,
         )
 
     def _wipe(self) -> int:
@@ -150,7 +158,7 @@ class DecoderWorker(Worker[Generation]):
         self._runner.copy_blocks(self._scheduler.fork(generation))
         return list(generation.choices)
 
-    def _accept(self, generation: Generation, choice: Choice, drawn: Drawn) -> None:
+    def _accept(self, generation: Generation, choice: Choice, drawn: Drawn, at: float) -> None:
         if generation.state is State.FINISHED:
             return  # another choice of the request has just ended it with an error
         if drawn.token is None:
@@ -158,6 +166,8 @@ class DecoderWorker(Worker[Generation]):
             self._end(generation, nonfinite("prompt"))
             return
         self.generated_tokens += 1
+        if generation.first_token_at is None:
+            generation.first_token_at = at
         logprob = None if generation.sampling.logprobs is None else self._logprob(drawn)
         delta = choice.accept(drawn.token, logprob)
         if delta is not None:
@@ -165,7 +175,7 @@ class DecoderWorker(Worker[Generation]):
         if choice.finish_reason is not None:
             self._scheduler.release(generation, choice)
             if all(other.finish_reason is not None for other in generation.choices):
-                generation.complete()
+                generation.complete(at)
 
     def _logprob(self, drawn: Drawn) -> TokenLogprob:
         def report(token: int, logprob: float) -> TokenLogprob:

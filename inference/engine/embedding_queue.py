@@ -88,6 +88,7 @@ class EmbeddingQueue:
                 503, "engine_overloaded", "the engine's queue is full; try again later", retry_after_s=2.0
             ) from None
         embedding.state = State.QUEUED
+        embedding.queued_at = now
         self._items[id(embedding)] = items
 
     def next_batch(self, now: float, *, busy: bool = False) -> list[Text] | Hold:
@@ -98,6 +99,8 @@ class EmbeddingQueue:
         texts = [item.payload for item in batch.items]
         for text in texts:
             text.embedding.state = State.RUNNING
+            if text.embedding.scheduled_at is None:
+                text.embedding.scheduled_at = now
         return texts
 
     def expired(self, now: float) -> list[Embedding]:

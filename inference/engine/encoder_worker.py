@@ -10,7 +10,7 @@ from inference.engine.batch_queue import Flushes
 from inference.engine.embedding_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
-from inference.engine.protocol import LANES, Embedded, EngineError, Lane, LaneStats, ModelStats, Scope
+from inference.engine.protocol import LANES, Embedded, EngineError, Lane, LaneStats, ModelStats, Scope, Timings
 from inference.engine.request import Embedding, State
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
@@ -70,10 +70,13 @@ class EncoderWorker(Worker[Embedding]):
         self._batch = batch
         began = perf_counter()
         vectors = self._runner.embed([text.ids for text in batch], [text.embedding.dimensions for text in batch])
-        self._queue.computed(perf_counter() - began)
-        self.prompt_tokens += sum(len(text.ids) for text in batch)
+        took = perf_counter() - began
+        self._queue.computed(took)
+        tokens = sum(len(text.ids) for text in batch)
+        self.prompt_tokens += tokens
+        self._count_step(tokens)
         for text, vector in zip(batch, vectors, strict=True):
-            self._accept(text, vector)
+            self._accept(text, vector, now + took)
         self._batch = []
         return True
 
@@ -97,6 +100,8 @@ class EncoderWorker(Worker[Embedding]):
             refused=dict(self._refused),
             ended=dict(self._ended),
             flushes=[(window, reason, count) for (window, reason), count in self.flushes.reasons.items()],
+            step_tokens=list(self._step_tokens),
+            computed_tokens=self._computed_tokens,
             batch_sizes=[(window, size, count) for (window, size), count in self.flushes.sizes.items()],
         )
 
@@ -105,7 +110,7 @@ class EncoderWorker(Worker[Embedding]):
         for text in batch:
             self.cancel(text.embedding, error)
 
-    def _accept(self, text: Text, vector: bytes | None) -> None:
+    def _accept(self, text: Text, vector: bytes | None, at: float) -> None:
         embedding = text.embedding
         if embedding.state is State.FINISHED:
             return  # another text of the request has just ended it with an error
@@ -118,4 +123,6 @@ class EncoderWorker(Worker[Embedding]):
             data = b"".join(vector for vector in embedding.vectors if vector is not None)
             size = embedding.dimensions or self._runner.config.hidden_size
             self._queue.remove(embedding)
-            embedding.finish(Embedded(embedding.prompt_tokens, size, data, embedding.version))
+            scheduled = at if embedding.scheduled_at is None else embedding.scheduled_at
+            timings = Timings(scheduled - embedding.queued_at, at - scheduled)
+            embedding.finish(Embedded(embedding.prompt_tokens, size, data, embedding.version, timings))

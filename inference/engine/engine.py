@@ -65,7 +65,9 @@ class Engine:
         self._post(retire)
 
     def submit(self, job: AnyJob) -> None:
-        self._post(lambda: job.submit(monotonic()))
+        # Now and not when the step in progress has ended: waiting for it is waiting, too.
+        now = monotonic()
+        self._post(lambda: job.submit(now))
 
     def cancel(self, job: AnyJob, error: EngineError | None = None) -> None:
         """Ends a request, with `error` if one is given; does nothing once it has ended."""

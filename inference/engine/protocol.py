@@ -215,6 +215,18 @@ class Choice(msgspec.Struct, omit_defaults=True):
     logprobs: list[TokenLogprob] | None = None
 
 
+class Timings(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a completed request's time in the engine went, in seconds. Durations and never times: clocks of two processes do not
+    compare."""
+
+    queue_s: float = 0.0
+    """Until the step that took it up first."""
+    prefill_s: float = 0.0
+    """From there to its first token; of an Embed to its last vector."""
+    decode_s: float = 0.0
+    """From its first token to the last of all its choices."""
+
+
 class Generated(msgspec.Struct, tag="generated", tag_field="kind", omit_defaults=True):
     """END of a Generate. `choices` is filled only when the request did not stream."""
 
@@ -225,15 +237,18 @@ class Generated(msgspec.Struct, tag="generated", tag_field="kind", omit_defaults
     """Tokens of the prompt that were found in the workspace's cache."""
     version: str = ""
     """First digits of the digest of the weights that answered."""
+    timings: Timings | None = None
+    """None unless every choice came to its end."""
 
 
-class Embedded(msgspec.Struct, tag="embedded", tag_field="kind"):
+class Embedded(msgspec.Struct, tag="embedded", tag_field="kind", omit_defaults=True):
     """END of an Embed: `data` is float32 little-endian, row-major [inputs, dimensions]."""
 
     prompt_tokens: int
     dimensions: int
     data: bytes
     version: str = ""
+    timings: Timings | None = None
 
 
 class ModelInfo(msgspec.Struct):
@@ -252,6 +267,10 @@ class ModelInfo(msgspec.Struct):
 
 class Models(msgspec.Struct, tag="models", tag_field="kind"):
     models: list[ModelInfo]
+
+
+STEP_TOKENS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+"""Upper bounds, inclusive, by which `ModelStats.step_tokens` counts."""
 
 
 class LaneStats(msgspec.Struct):
@@ -296,6 +315,10 @@ class ModelStats(msgspec.Struct, omit_defaults=True):
     """Batches of embeddings: window, reason, count."""
     batch_sizes: list[tuple[str, int, int]] = []
     """The same by texts in the batch: window, size, count."""
+    step_tokens: list[int] = []
+    """Steps by how many tokens they computed: one count for each bound of `STEP_TOKENS`, and one for more than the last."""
+    computed_tokens: int = 0
+    """Of all those steps: prompts' pieces, and one for each running answer."""
 
 
 class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
@@ -307,6 +330,8 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     generated_tokens: int
     models: list[ModelStats] = []
     cascades: list[CascadeStats] = []
+    device_utilization: float | None = None
+    """Part of the last moments in which the device computed, 0 to 1; None where it does not tell."""
 
 
 class ModelErased(msgspec.Struct):

@@ -25,6 +25,7 @@ from inference.engine.protocol import (
     Generated,
     Lane,
     Result,
+    Timings,
     TokenLogprob,
 )
 from inference.engine.stops import StopScanner
@@ -69,6 +70,10 @@ class Request(ABC):
     deadline: float | None = None
     """Time on the engine's monotonic clock after which the answer is of no use."""
     state: State = field(default=State.RECEIVED, init=False)
+    queued_at: float = field(default=0.0, init=False)
+    """On the engine's monotonic clock, as the next one."""
+    scheduled_at: float | None = field(default=None, init=False)
+    """When a step took it up for the first time."""
 
     def finish(self, outcome: Result | EngineError) -> None:
         """Sends the terminal event, once: later calls do nothing, because cancel and completion may meet."""
@@ -195,7 +200,7 @@ class Generation(Request):
     prompt_tokens: int = field(default=0, init=False)
     cached_tokens: int = field(default=0, init=False)
     """Tokens of the prompt that were found in the cache."""
-    queued_at: float = field(default=0.0, init=False)
+    first_token_at: float | None = field(default=None, init=False)
     paused: bool = field(default=False, init=False)
     """The reader is slow: no steps until it catches up."""
 
@@ -260,8 +265,9 @@ class Generation(Request):
         else:
             choice.kept.append(delta)
 
-    def complete(self) -> None:
-        """Sends the terminal event of a request all of whose choices have a finish reason."""
+    def complete(self, at: float | None = None) -> None:
+        """Sends the terminal event of a request all of whose choices have a finish reason; `at` is when it gave its last token,
+        None if it was ended before."""
         self.finish(
             Generated(
                 self.prompt_tokens,
@@ -269,8 +275,15 @@ class Generation(Request):
                 [] if self.stream else [choice.answer() for choice in self.choices],
                 self.cached_tokens,
                 self.version,
+                None if at is None else self._timings(at),
             )
         )
+
+    def _timings(self, at: float) -> Timings | None:
+        scheduled, first = self.scheduled_at, self.first_token_at
+        if scheduled is None or first is None:
+            return None
+        return Timings(scheduled - self.queued_at, first - scheduled, at - first)
 
     def cancel(self, reason: FinishReason = "cancelled") -> None:
         """Ends every unfinished choice for the reason and sends the terminal event with what was used."""

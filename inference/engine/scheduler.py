@@ -61,6 +61,8 @@ class Scheduler:
         self._with_deadline: set[Generation] = set()
         self.preemptions = 0
         self.recomputed_tokens = 0
+        self.planned_tokens = 0
+        """Tokens of the last step that was planned."""
 
     @property
     def running(self) -> int:
@@ -128,10 +130,11 @@ class Scheduler:
         budget = left = max(0, self._limits.step_tokens - len(chunks))
         answers = len(chunks)
         while budget and (head := self._next(prompts, budget, now)) is not None:
-            prompts += [(head, choice) for choice in self._seat(head)]
+            prompts += [(head, choice) for choice in self._seat(head, now)]
         if budget and prompts:
             left = self._fill(prompts, budget, chunks)
-        self._measure(answers + budget - left, now)
+        self.planned_tokens = answers + budget - left
+        self._measure(self.planned_tokens, now)
         return chunks
 
     def advance(self, chunks: list[Chunk]) -> None:
@@ -251,8 +254,10 @@ class Scheduler:
     def _others(self) -> int:
         return self._slots["standard"] + self._slots["batch"]
 
-    def _seat(self, generation: Generation) -> list[Choice]:
+    def _seat(self, generation: Generation, now: float) -> list[Choice]:
         """Admits a request that fits; returns its choices to compute."""
+        if generation.scheduled_at is None:
+            generation.scheduled_at = now
         self._queues[generation.lane].take(generation)
         self._memory.seat(generation)
         slots = self._running[generation] = _slots(generation)

@@ -25,6 +25,7 @@ from inference.engine.intake import receive_embedding, receive_generation, size
 from inference.engine.journal import error_place, log
 from inference.engine.library import serving
 from inference.engine.listener import listen, unlink
+from inference.engine.occupancy import device_utilization
 from inference.engine.protocol import Delta, EngineError, Result
 from inference.engine.served import LoadOptions, ServedModel
 from inference.engine.worker import AnyJob, Job
@@ -241,6 +242,7 @@ class Server:
         engine = self._engine
         asked = [engine.ask(partial(model.worker.stats, name)) for name, model in self._models]
         models = [await asyncio.wrap_future(answer) for answer in asked]
+        utilization = await asyncio.to_thread(device_utilization, self._options.device)
         return protocol.StatsReport(
             running=engine.running,
             waiting=engine.waiting,
@@ -250,6 +252,7 @@ class Server:
             generated_tokens=engine.generated_tokens,
             models=models,
             cascades=[cascade.stats for cascade in self._models.cascades],
+            device_utilization=utilization,
         )
 
     def _answer(self, stream: Stream, outcome: protocol.Result | EngineError) -> None:

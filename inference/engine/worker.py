@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from inference.engine.errors import DEADLINE, ERASED
-from inference.engine.protocol import EngineError, ModelStats, Scope
+from inference.engine.protocol import STEP_TOKENS, EngineError, ModelStats, Scope
 from inference.engine.request import Request, State
 
 R = TypeVar("R", bound=Request)
@@ -59,6 +60,8 @@ class Worker(ABC, Generic[R]):
         """Requests that were not queued, by the code of their error."""
         self._ended: Counter[str] = Counter()
         """Requests that were ended from outside, by why."""
+        self._step_tokens = [0] * (len(STEP_TOKENS) + 1)
+        self._computed_tokens = 0
 
     @property
     @abstractmethod
@@ -85,6 +88,11 @@ class Worker(ABC, Generic[R]):
             request.cancel()
         else:
             request.finish(error)
+
+    def _count_step(self, tokens: int) -> None:
+        """Counts a step that computed `tokens`."""
+        self._step_tokens[bisect_left(STEP_TOKENS, tokens)] += 1
+        self._computed_tokens += tokens
 
     def pause(self, request: R, paused: bool) -> None:
         """Leaves a streaming request out of the steps, or takes it in again."""

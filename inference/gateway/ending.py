@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inference.engine.protocol import Timings
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -15,3 +17,7 @@ class Ending:
     finish_reason: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    choices: int = 1
+    """Answers that share the completion tokens."""
+    timings: Timings | None = None
+    """Where the time in the engine went; of several operations, that of the longest."""

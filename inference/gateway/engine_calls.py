@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from inference.engine.client import EngineFailure
-from inference.engine.protocol import Result
+from inference.engine.protocol import Generated, Result, Timings
 from inference.gateway import answers
 from inference.gateway.errors import ApiError
 
@@ -20,6 +20,14 @@ async def gathered(calls: list[Coroutine[Any, Any, Result]]) -> list[Result]:
     finally:
         for task in tasks:
             task.cancel()
+
+
+def longest(results: Sequence[Generated]) -> Timings | None:
+    """The timings of the operation that took longest: the others ran beside it."""
+    if len(results) == 1:
+        return results[0].timings
+    told = [result.timings for result in results if result.timings is not None]
+    return max(told, key=lambda timings: timings.queue_s + timings.prefill_s + timings.decode_s, default=None)
 
 
 def accept(reason: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.protocol import CascadeStats, ModelStats, Stats, StatsReport
+from inference.engine.protocol import STEP_TOKENS, CascadeStats, ModelStats, Stats, StatsReport
 
 ANSWER_S = 2.0
 """An engine answers between two steps."""
@@ -45,10 +46,17 @@ class _Families:
         yield GaugeMetricFamily("bailiwick_engine_up", "Whether the engine answered", value=report is not None)
         if report is not None:
             yield CounterMetricFamily("bailiwick_engine_steps", "Steps that computed something", value=report.steps)
+            if report.device_utilization is not None:
+                yield GaugeMetricFamily(
+                    "bailiwick_device_utilization_perc",
+                    "Part of the last moments in which the device computed, 0 to 1",
+                    value=report.device_utilization,
+                )
             yield from _requests(report.models)
             yield from _counters(report.models)
             yield from _batches(report.models)
             yield from _cascades(report.cascades)
+            yield _steps(report.models)
 
 
 def _requests(models: list[ModelStats]) -> Iterable[Metric]:
@@ -105,3 +113,12 @@ def _cascades(cascades: list[CascadeStats]) -> Iterable[Metric]:
         escalations.add_metric([cascade.model, "unsure"], cascade.escalations - cascade.failures)
         escalations.add_metric([cascade.model, "failed"], cascade.failures)
     return exits, escalations
+
+
+def _steps(models: list[ModelStats]) -> Metric:
+    steps = HistogramMetricFamily("bailiwick_iteration_tokens_total", "Tokens that a step computed", labels=["model"])
+    bounds = [*map(str, map(float, STEP_TOKENS)), "+Inf"]
+    for model in models:
+        counts = list(zip(bounds, accumulate(model.step_tokens), strict=True))
+        steps.add_metric([model.model], counts, model.computed_tokens)
+    return steps

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from inference.engine.protocol import LANES, Lane
+from inference.engine.protocol import LANES, Lane, Timings
 from inference.gateway.ending import Ending
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -58,22 +58,56 @@ class Histogram:
 class LaneMetrics:
     """What is counted of one lane."""
 
-    __slots__ = ("first_token", "generation_tokens", "inter_token", "lasted", "prompt_tokens", "rejected", "succeeded")
+    __slots__ = (
+        "decode",
+        "first_token",
+        "generation_tokens",
+        "inference",
+        "inter_token",
+        "lasted",
+        "per_token",
+        "prefill",
+        "prompt_tokens",
+        "queue",
+        "rejected",
+        "succeeded",
+    )
 
     def __init__(self) -> None:
         self.first_token = Histogram(FIRST_TOKEN_SECONDS)
         self.inter_token = Histogram(INTER_TOKEN_SECONDS)
         self.lasted = Histogram(REQUEST_SECONDS)
+        self.queue = Histogram(REQUEST_SECONDS)
+        self.prefill = Histogram(REQUEST_SECONDS)
+        self.decode = Histogram(REQUEST_SECONDS)
+        self.inference = Histogram(REQUEST_SECONDS)
+        self.per_token = Histogram(INTER_TOKEN_SECONDS)
         self.prompt_tokens = Histogram(TOKENS)
         self.generation_tokens = Histogram(TOKENS)
         self.succeeded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
+
+    def timed(self, timings: Timings, tokens: int) -> None:
+        """Counts where a completed request's time in the engine went; `tokens` are those of one of its answers."""
+        prefill, decode = timings.prefill_s, timings.decode_s
+        self.queue.add(timings.queue_s)
+        self.prefill.add(prefill)
+        self.inference.add(prefill + decode)
+        if tokens > 0:  # an embedding has no answer to decode
+            self.decode.add(decode)
+        if tokens > 1:
+            self.per_token.add(decode / (tokens - 1))
 
 
 _HISTOGRAMS = {
     "time_to_first_token_seconds": ("first_token", "From a request's first byte to a stream's first text"),
     "inter_token_latency_seconds": ("inter_token", "Between two pieces of a stream"),
     "e2e_request_latency_seconds": ("lasted", "From a request's first byte to its answer's last"),
+    "request_queue_time_seconds": ("queue", "From the engine's door to a request's first step"),
+    "request_prefill_time_seconds": ("prefill", "From there to its first token, or to an embedding's last vector"),
+    "request_decode_time_seconds": ("decode", "From an answer's first token to its last"),
+    "request_inference_time_seconds": ("inference", "Prefill and decode together"),
+    "request_time_per_output_token_seconds": ("per_token", "Of an answer's tokens after the first, on average"),
     "request_prompt_tokens": ("prompt_tokens", "Tokens of a completed request's prompt"),
     "request_generation_tokens": ("generation_tokens", "Tokens of a completed request's answer"),
 }
@@ -110,6 +144,8 @@ class GatewayMetrics:
             counts.prompt_tokens.add(ending.prompt_tokens)
             counts.generation_tokens.add(ending.completion_tokens)
             counts.succeeded[ending.finish_reason or "stop"] += 1
+            if ending.timings is not None:
+                counts.timed(ending.timings, ending.completion_tokens // (ending.choices or 1))
         elif ending.status == "cancelled":
             self.lanes[lane].succeeded["abort"] += 1
 

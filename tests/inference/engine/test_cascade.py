@@ -49,7 +49,7 @@ def test_a_cascade_gives_the_answer_of_one_of_its_models_and_counts_which(
         answer = await whole(client, generate(model=name, stream=False))
         deltas, result = await read(client, generate(model=name))
 
-        assert answer == expected
+        assert msgspec.structs.replace(answer, timings=None) == msgspec.structs.replace(expected, timings=None)
         assert answer.choices[0].logprobs is None
         assert text_of(deltas) == expected.choices[0].text
         assert (result.completion_tokens, result.version, result.choices) == (24, expected.version, [])

@@ -63,6 +63,9 @@ def test_what_the_engine_did_is_counted_by_model_and_reason(engine: EngineProces
         assert 'bailiwick_prefix_cache_hits_total{model="endless"}' in text
         assert 'bailiwick_engine_dropped_total{model="endless",reason="deadline"}' in text
         assert 'bailiwick_batch_flushes_total{model="embed",preset="balanced",reason=' in text
+        assert 'bailiwick_iteration_tokens_total_bucket{le="64.0",model="endless"}' in text
+        assert f'bailiwick_iteration_tokens_total_sum{{model="endless"}} {float(endless.computed_tokens)}' in text
+        assert "bailiwick_device_utilization_perc" not in text  # no CPU tells
         assert "ws-of-somebody" not in text
 
     asyncio.run(work())

@@ -30,10 +30,13 @@ from inference.engine.protocol import (
     ListModels,
     ModelInfo,
     Models,
+    Timings,
     TokenLogprob,
 )
 
 CHAT, EMBEDDING = "scripted", "scripted-embedding"
+EMBEDDED, GENERATED = Timings(0.25, 0.5), Timings(0.25, 0.5, 1.5)
+"""What it says that its answers took; no clock ran."""
 PIECE = 3
 """Characters of a streamed piece."""
 
@@ -87,7 +90,7 @@ class _Connection(asyncio.Protocol):
             self._engine.requests.append(request)
             width = request.dimensions or 4
             rows = np.arange(len(request.inputs) * width, dtype="<f4") / 8
-            self._send(stream, FrameType.END, Embedded(3 * len(request.inputs), width, rows.tobytes()))
+            self._send(stream, FrameType.END, Embedded(3 * len(request.inputs), width, rows.tobytes(), timings=EMBEDDED))
         elif isinstance(request, Generate):
             self._engine.requests.append(request)
             self._generate(stream, request)
@@ -108,7 +111,7 @@ class _Connection(asyncio.Protocol):
         if not request.stream:
             logprobs = None if request.sampling.logprobs is None else [_logprob("a"), _logprob("b")]
             choices = [Choice(index, text, reason, logprobs) for index in range(n)]
-            self._send(stream, FrameType.END, Generated(7, 5 * n, choices))
+            self._send(stream, FrameType.END, Generated(7, 5 * n, choices, timings=GENERATED))
             return
         pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
         if word in ("!half", "!fail-late"):
@@ -121,7 +124,7 @@ class _Connection(asyncio.Protocol):
             logprobs = None if request.sampling.logprobs is None else [_logprob(piece)]
             self._send(stream, FrameType.CHUNK, [Delta(index, piece, 1, None, logprobs) for index in range(n)])
         self._send(stream, FrameType.CHUNK, [Delta(index, "", 0, reason) for index in range(n)])
-        self._send(stream, FrameType.END, Generated(7, 5 * n))
+        self._send(stream, FrameType.END, Generated(7, 5 * n, timings=GENERATED))
 
 
 def _as_text(prompt: str | list[int] | None) -> str:
