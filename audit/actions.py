@@ -140,6 +140,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
             "redactions",
             "duration_ms",
             "stored",
+            "weights",
         },
         Action.SERVING_CHANGED: _SERVING,
         Action.REDACTION_TRIED: {"redactions"},

@@ -60,7 +60,8 @@ class ChatCompletion(msgspec.Struct):
     choices: list[ChatChoice]
     usage: Usage
     object: str = "chat.completion"
-    system_fingerprint: None = None
+    system_fingerprint: str | None = None
+    """`fp_` and the first digits of the digest of the weights that answered."""
 
 
 class CompletionChoice(msgspec.Struct):
@@ -77,7 +78,8 @@ class Completion(msgspec.Struct):
     choices: list[CompletionChoice]
     usage: Usage
     object: str = "text_completion"
-    system_fingerprint: None = None
+    system_fingerprint: str | None = None
+    """`fp_` and the first digits of the digest of the weights that answered."""
 
 
 class EmbeddingUsage(msgspec.Struct):
@@ -138,7 +140,12 @@ def chat_message(text: str, make: ReplyMaker | None) -> AnswerMessage:
 
 
 def chat_completion(
-    request: str, created: int, model: str, choices: Sequence[tuple[Choice, AnswerMessage]], count: Usage
+    request: str,
+    created: int,
+    model: str,
+    weights: str | None,
+    choices: Sequence[tuple[Choice, AnswerMessage]],
+    count: Usage,
 ) -> bytes:
     """`request` is the hexadecimal number of the request; what was redacted is already put back into the messages."""
     made = [
@@ -150,13 +157,17 @@ def chat_completion(
         )
         for choice, message in choices
     ]
-    return encode(ChatCompletion(f"chatcmpl-{request}", created, model, made, count))
+    return encode(
+        ChatCompletion(f"chatcmpl-{request}", created, model, made, count, system_fingerprint=_fingerprint(weights))
+    )
 
 
-def completion(request: str, created: int, model: str, choices: Sequence[Choice], count: Usage) -> bytes:
+def completion(
+    request: str, created: int, model: str, weights: str | None, choices: Sequence[Choice], count: Usage
+) -> bytes:
     """Texts of `choices` are already restored."""
     made = [CompletionChoice(c.index, c.text, text_logprobs(c.logprobs), FINISH[c.finish_reason]) for c in choices]
-    return encode(Completion(f"cmpl-{request}", created, model, made, count))
+    return encode(Completion(f"cmpl-{request}", created, model, made, count, system_fingerprint=_fingerprint(weights)))
 
 
 def embeddings(model: str, made: Embedded, encoding: Literal["float", "base64"]) -> bytes:
@@ -186,6 +197,10 @@ def chat_logprobs(tokens: Sequence[TokenLogprob] | None) -> dict[str, Any] | Non
             {**_chat_logprob(token), "top_logprobs": [_chat_logprob(top) for top in token.top]} for token in tokens
         ]
     }
+
+
+def _fingerprint(weights: str | None) -> str | None:
+    return None if weights is None else f"fp_{weights}"
 
 
 def _chat_logprob(token: TokenLogprob) -> dict[str, Any]:

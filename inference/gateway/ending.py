@@ -17,6 +17,8 @@ class Ending:
     finish_reason: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    weights: str | None = None
+    """First digits of the digest of the weights that answered; those of several operations, joined by +."""
     choices: int = 1
     """Answers that share the completion tokens."""
     timings: Timings | None = None

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from inference.engine.client import EngineFailure
-from inference.engine.protocol import Generated, Result, Timings
+from inference.engine.protocol import Embedded, Generated, Result, Timings
 from inference.gateway import answers
 from inference.gateway.errors import ApiError
 
@@ -28,6 +28,15 @@ def longest(results: Sequence[Generated]) -> Timings | None:
         return results[0].timings
     told = [result.timings for result in results if result.timings is not None]
     return max(told, key=lambda timings: timings.queue_s + timings.prefill_s + timings.decode_s, default=None)
+
+
+def weights(results: Sequence[Result]) -> str | None:
+    """First digits of the digest of the weights that gave the results, joined by + where they are of several versions."""
+    if len(results) == 1:
+        result = results[0]
+        return (result.version or None) if isinstance(result, Generated | Embedded) else None
+    names = {result.version for result in results if isinstance(result, Generated | Embedded)} - {""}
+    return "+".join(sorted(names)) or None
 
 
 def accept(reason: str) -> None:

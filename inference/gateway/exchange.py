@@ -20,7 +20,7 @@ from inference.engine.client import EngineFailure
 from inference.engine.protocol import Choice, Embedded, Generated
 from inference.gateway import answers
 from inference.gateway.ending import Ending
-from inference.gateway.engine_calls import accept, engine_failed, gathered, longest
+from inference.gateway.engine_calls import accept, engine_failed, gathered, longest, weights
 from inference.gateway.errors import ApiError, audit_unavailable, internal
 from inference.gateway.events import DONE, ChatEvents, CompletionEvents, Events, EventWriter, error_event
 from inference.gateway.http import EVENT_STREAM, Disconnected, Header, Receive, Send, send_json
@@ -194,7 +194,7 @@ class Exchange:
         if isinstance(request, EmbeddingRequest):
             made: Embedded = results[0]
             body = answers.embeddings(request.model, made, request.encoding_format or "float")
-            return body, Ending("completed", 200, None, made.prompt_tokens, 0, 1, made.timings)
+            return body, Ending("completed", 200, None, made.prompt_tokens, 0, weights(results), 1, made.timings)
         choices: list[Choice] = []
         prompt_tokens = completion_tokens = 0
         per_call = request.n or 1
@@ -211,7 +211,8 @@ class Exchange:
                 choices.append(choice)
         count = answers.usage(prompt_tokens, completion_tokens)
         messages = [answers.chat_message(choice.text, make) for choice in choices]
-        head = admission.number.hex, admission.created, request.model
+        answered_by = weights(results)
+        head = admission.number.hex, admission.created, request.model, answered_by
         if isinstance(request, CompletionRequest):
             for choice, message in zip(choices, messages, strict=True):
                 choice.text = message.content or ""
@@ -221,7 +222,9 @@ class Exchange:
         reason = None
         if choices:
             reason = answers.finish_reason(choices[0].finish_reason, bool(messages[0].tool_calls))
-        return body, Ending("completed", 200, reason, prompt_tokens, completion_tokens, len(choices), longest(results))
+        return body, Ending(
+            "completed", 200, reason, prompt_tokens, completion_tokens, answered_by, len(choices), longest(results)
+        )
 
     async def _stream(self, send: Send, headers: list[Header]) -> None:
         admission = self.admission
@@ -257,8 +260,10 @@ class Exchange:
         prompt_tokens = sum(result.prompt_tokens for result in pieces.results)
         completion_tokens = sum(result.completion_tokens for result in pieces.results)
         reason = writer.reason(0)
-        choices, timings = len(writer.reasons), longest(pieces.results)
-        await self._complete(Ending("completed", 200, reason, prompt_tokens, completion_tokens, choices, timings))
+        answered_by, choices, timings = weights(pieces.results), len(writer.reasons), longest(pieces.results)
+        await self._complete(
+            Ending("completed", 200, reason, prompt_tokens, completion_tokens, answered_by, choices, timings)
+        )
         last = writer.finish()
         if request.include_usage:
             last += events.usage(prompt_tokens, completion_tokens)

@@ -99,6 +99,7 @@ class _Completed(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int
     status: str
     stored: bool
+    weights: str | None
 
 
 def intent_item(admission: Admission) -> Item:
@@ -126,6 +127,7 @@ def outcome_item(admission: Admission, ending: Ending, payload: PayloadRow | Non
         ending.prompt_tokens,
         ending.status,
         payload is not None,
+        ending.weights,
     )
     body = grant.forms.completed(SCOPES[request.kind]).body(entry=outcome, request=number, at=at, after=after)
     row = (

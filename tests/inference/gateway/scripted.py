@@ -90,7 +90,9 @@ class _Connection(asyncio.Protocol):
             self._engine.requests.append(request)
             width = request.dimensions or 4
             rows = np.arange(len(request.inputs) * width, dtype="<f4") / 8
-            self._send(stream, FrameType.END, Embedded(3 * len(request.inputs), width, rows.tobytes(), timings=EMBEDDED))
+            self._send(
+                stream, FrameType.END, Embedded(3 * len(request.inputs), width, rows.tobytes(), timings=EMBEDDED)
+            )
         elif isinstance(request, Generate):
             self._engine.requests.append(request)
             self._generate(stream, request)
