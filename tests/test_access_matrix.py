@@ -48,6 +48,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     f"{W}/redactions": {"POST": S.REDACTION_READ},
     f"{W}/requests": {"GET": S.AUDIT_READ},
     f"{W}/requests/<str:request_id>": {"GET": S.AUDIT_READ},
+    f"{W}/usage": {"GET": S.WORKSPACES_READ},
     f"{W}/retention-policy": {"GET": S.RETENTION_READ, "PUT": S.RETENTION_WRITE},
     f"{W}/erasures": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
     f"{W}/erasures/<str:erasure_id>": {"GET": S.ERASURES_READ},

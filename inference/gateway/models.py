@@ -1,4 +1,4 @@
-"""One row for each request that was admitted, one for each web process that may hold some, one for each deployment."""
+"""One row for each request that was admitted, for each web process that may hold some, for each deployment, and usage by day."""
 
 from __future__ import annotations
 
@@ -70,3 +70,42 @@ class DeploymentRecord(models.Model):
 
     class Meta:
         db_table = "gateway_deployment"
+
+
+class Usage(models.Model):
+    """What a workspace asked for on a day (UTC) of one model, in one lane and of one kind: figures that name nobody.
+
+    Only `gateway_count_usage`, a function of the database, writes here. They outlive the records that they were made from.
+    """
+
+    pk = models.CompositePrimaryKey("workspace_id", "day", "model", "lane", "kind")
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    day = models.DateField()
+    """When the first bytes came."""
+    model = models.TextField()
+    lane = models.TextField()
+    kind = models.TextField()
+    completed = models.BigIntegerField()
+    cancelled = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    unknown = models.BigIntegerField()
+    prompt_tokens = models.BigIntegerField()
+    completion_tokens = models.BigIntegerField()
+    duration_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "gateway_usage"
+
+
+class UsageCount(models.Model):
+    """How far usage is counted: one row."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    open_day = models.DateField()
+    """The first day whose figures may still grow; on those before it every request has ended and is counted."""
+    counted_at = models.DateTimeField(null=True)
+    """When the last count that came to its end began."""
+
+    class Meta:
+        db_table = "gateway_usage_count"

@@ -6,6 +6,7 @@ import asyncio
 
 from celery import shared_task
 
+from inference.gateway import usage
 from inference.gateway.lost import close_all
 
 
@@ -13,3 +14,9 @@ from inference.gateway.lost import close_all
 def close_lost_requests() -> int:
     """Gives every request of a dead web process its outcome, `unknown`; returns how many there were."""
     return asyncio.run(close_all())
+
+
+@shared_task(name="inference.gateway.tasks.count_usage")
+def count_usage() -> None:
+    """Every minute. What one run does not finish, the next one does: a row says which days are open."""
+    usage.count_usage()

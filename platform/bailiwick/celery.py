@@ -32,6 +32,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "jobs-sweep": {"task": "cell.jobs.sweep", "schedule": 5.0},
     "payloads-expire": {"task": "retention.tasks.expire_payloads", "schedule": 60.0},
     "requests-close-lost": {"task": "inference.gateway.tasks.close_lost_requests", "schedule": 10.0},
+    "usage-count": {"task": "inference.gateway.tasks.count_usage", "schedule": 60.0},
     "sessions-clear": {"task": "workspaces.tasks.clear_sessions", "schedule": 86_400.0},
 }
 for _entry in BEAT_SCHEDULE.values():

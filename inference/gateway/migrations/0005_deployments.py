@@ -10,7 +10,7 @@ from cell.tenancy import AUDITOR, WEB, grant
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("gateway", "0003_departed_processes")]
+    dependencies: ClassVar = [("gateway", "0004_usage")]
     operations: ClassVar = [
         migrations.CreateModel(
             name="DeploymentRecord",
