@@ -24,6 +24,7 @@ TABS = (
     Tab("members", "Members", Scope.MEMBERS_READ),
     Tab("audit", "Audit log", Scope.AUDIT_READ),
     Tab("requests", "Requests", Scope.AUDIT_READ),
+    Tab("usage", "Usage", Scope.WORKSPACES_READ),
     Tab("erasures", "Erasures", Scope.ERASURES_READ),
 )
 

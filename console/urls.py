@@ -10,6 +10,7 @@ from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, Orga
 from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
 from console.views.requests import RequestList
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
+from console.views.usage import UsageOne
 from console.views.workspaces import (
     Home,
     RegionLock,
@@ -48,6 +49,7 @@ urlpatterns = [
     ),
     path("workspaces/<str:workspace_id>/audit", AuditLog.as_view(), name="audit"),
     path("workspaces/<str:workspace_id>/requests", RequestList.as_view(), name="requests"),
+    path("workspaces/<str:workspace_id>/usage", UsageOne.as_view(), name="usage"),
     path("workspaces/<str:workspace_id>/erasures", ErasureList.as_view(), name="erasures"),
     path("workspaces/<str:workspace_id>/erasures/<str:erasure_id>", ErasureOne.as_view(), name="erasure"),
     path(

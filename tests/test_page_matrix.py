@@ -49,6 +49,7 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/members/<str:member_id>/remove": {"POST": S.MEMBERS_WRITE},
     f"{W}/audit": {"GET": S.AUDIT_READ},
     f"{W}/requests": {"GET": S.AUDIT_READ},
+    f"{W}/usage": {"GET": S.WORKSPACES_READ},
     f"{W}/erasures": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
     f"{W}/erasures/<str:erasure_id>": {"GET": S.ERASURES_READ},
     f"{W}/erasures/<str:erasure_id>/certificate": {"GET": S.ERASURES_READ},

@@ -60,7 +60,7 @@ POST_ONLY = {
     "key-revoke",
     "membership-remove",
 }
-IN_WORKSPACE = {"workspace", "keys", "members", "audit", "requests", "erasures", "erasure", "certificate"}
+IN_WORKSPACE = {"workspace", "keys", "members", "audit", "requests", "usage", "erasures", "erasure", "certificate"}
 
 
 def test_every_page_asks_a_stranger_to_sign_in(browser: Browser, organization: Organization) -> None:
@@ -110,7 +110,8 @@ def test_a_role_opens_its_pages_and_no_others(browser: Browser, organization: Or
     statuses = {name: browser.get(paths[name]).status_code for name in IN_WORKSPACE - {"erasure", "certificate"}}
 
     assert paths["audit"] in listed
-    assert statuses == {"workspace": 403, "keys": 403, "members": 403, "audit": 200, "requests": 200, "erasures": 403}
+    assert {name for name, status in statuses.items() if status == 200} == {"audit", "requests"}
+    assert set(statuses.values()) == {200, 403}
     assert {
         browser.get(paths[name]).status_code for name in ("organization-members", "organization-keys", "workspace-new")
     } == {403}
