@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from audit.groupcommit import GroupCommit
@@ -28,10 +29,14 @@ from inference.gateway.processes import new_tag
 from inference.gateway.records import REQUEST_ROWS
 from inference.gateway.resolver import KeyResolver
 from inference.gateway.shares import Shares
+from inference.gateway.spans import Spans
 from inference.redaction import Redactor
 from retention.vault import PAYLOADS, Vault
 from workspaces.regions import directory
 from workspaces.tokens import PEPPER_PURPOSE
+
+if TYPE_CHECKING:
+    from cell.traces import Traces
 
 log = get_logger(__name__)
 
@@ -46,6 +51,7 @@ class _Running:
     resolver: KeyResolver
     vault: Vault
     shares: Shares
+    traces: Traces | None
     listener: ChangeListener
     listening: asyncio.Task[None]
     sharing: asyncio.Task[None]
@@ -76,17 +82,23 @@ class Application:
         await listener.arrive()
         listening = asyncio.create_task(listener.run(), name="gateway-changes")
         sharing = asyncio.create_task(shares.run(), name="gateway-limits")
+        traces = _traces(cell, tag)
         gateway = Gateway(
             cell=cell.cell,
             process_tag=tag,
             parts=Parts(
-                engine=engine, audit=audit, audit_limit=cell.audit_queue_limit, redactor=self._redactor, vault=vault
+                engine=engine,
+                audit=audit,
+                audit_limit=cell.audit_queue_limit,
+                redactor=self._redactor,
+                vault=vault,
+                spans=None if traces is None else Spans(traces),
             ),
             grants=grants,
             door=Door(shares, cell.concurrency),
             limits=Limits(cell.body_limit_bytes, cell.trusted_proxies),
         )
-        self._running = _Running(gateway, engine, audit, resolver, vault, shares, listener, listening, sharing)
+        self._running = _Running(gateway, engine, audit, resolver, vault, shares, traces, listener, listening, sharing)
         _spare_the_collector()
         log.info("gateway.started", process=tag)
 
@@ -103,6 +115,8 @@ class Application:
         await running.engine.close()
         await running.resolver.close()
         await running.vault.close()
+        if running.traces is not None:
+            await asyncio.to_thread(running.traces.close)
 
     @property
     def paths(self) -> frozenset[str]:
@@ -128,6 +142,16 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def _traces(cell: CellConfig, tag: int) -> Traces | None:
+    if cell.otlp_endpoint is None:
+        return None
+    # Here and not above: a process that has no collector does without 9 MB of OpenTelemetry.
+    from cell.traces import Traces
+
+    resource = {"service.name": "bailiwick", "service.instance.id": f"{cell.cell}-{tag}", "cloud.region": cell.region}
+    return Traces(endpoint=cell.otlp_endpoint, ratio=cell.trace_ratio, resource=resource)
 
 
 def _resolver(cell: CellConfig, shares: Shares) -> KeyResolver:

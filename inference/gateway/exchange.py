@@ -62,6 +62,7 @@ class Exchange:
         "_timer",
         "_transcript",
         "admission",
+        "answered_at",
         "failure",
         "heard",
     )
@@ -78,6 +79,8 @@ class Exchange:
         self._ending: Ending | None = None
         self.failure: ApiError | None = None
         """What went wrong, if something did."""
+        self.answered_at = 0.0
+        """When the engine's answer was there, on the clock of `Admission.began`."""
         self.heard = 0
         """Tokens of the answer that a stream has given so far."""
         self._transcript = Transcript(admission.operations) if admission.grant.stores_payloads else None
@@ -290,6 +293,7 @@ class Exchange:
 
     async def _complete(self, ending: Ending) -> None:
         """The outcome of an answer, and its intent: durable when this returns. Raises ApiError 503."""
+        self.answered_at = perf_counter()
         self._stop_watching()
         payload = None if self._transcript is None else await self._sealed(self._transcript)
         intent = self._submit_intent()

@@ -86,6 +86,7 @@ class Gateway:
         scope["bailiwick.began"] = began
         headers: list[Header] = [(b"x-request-id", (self._id_prefix + number.hex).encode())]
         name = "other"
+        failure: ApiError | None = None
         try:
             method, name, endpoint = self._route(scope["path"])
             if scope["method"] != method:
@@ -93,15 +94,19 @@ class Gateway:
                 raise ApiError(405, "method_not_allowed", f"Use {method} for this path.", headers=allow)
             status = await endpoint(scope, receive, send, headers)
         except ApiError as error:
-            status = error.status
+            status, failure = error.status, error
             await send_error(send, error, headers)
         except Disconnected:
             status = 499
         except Exception as error:
             log.error("gateway.request.failed", request=headers[0][1].decode(), exc_info=error)
-            status = 500
-            await send_error(send, internal(), headers)
+            status, failure = 500, internal()
+            await send_error(send, failure, headers)
         METRICS.answered(name, status, perf_counter() - began)
+        spans = self._parts.spans
+        if spans is not None and "bailiwick.exchange" in scope:
+            exchange = scope.pop("bailiwick.exchange")  # each would keep the other alive
+            spans.ended(scope, name, self._id_prefix + number.hex, status, failure, exchange)
 
     @property
     def paths(self) -> frozenset[str]:
@@ -158,6 +163,9 @@ class Gateway:
         async def answer(scope: Scope, receive: Receive, send: Send, headers: list[Header]) -> int:
             given = dict(scope["headers"])
             grant = await self._grant(scope, given)
+            if self._parts.spans is not None:
+                # To be traced from here on: without a key anybody could fill the collector.
+                scope["bailiwick.exchange"] = None
             if need not in grant.scopes:
                 raise ApiError(403, "missing_scope", f"This needs a key with the scope {need}.")
             lane = lane_of(given.get(LANE), grant.serving)
@@ -172,6 +180,8 @@ class Gateway:
                 request = parse(await read_body(given, receive, self._limits.body_bytes))
                 admission = await self._admit(scope, grant, visit, request, deadline_at, headers)
                 exchange = Exchange(self._parts, self._patience, admission, receive)
+                if self._parts.spans is not None:
+                    scope["bailiwick.exchange"] = exchange
                 await exchange.run(send, headers)
                 return exchange.status
             finally:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from audit.groupcommit import Item
 from inference.engine.protocol import Delta, Request, Result
+from inference.gateway.spans import Spans
 from inference.redaction import PlaceholderMap
 from retention.vault import PayloadRow
 
@@ -80,3 +81,5 @@ class Parts:
     """Pending entries beyond which no request is admitted."""
     redactor: Redaction
     vault: PayloadVault
+    spans: Spans | None = None
+    """None while nobody collects them."""

@@ -13,7 +13,13 @@ from typing import cast
 import django
 from asgiref.sync import sync_to_async
 
+from bailiwick.lean import without
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
+with without("opentelemetry", "requests"):
+    # For metrics of its own that are off, and for a test client: 7 MB. Who exports spans imports both when it starts to.
+    import redis  # noqa: F401  # so that it is imported here
+    import rest_framework.compat  # noqa: F401  # likewise
 django.setup()
 
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402  # Django has to be set up first

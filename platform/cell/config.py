@@ -90,6 +90,10 @@ class CellConfig:
     """Inference calls that one web process serves at once; beyond them a request is answered 503."""
     audit_queue_limit: int
     """Entries waiting for a group commit; beyond it a request is answered 503."""
+    otlp_endpoint: str | None
+    """Address of an OpenTelemetry collector (OTLP over HTTP) for spans of requests, without `/v1/traces`; None exports none."""
+    trace_ratio: float
+    """The part of requests that are traced, 0 to 1."""
 
 
 @cache
@@ -125,6 +129,8 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         trusted_proxies=reader.words("BAILIWICK_TRUSTED_PROXIES", default=()),
         concurrency=reader.number("BAILIWICK_CONCURRENCY", default=1000, least=10),
         audit_queue_limit=reader.number("BAILIWICK_AUDIT_QUEUE_LIMIT", default=4096, least=1),
+        otlp_endpoint=reader.optional_url("BAILIWICK_OTLP_ENDPOINT"),
+        trace_ratio=reader.ratio("BAILIWICK_TRACE_RATIO", default=1.0),
     )
     problems = reader.problems
     if not problems and not found.embedded and not found.base_url.startswith("https://"):
@@ -188,11 +194,30 @@ class _Reader:
 
         return self._read(name, parse, default)
 
+    def ratio(self, name: str, *, default: float) -> float:
+        def parse(raw: str) -> float:
+            if re.fullmatch(r"\d*\.?\d+", raw) is None or float(raw) > 1:
+                raise ValueError("must be a number from 0 to 1")
+            return float(raw)
+
+        return self._read(name, parse, default)
+
+    def optional_url(self, name: str) -> str | None:
+        return self._read(name, _http_url, optional=True)
+
     def database(self, name: str) -> DatabaseUrl:
         return self._read(name, _database_url)
 
     def optional_database(self, name: str) -> DatabaseUrl | None:
         return self._read(name, _database_url, optional=True)
+
+
+def _http_url(raw: str) -> str:
+    url = urlsplit(raw)
+    if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc or url.query or url.fragment:
+        # Somebody may have put a password into it.
+        raise ValueError("must be like http://host:4318, without a user, a query or a fragment")
+    return raw
 
 
 def _database_url(raw: str) -> DatabaseUrl:

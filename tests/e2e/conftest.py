@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.collector import Collector, collecting
+
 ROOT = Path(__file__).resolve().parents[2]
 BAILIWICK = [sys.executable, "-m", "bailiwick.cli"]
 
@@ -24,6 +26,8 @@ BAILIWICK = [sys.executable, "-m", "bailiwick.cli"]
 class RunningCell:
     home: Path
     info: dict[str, Any]
+    collector: Collector
+    """Where its spans go."""
 
     @property
     def base_url(self) -> str:
@@ -53,22 +57,22 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def cell() -> Iterator[RunningCell]:
     home = Path(tempfile.mkdtemp(prefix="bw-cell-"))
-    up = [*BAILIWICK, "up", "--detach", "--home", str(home), "--port", str(free_port())]
-    started = subprocess.run(
-        up, env=clean_environ(), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert started.returncode == 0, started.stdout + started.stderr
-    try:
-        yield RunningCell(home, json.loads((home / "cell.json").read_text()))
-    finally:
-        down = subprocess.run(
-            [*BAILIWICK, "down", "--home", str(home)],
-            env=clean_environ(),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert down.returncode == 0, down.stdout + down.stderr
-        shutil.rmtree(home)
+    with collecting() as collector:
+        up = [*BAILIWICK, "up", "--detach", "--home", str(home), "--port", str(free_port())]
+        environ = {**clean_environ(), "BAILIWICK_OTLP_ENDPOINT": collector.endpoint}
+        started = subprocess.run(up, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        assert started.returncode == 0, started.stdout + started.stderr
+        try:
+            yield RunningCell(home, json.loads((home / "cell.json").read_text()), collector)
+        finally:
+            down = subprocess.run(
+                [*BAILIWICK, "down", "--home", str(home)],
+                env=clean_environ(),
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert down.returncode == 0, down.stdout + down.stderr
+            shutil.rmtree(home)

@@ -1,4 +1,4 @@
-"""What a caller writes is in no log, metric, broker message, file name, audit entry or unsealed database page.
+"""What a caller writes is in no log, metric, span, broker message, file name, audit entry or unsealed database page.
 
 Canary strings go through every field of every endpoint of a whole cell, valid and broken requests alike, with payload
 storage on; then every sink is searched for their bytes.
@@ -135,9 +135,7 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     workspace = f"/api/workspaces/{cell.info['workspace']}"
     store_payloads(admin, workspace)
 
-    answered = [
-        caller("POST", path, body, {"User-Agent": canary.text()})[0] for path, body in inference_bodies(cell, canary)
-    ]
+    answered = [caller("POST", path, body, callers_headers(canary))[0] for path, body in inference_bodies(cell, canary)]
     assert answered.count(200) >= 13
     assert all(status < 500 for status in answered)
     for key in (canary.text(), f"sk-eude1-{canary.text()}"):
@@ -166,6 +164,7 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     caller("POST", "/sign-in", f"email={quote(canary.email())}&password={canary.text()}".encode())
     time.sleep(3)  # the sealer and the jobs have had their turn
 
+    assert len(cell.collector.spans) >= len(answered)
     known = {cell.info["models"]["chat"].encode(): 0, cell.info["workspace"].encode(): 0}
     for name, sink in sinks(cell):
         # What people call things is configuration and stands in its tables; it goes nowhere else.
@@ -175,6 +174,16 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
         known = {text: count + (text in sink) for text, count in known.items()}
     # What may be written is found where it is written: the search does look at what there is.
     assert all(count >= 2 for count in known.values()), known
+
+
+def callers_headers(canary: Canaries) -> dict[str, str]:
+    """What tracing libraries and browsers send along."""
+    return {
+        "User-Agent": canary.text(),
+        "traceparent": f"00-{canary.text()}",
+        "tracestate": f"vendor={canary.text()}",
+        "baggage": f"userId={canary.text()}",
+    }
 
 
 def configure(admin: Caller, workspace: str, canary: Canaries) -> None:
@@ -218,4 +227,5 @@ def sinks(cell: RunningCell) -> Iterator[tuple[str, bytes]]:
         yield f"{DATABASE} file {path.name}", path.read_bytes()
     yield "Redis", inside.redis_contents()
     yield "the metrics", inside.metrics()
+    yield "the spans", b"\n".join(cell.collector.received)
     yield "the audit log", b"\n".join(body for _, body in inside.entries())

@@ -28,6 +28,9 @@ from bailiwick.embedded.regions import EmbeddedRegion
 from bailiwick.embedded.supervisor import Call, Step, Task
 from inference.engine.protocol import ListModels, Models
 
+TRACING = ("BAILIWICK_OTLP_ENDPOINT", "BAILIWICK_TRACE_RATIO")
+"""What whoever starts a cell may set for its web process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -160,7 +163,7 @@ class Plan:
         return Service(
             name="web",
             command=_python("bailiwick.server", "--fd", str(fds[0]), "--internal-fd", str(fds[1])),
-            environment=self.environment("auditor"),
+            environment=self.environment("auditor") | _of_ours(*TRACING),
             ready=_answers(self.port, "/readyz"),
             options={"pass_fds": fds},
         )
@@ -170,11 +173,13 @@ def _python(*module_and_arguments: str) -> list[str]:
     return [sys.executable, "-m", *module_and_arguments]
 
 
+def _of_ours(*names: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def _system_environment() -> dict[str, str]:
     """What any program may know of this machine."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "LANG", "TZ", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ
-    }
+    kept = _of_ours("PATH", "LANG", "TZ", "HOME", "PYTHONPATH", "TMPDIR")
     # A package in the current folder must not shadow ours, and output must reach the log line by line.
     return kept | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
 

@@ -1,8 +1,10 @@
-"""What a call may not cost: a thread, or a query of Django's."""
+"""What a call may not cost, a thread or a query of Django's, and what a process without a collector may not hold."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -44,6 +46,13 @@ def test_a_thousand_requests_start_no_thread_and_ask_django_for_nothing(
     assert statuses == [200] * REQUESTS
     assert started == []
     assert queries == []
+
+
+def test_a_web_process_holds_none_of_opentelemetry() -> None:
+    program = "import sys, bailiwick.asgi; print([m for m in sys.modules if m.partition('.')[0] in sys.argv[1:]])"
+    unwanted = ["opentelemetry", "requests", "google"]
+    done = subprocess.run([sys.executable, "-c", program, *unwanted], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 async def _ask(token: str) -> list[int]:
