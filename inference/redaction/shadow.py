@@ -6,7 +6,8 @@ where characters were dropped. What folds:
 
 * decimal digits of every script, full-width and styled letters, ``＠`` and ``．`` to ASCII;
 * Unicode spaces (no-break, narrow, ideographic …) to a space, dashes and the minus sign to ``-``, currency signs to ``\xa4``;
-* letters above U+00FF to their base letter, other cased letters to ``ÿ``, which is a letter to every pattern;
+* letters above U+00FF to their base letter, Greek and Cyrillic ones to a Latin letter each, other cased letters to ``ÿ``,
+  which is a letter to every pattern;
 * zero-width characters, soft hyphens and combining marks to nothing;
 * everything else above U+00FF to U+001A, which no pattern accepts.
 """
@@ -25,6 +26,14 @@ _OPAQUE: Final = "\x1a"
 _LETTER: Final = "\xff"
 _STROKED: Final = dict(zip("łŁđĐıŋœŒħĦŧŦ", "lLdDinoOhHtT", strict=True))
 """Letters with a stroke or ligature, which Unicode does not decompose."""
+_LETTERS: Final = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρσςτυφχψωабвгдежзийклмнопрстуфхцчшщъыьэюя",
+        "abgdezhqiklmnjoprsstufxywabvgdejziiklmnoprstufxccssyyyeua",
+        strict=True,
+    )
+)
+"""Greek and Cyrillic letters, one for one, so that words in these scripts can be told from one another."""
 _CACHE_LIMIT: Final = 8192
 
 
@@ -43,6 +52,10 @@ def _fold(character: str) -> str:
     if category == "Sc":
         return "\xa4"
     base = _STROKED.get(character) or unicodedata.normalize("NFKD", character)[0]
+    if base > "\xff":
+        lower = _LETTERS.get(base.lower())
+        if lower is not None:
+            return lower.upper() if base.isupper() else lower
     if base <= "\xff" and base != _DROPPED:
         return base
     return _LETTER if category in ("Lu", "Ll", "Lt", "Lm") else _OPAQUE

@@ -30,3 +30,5 @@ class Pattern:
     verify: Verify
     caseless: bool = False
     start_known: bool = True
+    country: str = ""
+    """ISO 3166 code of the country whose numbers it finds; "" for what is the same everywhere."""
