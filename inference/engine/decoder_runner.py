@@ -144,11 +144,9 @@ class DecoderRunner:
     def _load(self, checkpoint: Checkpoint, dtype: str) -> Decoder:
         empty = partial(torch.empty, dtype=getattr(torch, dtype), device=self._device)
         network = Decoder(self.config, empty)
-        layer = sum(parameter.numel() for parameter in network.layers[0].parameters())
-        itemsize = getattr(torch, dtype).itemsize
-        self._threads = Threads(self._device, layer_parameters=layer, layer_bytes=layer * itemsize)
         network.load(checkpoint.weights())
         pack(network)
+        self._threads = Threads.measured(network.layers)
         return network
 
     @torch.inference_mode()

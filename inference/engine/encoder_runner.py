@@ -37,10 +37,8 @@ class EncoderRunner:
 
     def _load(self, checkpoint: Checkpoint) -> Encoder:
         network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, self.dtype), device=self.device))
-        layer = sum(parameter.numel() for parameter in network.layers[0].parameters())
-        itemsize = getattr(torch, self.dtype).itemsize
-        self._threads = Threads(self.device, layer_parameters=layer, layer_bytes=layer * itemsize)
         network.load(checkpoint.weights())
+        self._threads = Threads.measured(network.layers)
         return network
 
     @torch.inference_mode()

@@ -4,12 +4,16 @@ There are no phases: the number of a choice's computed tokens chases the number 
 pieces of that chase within one token budget. Running answers take one token each; what is left goes to prompts, in pieces,
 by lane and then by who has paid least; newcomers are admitted while those ahead of them leave room in the budget.
 
+Places are turns in a step, not memory: a newcomer whose workspace has less than an equal share of them comes in although all are
+taken, and as many of the youngest answers of whoever is furthest ahead sit out, with all they have, until a place is free again.
+
 When an answer needs a block that nobody can give, the youngest request of the workspace that is furthest ahead gives all of its
 own back, waits at the front of its line, and is computed again later.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -24,6 +28,8 @@ PATIENCE_S = 5.0
 """A head of line for which there is no memory is passed over this long; then nobody passes it until it fits."""
 BATCH_BELOW = 0.8
 """Beyond its own share the batch lane comes in only while less than this part of the cache is held."""
+_SQUEEZED = 4
+"""One newcomer for so many places comes in while all are taken."""
 _RANK = {lane: rank for rank, lane in enumerate(LANES)}
 
 
@@ -112,8 +118,9 @@ class Scheduler:
         chunks: list[Chunk] = []
         prompts: list[tuple[Generation, Choice]] = []
         short: list[tuple[Generation, Choice]] = []
+        out = self._sitting_out()
         for generation in self._running:
-            if generation.paused:
+            if generation.paused or generation in out:
                 continue
             for choice in generation.choices:
                 if choice.finish_reason is None:
@@ -128,9 +135,13 @@ class Scheduler:
             chunks = [chunk for chunk in chunks if chunk.generation in self._running]
             prompts = [pair for pair in prompts if pair[0] in self._running]
         budget = left = max(0, self._limits.step_tokens - len(chunks))
-        answers = len(chunks)
+        before = self.running
         while budget and (head := self._next(prompts, budget, now)) is not None:
             prompts += [(head, choice) for choice in self._seat(head, now)]
+        if self.running > before and (out := self._sitting_out()):
+            chunks = [chunk for chunk in chunks if chunk.generation not in out]
+            prompts = [pair for pair in prompts if pair[0] not in out]
+        answers = len(chunks)
         if budget and prompts:
             left = self._fill(prompts, budget, chunks)
         self.planned_tokens = answers + budget - left
@@ -225,9 +236,15 @@ class Scheduler:
     def _next(self, prompts: list[tuple[Generation, Choice]], budget: int, now: float) -> Generation | None:
         """The waiting request that comes in next, if those ahead of it leave something of the budget."""
         for lane in self._lanes():
-            room = self._limits.slots(lane) - (self.running if lane == "realtime" else self._others())
+            # Those that were squeezed in have others sit out for them: they take no place of the realtime lane's own.
+            room = self._limits.slots("standard") - self._others()
+            if lane == "realtime" or self._slots["realtime"] > self._limits.realtime_slots:
+                room = self._limits.max_running - self._slots["realtime"] - (self._others() + min(0, room))
+            least: float | None = None
             for head in self._queues[lane].heads():
-                if _slots(head) > room:
+                paid = self._accounts[head].paid
+                least = paid if least is None else least
+                if _slots(head) > room and not (paid <= least and self._squeezes_in(head)):
                     continue
                 if self._memory.fits(head):
                     rank = self._rank(head)
@@ -250,6 +267,47 @@ class Scheduler:
             yield "standard"
         if batch_waits and not due and self._pool.held_share < BATCH_BELOW:
             yield "batch"
+
+    def _squeezes_in(self, head: Generation) -> bool:
+        """Whether a newcomer comes in although no place is free: its workspace stays within its share of them, one that is as far
+        ahead or further has more than its own, and not too many have been squeezed in already."""
+        most = self._limits.max_running
+        if head.lane == "batch" or self.running + _slots(head) > most + most // _SQUEEZED:
+            return False
+        excess = self._beyond_shares(head)
+        rank, mine = self._rank(head), head.workspace
+        return excess[mine] + _slots(head) <= 0 and any(
+            g.workspace != mine and excess[g.workspace] > 0 and self._rank(g) >= rank for g in self._running
+        )
+
+    def _sitting_out(self) -> set[Generation]:
+        """Who is left out of the next step, because more are running than there are places: of the workspaces that have more than
+        their share of them, then of whoever is furthest ahead, the youngest. They keep what they have."""
+        limits = self._limits
+        excess = max(self.running - limits.max_running, self._others() - limits.slots("standard"))
+        out: set[Generation] = set()
+        if excess <= 0:
+            return out
+        running = [generation for generation in reversed(self._running) if not generation.paused]
+        excess -= self.running - sum(self._running[generation] for generation in running)
+        beyond = self._beyond_shares()
+        for generation in sorted(running, key=lambda g: (beyond[g.workspace] > 0, self._rank(g)), reverse=True):
+            if excess <= 0:
+                break
+            out.add(generation)
+            excess -= self._running[generation]
+        return out
+
+    def _beyond_shares(self, newcomer: Generation | None = None) -> dict[str, float]:
+        """Places that each workspace with something running, and the newcomer's, has beyond its share by weight; it lacks what is
+        below 0."""
+        held: Counter[str] = Counter()
+        weights = {} if newcomer is None else {newcomer.workspace: newcomer.weight}
+        for generation, slots in self._running.items():
+            held[generation.workspace] += slots
+            weights[generation.workspace] = generation.weight
+        share = self._limits.max_running / sum(weights.values())
+        return {workspace: held[workspace] - share * weight for workspace, weight in weights.items()}
 
     def _others(self) -> int:
         return self._slots["standard"] + self._slots["batch"]

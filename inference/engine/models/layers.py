@@ -55,6 +55,8 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(empty(rows, columns), requires_grad=False)
         self.bias = nn.Parameter(_vector(empty, rows), requires_grad=False) if bias else None
         self._packed: Any = None
+        self.device = self.weight.device
+        self.input_dtype = activation_dtype(self.weight.dtype, self.device)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         if self._packed is None:

@@ -1,16 +1,25 @@
-"""How many threads a forward on a CPU gains by."""
+"""How many threads a forward on a CPU gains by: measured when a network is loaded, because it depends on the processor, the types
+and the sizes, and on what else the machine is doing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
+from time import perf_counter
 
 import torch
+from torch import nn
 
-_CACHED_BYTES = 8 << 20
-"""A layer whose weights one core's caches keep; larger ones are bound by memory, which two cores read faster than one."""
-_WORTH_MACS = 24_000_000
-"""Multiplications of one layer below which waking the other threads, dozens of times a layer, costs more than they save."""
+from inference.engine.models.layers import Linear
+
+_LADDER = (1, 4, 16, 64, 256)
+"""Tokens of a forward that are tried."""
+_GAIN = 1.1
+"""What all threads must save, or their waking and waiting is not worth the cores that others could have."""
+_TRIES = 7
+_LAYERS = 4
+"""Layers that are timed one after another: the weights of one alone would stay in the caches, as they never do at work."""
 
 
 @contextmanager
@@ -28,15 +37,46 @@ def threads(count: int) -> Iterator[None]:
 
 
 class Threads:
-    """Decides for one network."""
+    """Decides for one network: `worth` is the least number of tokens for which all threads are used."""
 
-    def __init__(self, device: torch.device, *, layer_parameters: int, layer_bytes: int) -> None:
-        self._small = device.type == "cpu" and layer_bytes <= _CACHED_BYTES
-        self._layer_parameters = layer_parameters
+    def __init__(self, worth: int) -> None:
+        self.worth = worth
+
+    @classmethod
+    def measured(cls, layers: nn.ModuleList) -> Threads:
+        """Times matrices of a loaded network, some hundredths of a second in all. On another device it is never worth a thought."""
+        found = [
+            module for layer in islice(layers, _LAYERS) for module in layer.modules() if isinstance(module, Linear)
+        ]
+        if not found or found[0].device.type != "cpu":
+            return cls(0)
+
+        @torch.inference_mode()
+        def compute(tokens: int) -> None:
+            for matrix in found:
+                matrix.forward(torch.ones(tokens, matrix.columns, dtype=matrix.input_dtype))
+
+        return cls(least_worth(compute, torch.get_num_threads()))
 
     @contextmanager
     def fit(self, tokens: int) -> Iterator[None]:
         """One thread for a forward of so few tokens that more would lose; all there are otherwise."""
-        few = self._small and tokens * self._layer_parameters <= _WORTH_MACS
-        with threads(1 if few else torch.get_num_threads()):
+        with threads(1 if tokens < self.worth else torch.get_num_threads()):
             yield
+
+
+def least_worth(compute: Callable[[int], None], count: int) -> int:
+    """The least of the ladder's numbers of tokens at which `count` threads are faster than one; beyond it, if at none."""
+    if count == 1:
+        return 0
+    for tokens in _LADDER:
+        best = {1: float("inf"), count: float("inf")}
+        for _ in range(_TRIES):
+            for tried in best:
+                with threads(tried):
+                    began = perf_counter()
+                    compute(tokens)
+                    best[tried] = min(best[tried], perf_counter() - began)
+        if best[1] > _GAIN * best[count]:
+            return tokens
+    return 2 * _LADDER[-1]

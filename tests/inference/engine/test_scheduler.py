@@ -31,6 +31,43 @@ def test_running_answers_never_wait_for_a_flood_of_prompts() -> None:
         assert sum(size for _, size in computed) <= 64
 
 
+def test_a_newcomer_does_not_wait_for_a_place_that_a_flood_has_taken() -> None:
+    engine = scheduler(4000, max_running=8, step_tokens=64, realtime_share=0.0)
+    flood = [request(8, 100, workspace="flood")[0] for _ in range(12)]
+    for owner in flood:
+        engine.submit(owner, 0.0)
+    step(engine)
+    quiet = [request(8, 20, workspace=f"quiet{i}")[0] for i in range(3)]
+    for owner in quiet:
+        engine.submit(owner, 0.0)
+
+    first = step(engine)
+    then = step(engine)
+
+    came = [owner for owner in quiet if owner in dict(first)]
+    assert len(came) == 2, "a quarter of the places at most is squeezed in"
+    assert set(dict(then)) == {*flood[:6], *came}, "the flood's youngest sit out"
+    assert flood[7].choices[0].blocks, "with what they have"
+    assert engine.preemptions == 0
+    run(engine)
+    assert all(owner.state is State.FINISHED for owner in (*flood, *quiet))
+    assert engine.recomputed_tokens == 0
+
+
+def test_nobody_is_squeezed_in_beyond_an_equal_share() -> None:
+    engine = scheduler(4000, max_running=8, step_tokens=64, realtime_share=0.0)
+    for number in range(8):
+        engine.submit(request(8, 100, workspace=f"ws{number % 2}")[0], 0.0)
+    step(engine)
+    for number in range(8):
+        engine.submit(request(8, 100, workspace=f"ws{number % 2}")[0], 0.0)
+    engine.submit(request(8, 100, workspace="ws2", lane="batch")[0], 0.0)
+
+    for _ in range(10):
+        assert len(step(engine)) == 8
+    assert engine.running == 8
+
+
 def test_the_workspace_that_was_given_least_is_next() -> None:
     engine = scheduler(max_running=4, step_tokens=256)
     noisy = submitted(engine, *[request(8, 8, workspace="noisy") for _ in range(20)])
@@ -73,8 +110,7 @@ def test_realtime_keeps_its_places_and_goes_first() -> None:
     engine = scheduler(max_running=20, step_tokens=64)
     submitted(engine, *[request(16, 100, workspace=f"w{i % 4}") for i in range(30)])
     for _ in range(20):
-        step(engine)
-    assert engine.running == 18
+        assert len(step(engine)) <= 18
 
     urgent, events = request(100, 4, workspace="w0", lane="realtime")
     submitted(engine, (urgent, events))
