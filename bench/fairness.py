@@ -147,9 +147,13 @@ class Crowd:
 
 
 def run(options: Options) -> Iterable[Measure]:
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    return on("cpu", options)
+
+
+def on(device: str, options: Options) -> Iterator[Measure]:
     checkpoint = Checkpoint.open(llama.checkpoint("25m"))
-    runners = {way: DecoderRunner(checkpoint, dtype="auto") for way in WAYS}
+    runners = {way: DecoderRunner(checkpoint, device=device, dtype="auto", graphs=device == "cuda") for way in WAYS}
     crowds = {
         way: Crowd(runner, checkpoint, FirstComeQueue if way == "first come" else FairQueue)
         for way, runner in runners.items()

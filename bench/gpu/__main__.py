@@ -18,9 +18,11 @@ from typing import Any, TextIO, cast
 
 import torch
 
+from bench import fairness
 from bench.gpu import checks
 from bench.peers import decoding, llama
 from bench.peers.rival import Decoded, Order
+from bench.report import Options
 from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.served import LoadOptions, ServedModel, load_model
@@ -150,6 +152,12 @@ def cpu(name: str, dtype: str, batch: int) -> dict[str, Any]:
     return shown(batch, [decoding.decode(model, order) for order in orders][-1])
 
 
+def fair() -> dict[str, Any]:
+    """What nine quiet workspaces feel of a flood: see `bench.fairness`."""
+    measures = fairness.on("cuda", Options(seconds=2.0, note=sys.stderr))
+    return {measure.name: {"value": measure.value, "ratio": measure.ratio} for measure in measures}
+
+
 def machine() -> dict[str, Any]:
     import platform
 
@@ -180,6 +188,7 @@ def main() -> int:
         report.section("decoder parity", checks.decoder_parity, needs_s=10)
         report.section("encoder parity", checks.encoder_parity, needs_s=10)
         report.section("determinism", checks.determinism, needs_s=10)
+        report.section("fairness", fair, needs_s=60)
         for name in ("260m", "1b"):
             for graphs in (True, False):
                 speed(report, name, graphs=graphs)

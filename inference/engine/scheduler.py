@@ -4,16 +4,12 @@ There are no phases: the number of a choice's computed tokens chases the number 
 pieces of that chase within one token budget. Running answers take one token each; what is left goes to prompts, in pieces,
 by lane and then by who has paid least; newcomers are admitted while those ahead of them leave room in the budget.
 
-Places are turns in a step, not memory: a newcomer whose workspace has less than an equal share of them comes in although all are
-taken, and as many of the youngest answers of whoever is furthest ahead sit out, with all they have, until a place is free again.
-
 When an answer needs a block that nobody can give, the youngest request of the workspace that is furthest ahead gives all of its
 own back, waits at the front of its line, and is computed again later.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +17,7 @@ from inference.engine.admission import Admission, Limits
 from inference.engine.blocks import BLOCK_TOKENS, DETERMINISTIC_PIECE, BlockPool
 from inference.engine.fairqueue import INPUT_PRICE, OUTPUT_PRICE, Account, FairQueue
 from inference.engine.memory import Memory
+from inference.engine.places import Places, slots
 from inference.engine.protocol import LANES, Lane
 from inference.engine.request import Choice, Generation, State
 
@@ -28,8 +25,6 @@ PATIENCE_S = 5.0
 """A head of line for which there is no memory is passed over this long; then nobody passes it until it fits."""
 BATCH_BELOW = 0.8
 """Beyond its own share the batch lane comes in only while less than this part of the cache is held."""
-_SQUEEZED = 4
-"""One newcomer for so many places comes in while all are taken."""
 _RANK = {lane: rank for rank, lane in enumerate(LANES)}
 
 
@@ -57,11 +52,9 @@ class Scheduler:
         self._memory = Memory(pool)
         self._queues: dict[Lane, FairQueue] = {lane: queue() for lane in LANES}
         self._admission = Admission(limits, pool.capacity, self._queues)
-        self._running: dict[Generation, int] = {}
-        """Slots of each running request, oldest first."""
+        self._places = Places(limits, self._rank)
         self._accounts: dict[Generation, Account] = {}
         """Who pays for each request, running or waiting."""
-        self._slots: dict[Lane, int] = dict.fromkeys(LANES, 0)
         self._batch_credit = 0.0
         self._last_step: tuple[float, int] | None = None
         self._with_deadline: set[Generation] = set()
@@ -72,8 +65,8 @@ class Scheduler:
 
     @property
     def running(self) -> int:
-        """Choices that hold a slot."""
-        return sum(self._slots.values())
+        """Choices that have been admitted."""
+        return self._places.taken
 
     @property
     def waiting(self) -> int:
@@ -83,7 +76,7 @@ class Scheduler:
         return self._queues[lane].waiting
 
     def running_in(self, lane: Lane) -> int:
-        return self._slots[lane]
+        return self._places.of(lane)
 
     def paid(self, lane: Lane, workspace: str) -> float:
         """The workspace's virtual token counter in the lane."""
@@ -91,11 +84,11 @@ class Scheduler:
 
     def generations(self) -> list[Generation]:
         """What is running, oldest first."""
-        return list(self._running)
+        return list(self._places.running)
 
     def requests_of(self, workspace: str) -> list[Generation]:
         """All of a workspace's requests, running or waiting."""
-        running = [generation for generation in self._running if generation.workspace == workspace]
+        running = [generation for generation in self._places.running if generation.workspace == workspace]
         return running + [g for queue in self._queues.values() for g in queue.line(workspace)]
 
     def submit(self, generation: Generation, now: float) -> None:
@@ -118,8 +111,8 @@ class Scheduler:
         chunks: list[Chunk] = []
         prompts: list[tuple[Generation, Choice]] = []
         short: list[tuple[Generation, Choice]] = []
-        out = self._sitting_out()
-        for generation in self._running:
+        out = self._places.sitting_out()
+        for generation in self._places.running:
             if generation.paused or generation in out:
                 continue
             for choice in generation.choices:
@@ -132,15 +125,19 @@ class Scheduler:
                     if computed % BLOCK_TOKENS == 0 and computed == len(choice.blocks) * BLOCK_TOKENS:
                         short.append((generation, choice))
         if short and self._grow(short):
-            chunks = [chunk for chunk in chunks if chunk.generation in self._running]
-            prompts = [pair for pair in prompts if pair[0] in self._running]
+            chunks = [chunk for chunk in chunks if chunk.generation in self._places.running]
+            prompts = [pair for pair in prompts if pair[0] in self._places.running]
         budget = left = max(0, self._limits.step_tokens - len(chunks))
         before = self.running
         while budget and (head := self._next(prompts, budget, now)) is not None:
             prompts += [(head, choice) for choice in self._seat(head, now)]
-        if self.running > before and (out := self._sitting_out()):
+        if self.running > before and (out := self._places.sitting_out()):
             chunks = [chunk for chunk in chunks if chunk.generation not in out]
             prompts = [pair for pair in prompts if pair[0] not in out]
+        if prompts and (out := self._places.making_way(prompts, budget)):
+            kept = [chunk for chunk in chunks if chunk.generation not in out]
+            budget = left = budget + len(chunks) - len(kept)
+            chunks = kept
         answers = len(chunks)
         if budget and prompts:
             left = self._fill(prompts, budget, chunks)
@@ -169,12 +166,9 @@ class Scheduler:
         return self._memory.fork(generation)
 
     def release(self, generation: Generation, choice: Choice) -> None:
-        """Gives up a finished choice's slot and blocks."""
+        """Gives up a finished choice's place and blocks."""
         self._memory.free(choice)
-        self._running[generation] -= 1
-        self._slots[generation.lane] -= 1
-        if not self._running[generation]:
-            del self._running[generation]
+        if self._places.release(generation):
             self._leave(generation)
 
     def remove(self, generation: Generation, *, keep: bool = True) -> None:
@@ -182,9 +176,7 @@ class Scheduler:
 
         Removing one that is gone does nothing.
         """
-        slots = self._running.pop(generation, None)
-        if slots is not None:
-            self._slots[generation.lane] -= slots
+        if self._places.leave(generation):
             for choice in generation.choices:
                 self._memory.free(choice, keep=keep)
             self._leave(generation)
@@ -198,14 +190,14 @@ class Scheduler:
 
     def _clear_paused(self) -> None:
         """While others wait, a slow reader's request keeps neither slot nor memory."""
-        for generation in [g for g in self._running if g.paused and not g.deterministic]:
+        for generation in [g for g in self._places.running if g.paused and not g.deterministic]:
             self._preempt(generation)
 
     def _grow(self, answers: list[tuple[Generation, Choice]]) -> bool:
         """Gives each answer that has filled its last block one more; whether somebody had to give all theirs back for it."""
         preempted = False
         for generation, choice in answers:
-            while choice.computed == len(choice.blocks) * BLOCK_TOKENS and generation in self._running:
+            while choice.computed == len(choice.blocks) * BLOCK_TOKENS and generation in self._places.running:
                 if not self._memory.grow(choice):
                     self._preempt(self._victim())
                     preempted = True
@@ -216,11 +208,11 @@ class Scheduler:
 
         Deterministic requests never do: what is computed again in other pieces may differ in its last bits.
         """
-        candidates = [g for g in reversed(self._running) if not g.deterministic]
+        candidates = [g for g in reversed(self._places.running) if not g.deterministic]
         return max(candidates, key=lambda g: (g.paused, *self._rank(g)))
 
     def _preempt(self, generation: Generation) -> None:
-        self._slots[generation.lane] -= self._running.pop(generation)
+        self._places.leave(generation)
         for choice in generation.choices:
             if choice.finish_reason is None:
                 self.recomputed_tokens += choice.computed
@@ -236,15 +228,12 @@ class Scheduler:
     def _next(self, prompts: list[tuple[Generation, Choice]], budget: int, now: float) -> Generation | None:
         """The waiting request that comes in next, if those ahead of it leave something of the budget."""
         for lane in self._lanes():
-            # Those that were squeezed in have others sit out for them: they take no place of the realtime lane's own.
-            room = self._limits.slots("standard") - self._others()
-            if lane == "realtime" or self._slots["realtime"] > self._limits.realtime_slots:
-                room = self._limits.max_running - self._slots["realtime"] - (self._others() + min(0, room))
+            room = self._places.room(lane)
             least: float | None = None
             for head in self._queues[lane].heads():
                 paid = self._accounts[head].paid
                 least = paid if least is None else least
-                if _slots(head) > room and not (paid <= least and self._squeezes_in(head)):
+                if slots(head) > room and not (paid <= least and self._places.squeezes_in(head)):
                     continue
                 if self._memory.fits(head):
                     rank = self._rank(head)
@@ -256,7 +245,7 @@ class Scheduler:
 
     def _lanes(self) -> Iterator[Lane]:
         """The lanes with somebody waiting, in the order of their turn."""
-        batch = self._slots["batch"]
+        batch = self._places.of("batch")
         batch_waits = self._queues["batch"].waiting > 0
         due = batch_waits and batch < self._limits.batch_slots
         if self._queues["realtime"].waiting:
@@ -268,58 +257,13 @@ class Scheduler:
         if batch_waits and not due and self._pool.held_share < BATCH_BELOW:
             yield "batch"
 
-    def _squeezes_in(self, head: Generation) -> bool:
-        """Whether a newcomer comes in although no place is free: its workspace stays within its share of them, one that is as far
-        ahead or further has more than its own, and not too many have been squeezed in already."""
-        most = self._limits.max_running
-        if head.lane == "batch" or self.running + _slots(head) > most + most // _SQUEEZED:
-            return False
-        excess = self._beyond_shares(head)
-        rank, mine = self._rank(head), head.workspace
-        return excess[mine] + _slots(head) <= 0 and any(
-            g.workspace != mine and excess[g.workspace] > 0 and self._rank(g) >= rank for g in self._running
-        )
-
-    def _sitting_out(self) -> set[Generation]:
-        """Who is left out of the next step, because more are running than there are places: of the workspaces that have more than
-        their share of them, then of whoever is furthest ahead, the youngest. They keep what they have."""
-        limits = self._limits
-        excess = max(self.running - limits.max_running, self._others() - limits.slots("standard"))
-        out: set[Generation] = set()
-        if excess <= 0:
-            return out
-        running = [generation for generation in reversed(self._running) if not generation.paused]
-        excess -= self.running - sum(self._running[generation] for generation in running)
-        beyond = self._beyond_shares()
-        for generation in sorted(running, key=lambda g: (beyond[g.workspace] > 0, self._rank(g)), reverse=True):
-            if excess <= 0:
-                break
-            out.add(generation)
-            excess -= self._running[generation]
-        return out
-
-    def _beyond_shares(self, newcomer: Generation | None = None) -> dict[str, float]:
-        """Places that each workspace with something running, and the newcomer's, has beyond its share by weight; it lacks what is
-        below 0."""
-        held: Counter[str] = Counter()
-        weights = {} if newcomer is None else {newcomer.workspace: newcomer.weight}
-        for generation, slots in self._running.items():
-            held[generation.workspace] += slots
-            weights[generation.workspace] = generation.weight
-        share = self._limits.max_running / sum(weights.values())
-        return {workspace: held[workspace] - share * weight for workspace, weight in weights.items()}
-
-    def _others(self) -> int:
-        return self._slots["standard"] + self._slots["batch"]
-
     def _seat(self, generation: Generation, now: float) -> list[Choice]:
         """Admits a request that fits; returns its choices to compute."""
         if generation.scheduled_at is None:
             generation.scheduled_at = now
         self._queues[generation.lane].take(generation)
         self._memory.seat(generation)
-        slots = self._running[generation] = _slots(generation)
-        self._slots[generation.lane] += slots
+        self._places.seat(generation)
         generation.state = State.RUNNING
         return generation.unfinished
 
@@ -364,8 +308,3 @@ class Scheduler:
             then, before = self._last_step
             self._admission.rate.note(before, now - then)
         self._last_step = (now, tokens) if tokens > 0 else None
-
-
-def _slots(generation: Generation) -> int:
-    """Slots that a request takes: before its fork those of all its choices."""
-    return len(generation.unfinished) if len(generation.choices) > 1 else generation.sampling.n

@@ -54,6 +54,31 @@ def test_a_newcomer_does_not_wait_for_a_place_that_a_flood_has_taken() -> None:
     assert engine.recomputed_tokens == 0
 
 
+def test_a_floods_answers_make_way_for_the_prompt_of_somebody_else() -> None:
+    engine = scheduler(4000, max_running=32, step_tokens=64, realtime_share=0.0)
+    submitted(engine, *[request(2, 200, workspace="flood") for _ in range(30)])
+    step(engine)
+    assert len(step(engine)) == 30
+    quiet, _ = request(60, 8, workspace="quiet")
+    engine.submit(quiet, 0.0)
+
+    computed = step(engine)
+
+    assert dict(computed)[quiet] == 48, "the flood's answers left 34 of 64 tokens"
+    assert len(computed) == 17, "and half of the places are its share"
+    step(engine)
+    assert len(step(engine)) == 31, "nobody sits out longer than that"
+
+
+def test_a_prompt_of_the_flood_itself_makes_nobody_wait() -> None:
+    engine = scheduler(4000, max_running=32, step_tokens=64, realtime_share=0.0)
+    submitted(engine, *[request(2, 200, workspace=f"ws{i % 2}") for i in range(28)])
+    step(engine)
+    submitted(engine, request(60, 8, workspace="ws0"))
+
+    assert sorted(size for _, size in step(engine)) == [1] * 28 + [36]
+
+
 def test_nobody_is_squeezed_in_beyond_an_equal_share() -> None:
     engine = scheduler(4000, max_running=8, step_tokens=64, realtime_share=0.0)
     for number in range(8):
