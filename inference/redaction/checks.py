@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from operator import mul
 from typing import Final
 
 _DOUBLED: Final = {ord(str(digit)): str(sum(divmod(2 * digit, 10))) for digit in range(10)}
@@ -28,3 +29,17 @@ def crc32_base62(body: str, checksum: str) -> bool:
     for character in checksum:
         value = value * 62 + _BASE62.index(character)
     return value == zlib.crc32(body.encode("ascii"))
+
+
+def weighted_sum(digits: str, weights: tuple[int, ...]) -> int:
+    """The sum of the `digits`, each times its weight; digits that have no weight do not count."""
+    return sum(map(mul, map(int, digits), weights))
+
+
+def mod11_10(digits: str) -> bool:
+    """ISO 7064 MOD 11,10, the hybrid system, over ASCII digits of any length with the check digit last."""
+    product = 10
+    for digit in digits[:-1]:
+        total = (int(digit) + product) % 10 or 10
+        product = total * 2 % 11
+    return (int(digits[-1]) + product) % 10 == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-TYPES: Final = ("EMAIL", "PHONE", "IBAN", "CARD", "IP", "SECRET")
+TYPES: Final = ("EMAIL", "PHONE", "IBAN", "CARD", "IP", "SECRET", "VAT")
 """The types that this version finds."""
 
 IRREVERSIBLE: Final = frozenset({"CARD", "SECRET"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import card, iban, ip, mail, phone, secret
+from . import card, iban, ip, mail, phone, secret, vat
 from .pattern import Pattern, Verified, Verify
 
 BUILT_IN: Final[tuple[Pattern, ...]] = (
@@ -14,6 +14,7 @@ BUILT_IN: Final[tuple[Pattern, ...]] = (
     *card.PATTERNS,
     *ip.PATTERNS,
     *secret.PATTERNS,
+    *vat.PATTERNS,
 )
 
 __all__ = ["BUILT_IN", "Pattern", "Verified", "Verify"]
