@@ -7,70 +7,211 @@ with single spaces. A stem stands for every word that begins with it: compounds 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .shadow import cast
+from .structure import Place, place
+from .table import Tables
 
 BEFORE: Final = 48
 """Characters before a value in which a word may announce it."""
 AFTER: Final = 24
 """Characters after it, on the same line, for "… (BSN)"."""
 _WORD: Final = re.compile(r"[0-9A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff]+")
-_LONGEST_PHRASE: Final = 5
+_SHORT: Final = 4
+"""Letters up to which a word is looked for only where a word begins."""
+_HEAD: Final = 3
+"""Letters by which stems are looked up; no stem is shorter."""
 
 
 class Words:
     """A set of words, phrases and stems that mean one thing, whatever the language.
 
     >>> TAX = Words("steuer-id", "codice fiscale", stems=("steueridentifikation",))
+
+    The last word of a phrase may be a stem, too: ``stems=("driver licen",)``.
     """
 
-    __slots__ = ("_phrases", "_stems")
+    __slots__ = ("_heads", "_phrases")
 
     def __init__(self, *words: str, stems: Iterable[str] = ()) -> None:
-        self._phrases = frozenset(" ".join(_split(word)) for word in words)
-        self._stems = tuple(" ".join(_split(stem)) for stem in stems)
+        self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        """By first word: the words after it, and the stem of one more ("" for none)."""
+        self._heads: dict[str, tuple[str, ...]] = {}
+        for word in words:
+            first, *rest = split(cast(word).text)
+            self._phrases.setdefault(first, []).append((tuple(rest), ""))
+        for stem in stems:
+            first, *rest = split(cast(stem).text)
+            if rest:
+                self._phrases.setdefault(first, []).append((tuple(rest[:-1]), rest[-1]))
+            elif len(first) < _HEAD:
+                raise ValueError(f"the stem {stem!r} is too short: it would stand for too many words")
+            else:
+                self._heads[first[:_HEAD]] = (*self._heads.get(first[:_HEAD], ()), first)
 
     def __or__(self, other: Words) -> Words:
         joined = Words()
-        joined._phrases = self._phrases | other._phrases
-        joined._stems = self._stems + other._stems
+        for words in (self, other):
+            for first, phrases in words._phrases.items():
+                joined._phrases[first] = [*joined._phrases.get(first, ()), *phrases]
+            for head, stems in words._heads.items():
+                joined._heads[head] = (*joined._heads.get(head, ()), *stems)
         return joined
+
+    @property
+    def trigger(self) -> str:
+        """A Vectorscan expression that matches wherever one of them may be: never less than `among` finds, often more."""
+        endings: set[tuple[str, ...]] = {(stem,) for stems in self._heads.values() for stem in stems}
+        whole: set[tuple[str, ...]] = set()
+        for first, phrases in self._phrases.items():
+            endings |= {(first, *rest, stem) for rest, stem in phrases if stem}
+            whole |= {(first, *rest) for rest, stem in phrases if not stem}
+        long = sorted(sequence for sequence in whole | endings if sum(map(len, sequence)) > _SHORT)
+        parts = [f"(?i:{'|'.join(map(_written, long))})"] if long else []
+        for sequences, after in ((whole, r"(?:[^a-z\xdf-\xff]|$)"), (endings, "")):
+            short = sorted(sequences.difference(long))
+            if short:
+                parts.append(rf"(?:^|[^A-Za-z\xc0-\xff])(?i:{'|'.join(map(_written, short))}){after}")
+                parts.extend(
+                    rf"[a-z\xdf-\xff]{first[0].upper()}(?i:{_written((first[1:], *rest))}){after}"
+                    for first, *rest in short
+                )
+        return "|".join(parts)
 
     def among(self, text: str) -> bool:
         """Whether one of them is in `text`, a piece of a shadow."""
-        words = _split(text)
-        for first in range(len(words)):
-            if self._stems and words[first].startswith(self._stems):
+        return self.among_words(split(text))
+
+    def among_words(self, words: Sequence[str]) -> bool:
+        """Whether one of them is among the `words` of a piece of a shadow, as `split` gives them."""
+        for index, word in enumerate(words):
+            stems = self._heads.get(word[:_HEAD])
+            if stems is not None and word.startswith(stems):
                 return True
-            phrase = ""
-            for word in words[first : first + _LONGEST_PHRASE]:
-                phrase = f"{phrase} {word}" if phrase else word
-                if phrase in self._phrases:
+            for rest, stem in self._phrases.get(word, ()):
+                after = index + 1 + len(rest)
+                if rest and tuple(words[index + 1 : after]) != rest:
+                    continue
+                if not stem or (after < len(words) and words[after].startswith(stem)):
                     return True
         return False
 
 
+_ANSWERS: Final = 512
+"""How many names of columns and keys are remembered during a scan, with whether they are among some words."""
+
+
+class _Sight(threading.local):
+    """What was looked at last, because several patterns ask about the same value. It holds text: `forget` when a scan ends."""
+
+    shadow: str | None = None
+    tables: Tables
+    span: tuple[int, int] = (-1, -1)
+    near: tuple[list[str], list[str]] | None = None
+    place: Place | None = None
+    answers: dict[tuple[Words, str], bool]
+
+    def look(self, shadow: str, start: int, end: int) -> None:
+        if shadow is not self.shadow:
+            self.shadow = shadow
+            self.tables = Tables()
+            self.answers = {}
+        elif self.span == (start, end):
+            return
+        self.span = (start, end)
+        self.near = self.place = None
+
+
+_SIGHT: Final = _Sight()
+
+
+def forget() -> None:
+    """Lets go of the text that was looked at last."""
+    _SIGHT.shadow = _SIGHT.near = _SIGHT.place = None
+    _SIGHT.tables, _SIGHT.answers = Tables(), {}
+
+
+def placed(shadow: str, start: int, end: int) -> Place:
+    """The place of the value at ``shadow[start:end]`` in a structure."""
+    _SIGHT.look(shadow, start, end)
+    if _SIGHT.place is None:
+        _SIGHT.place = place(shadow, start, end, _SIGHT.tables)
+    return _SIGHT.place
+
+
+def entitled(shadow: str, start: int, end: int, words: Words) -> bool:
+    """Whether one of the `words` is in the names that a structure gives the value at ``shadow[start:end]``."""
+    names = placed(shadow, start, end).names
+    if not names:
+        return False
+    answers = _SIGHT.answers
+    answer = answers.get((words, names))
+    if answer is None:
+        if len(answers) >= _ANSWERS:
+            answers.clear()
+        answer = answers[words, names] = words.among(names)
+    return answer
+
+
+def near(shadow: str, start: int, end: int) -> tuple[list[str], list[str]]:
+    """The words before the value at ``shadow[start:end]``, also of the line above, and those after it on its line."""
+    _SIGHT.look(shadow, start, end)
+    if _SIGHT.near is None:
+        after = shadow[end : end + AFTER]
+        _SIGHT.near = before(shadow, start), split(after.partition("\n")[0])
+    return _SIGHT.near
+
+
+def before(shadow: str, start: int, floor: int = 0) -> list[str]:
+    """The words in the `BEFORE` characters before `start`, none of them from before `floor`."""
+    first = max(floor, start - BEFORE)
+    if first >= start:
+        return []
+    # A word that the window cuts in half says nothing.
+    cut = _WORD.match(shadow, first, start) if first and shadow[first - 1].isalnum() else None
+    return split(shadow[cut.end() if cut else first : start])
+
+
 def named(shadow: str, start: int, end: int, words: Words) -> bool:
-    """Whether one of the `words` announces the value at ``shadow[start:end]``: before it, or right after it on its line.
+    """Whether one of the `words` announces the value at ``shadow[start:end]``: before it, right after it on its line, or in the
+    name that a structure gives it (a key, a column, a tag).
 
     What comes before may stand on the line above ("IBAN:" and a line feed), and may be a JSON key, a form's or a header's name:
     its camelCase and snake_case words count one by one and together.
     """
-    first = max(0, start - BEFORE)
-    # A word that the window cuts in half says nothing.
-    cut = _WORD.match(shadow, first, start) if first and shadow[first - 1].isalnum() else None
-    if words.among(shadow[cut.end() if cut else first : start]):
+    ahead, behind = near(shadow, start, end)
+    if words.among_words(ahead) or words.among_words(behind):
         return True
-    after = shadow[end : end + AFTER]
-    return words.among(after.partition("\n")[0])
+    return entitled(shadow, start, end, words)
+
+
+def called(shadow: str, start: int, end: int, words: Words) -> bool:
+    """Like `named`, but where a structure gives the value a name that tells, only that name and the text that belongs to the value
+    count: in ``{"passport": "…", "order": "…"}`` the order is no passport."""
+    if entitled(shadow, start, end, words):
+        return True
+    where = placed(shadow, start, end)
+    if where.telling:
+        return words.among_words(before(shadow, start, where.scope))
+    ahead, behind = near(shadow, start, end)
+    return words.among_words(ahead) or words.among_words(behind)
+
+
+def _written(words: Sequence[str]) -> str:
+    """An expression of the `words`, with what may be between them and accented letters in both cases."""
+    spelled = (
+        "".join(letter if letter < "\xe0" or letter in "\xf7\xff" else f"[{letter}{letter.upper()}]" for letter in word)
+        for word in words
+    )
+    return r"[^A-Za-z0-9\xc0-\xff]{0,8}".join(spelled)
 
 
 _HUMP: Final = re.compile(r"(?<=[a-z\xdf-\xff])(?=[A-Z\xc0-\xde])")
 
 
-def _split(text: str) -> list[str]:
-    """The words of a text in lower case, camelCase cut at its humps."""
-    folded = cast(text).text
-    return [word.lower() for word in _WORD.findall(_HUMP.sub(" ", folded))]
+def split(text: str) -> list[str]:
+    """The words of a piece of a shadow in lower case, camelCase cut at its humps."""
+    return _WORD.findall(_HUMP.sub(" ", text).lower())

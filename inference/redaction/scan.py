@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import hyperscan
 
+from .context import forget
 from .errors import ScanFailed
 from .finding import Span
 from .patterns import BUILT_IN, Pattern
@@ -32,6 +33,13 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
+        self._words = tuple(dict.fromkeys(pattern.words for pattern in patterns if pattern.words is not None))
+        """What the patterns ask for, each once; looked for in the same pass."""
+        first = len(self._patterns) + 1
+        self._needed = tuple(
+            None if pattern.words is None else first + self._words.index(pattern.words) for pattern in patterns
+        )
+        """By pattern: the index of its words among the expressions."""
         self._database: hyperscan.Database | None = None
         self._compiling = threading.Lock()
         self._thread = threading.local()
@@ -41,12 +49,14 @@ class Scanner:
         with self._compiling:
             if self._database is None:
                 database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-                triggers = [pattern.trigger for pattern in self._patterns] + [SHAPE_TRIGGER]
+                triggers = [pattern.trigger for pattern in self._patterns]
+                once = [SHAPE_TRIGGER, *(words.trigger for words in self._words)]
                 try:
                     database.compile(
-                        expressions=[trigger.encode("latin-1") for trigger in triggers],
-                        ids=list(range(len(triggers))),
-                        flags=[_flags(pattern) for pattern in self._patterns] + [hyperscan.HS_FLAG_SINGLEMATCH],
+                        expressions=[trigger.encode("latin-1") for trigger in triggers + once],
+                        ids=list(range(len(triggers) + len(once))),
+                        flags=[_flags(pattern) for pattern in self._patterns]
+                        + [hyperscan.HS_FLAG_SINGLEMATCH] * len(once),
                     )
                 except hyperscan.error as error:
                     raise ScanFailed("compiling the patterns", error) from error
@@ -64,12 +74,15 @@ class Scanner:
             raise ScanFailed("the scanner", error) from None
         folded = shadow.text
         patterns = self._patterns
-        shaped = False
+        named = {index for index, _, _ in hits if index >= len(patterns)}
+        shaped = len(patterns) in named
         spans: list[Span] = []
         covered: dict[int, int] = {}
         for index, start, end in hits:
-            if index == len(patterns):
-                shaped = True
+            if index >= len(patterns):
+                continue
+            needed = self._needed[index]
+            if needed is not None and needed not in named:
                 continue
             # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
             # triggers would be read to its end once for each of them.
@@ -81,11 +94,13 @@ class Scanner:
             try:
                 value = pattern.verify(folded, start, end, language)
             except Exception as error:  # noqa: BLE001 - fails closed
+                forget()
                 # Whatever a check raises may quote the text it was given, so neither it nor its context goes on.
                 raise ScanFailed(f"the check of {pattern.name}", error) from None
             if value is not None:
                 covered[index] = value[1]
                 spans.append((value[0], value[1], pattern.type, value[2]))
+        forget()
         resolved = resolve(spans, folded)
         if shadow.drops:
             resolved = [(*shadow.original(start, end), kind, score) for start, end, kind, score in resolved]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..context import Words
+
 Verified = tuple[int, int, float]
 """``(start, end, score)`` of a value in the shadow."""
 
@@ -32,3 +34,5 @@ class Pattern:
     start_known: bool = True
     country: str = ""
     """ISO 3166 code of the country whose numbers it finds; "" for what is the same everywhere."""
+    words: Words | None = None
+    """Words without which `verify` never finds anything: where a text has none of them, it is not asked."""
