@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-TYPES: Final = ("EMAIL", "PHONE", "IBAN", "CARD", "IP", "SECRET", "VAT")
+TYPES: Final = (
+    "EMAIL",
+    "PHONE",
+    "IBAN",
+    "CARD",
+    "IP",
+    "SECRET",
+    "VAT",
+    "PASSPORT",
+    "DRIVING_LICENCE",
+    "DATE_OF_BIRTH",
+    "HEALTH_INSURANCE",
+    "VEHICLE",
+)
 """The types that this version finds."""
 
 IRREVERSIBLE: Final = frozenset({"CARD", "SECRET"})

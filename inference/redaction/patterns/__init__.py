@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import card, iban, ip, mail, phone, secret, vat
+from . import birth, card, health, iban, ip, licence, mail, mrz, passport, phone, plate, secret, vat, vin
 from .pattern import Pattern, Verified, Verify
 
 BUILT_IN: Final[tuple[Pattern, ...]] = (
@@ -15,6 +15,13 @@ BUILT_IN: Final[tuple[Pattern, ...]] = (
     *ip.PATTERNS,
     *secret.PATTERNS,
     *vat.PATTERNS,
+    *birth.PATTERNS,
+    *passport.PATTERNS,
+    *mrz.PATTERNS,
+    *licence.PATTERNS,
+    *health.PATTERNS,
+    *vin.PATTERNS,
+    *plate.PATTERNS,
 )
 
 __all__ = ["BUILT_IN", "Pattern", "Verified", "Verify"]
