@@ -3,50 +3,31 @@ that a word nearby, or the name of a field or column, has to say what they are."
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ..context import Words, called, entitled, near
+from ..context import Words, before, entitled, near, placed
 from ..masks import bare, free, is_date, shape
 from .pattern import Verified, Verify
 
 BY_CONTEXT: Final = 0.75
 """The score of a number that has the right form and the right word near it."""
-_OTHERS: Final = Words(
-    *(
-        "order",
-        "ticket",
-        "isbn",
-        "invoice",
-        "tel",
-        "fax",
-        "sku",
-        "plz",
-        "zip",
-        "po box",
-        "postfach",
-        "build",
-        "version",
-    ),
-    stems=(
-        *(
-            "bestell",
-            "auftrag",
-            "rechnung",
-            "factur",
-            "fattur",
-            "pedido",
-            "commande",
-            "telef",
-            "phone",
-            "mobil",
-            "zamówien",
-        ),
-        *("track", "sendung", "kundenn", "konton", "postleit", "ordin", "faktur", "commit"),
-    ),
+_OTHER_WORDS: Final = """
+    order ticket isbn invoice tel fax sku plz zip postfach build version case case-id ttl timeout ms bytes size count fee price cost
+    preis prix prezzo precio cena timestamp created updated iso din rfc verified
+"""
+_OTHER_STEMS: Final = """
+    bestell auftrag rechnung factur fattur pedido commande telef phone mobil zamówien track sendung kundenn konton postleit ordin
+    faktur commit
+"""
+_OTHERS: Final = Words(*_OTHER_WORDS.split(), stems=_OTHER_STEMS.split())
+"""Words between a document's name and a number, or in the name of its field, that say it is something else."""
+_LISTED: Final = 6
+"""Characters of a word with digits from which it may be another number of the same kind, in a list."""
+_AMOUNT_AFTER: Final = re.compile(
+    r"(?:,[0-9]{1,2})?(?: ?[$%\xa2-\xa5]| (?:EUR|USD|GBP|CHF|PLN|CZK|HUF|RON|SEK|NOK|DKK|euro)\b)"
 )
-"""Words right before a number that say it is something else, whatever stands further away."""
-_CLOSE: Final = 3
 
 
 def document(
@@ -60,7 +41,9 @@ def document(
         if value is None or not free(shadow, start):
             return None
         score = judge(bare(value.group()))
-        if score is None or is_date(shadow, start) or not announced(shadow, start, value.end(), words):
+        if score is None or is_date(shadow, start) or _AMOUNT_AFTER.match(shadow, value.end()):
+            return None
+        if not announced(shadow, start, value.end(), words):
             return None
         return start, value.end(), score
 
@@ -68,18 +51,18 @@ def document(
 
 
 def announced(shadow: str, start: int, end: int, words: Words) -> bool:
-    """Whether `words` announce the value, and no word for something else stands between."""
+    """Whether `words` announce the value, and no other number or word for something else stands between."""
     if entitled(shadow, start, end, words):
-        return True
-    if not called(shadow, start, end, words):
-        return False
-    close = near(shadow, start, end)[0][-_CLOSE:]
-    for index in reversed(range(len(close))):
-        if _OTHERS.among_words(close[index : index + 1]):
-            return False
-        if words.among_words(close[index:]):
+        return not entitled(shadow, start, end, _OTHERS)
+    where = placed(shadow, start, end)
+    ahead = before(shadow, start, where.scope) if where.telling else near(shadow, start, end)[0]
+    for index in reversed(range(len(ahead))):
+        word = ahead[index]
+        if words.among_words(ahead[index:]):
             return True
-    return True
+        if (len(word) < _LISTED and any(map(str.isdigit, word))) or _OTHERS.among_words((word,)):
+            return False
+    return not where.telling and words.among_words(near(shadow, start, end)[1])
 
 
 GAP: Final = r"(?:[ .-]| ?\n[ \t]{0,8})?"

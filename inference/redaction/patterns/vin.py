@@ -12,9 +12,7 @@ from ..words.vehicle import CHASSIS
 from .pattern import Pattern, Verified
 
 _CHARACTER: Final = "[A-HJ-NPR-Z0-9]"
-_FORM: Final = re.compile(
-    rf"(?:{_CHARACTER}[ -]?){{12}}{_CHARACTER}[ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9](?![A-Za-z0-9])", re.IGNORECASE
-)
+_FORM: Final = re.compile(rf"{_CHARACTER}{{13}}[0-9]{{4}}(?![A-Za-z0-9])")
 _VALUES: Final = dict(
     zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", [*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True)
 )
@@ -46,26 +44,46 @@ def _vin(shadow: str, start: int, end: int, language: str | None) -> Verified | 
     value = _FORM.match(shadow, start)
     if value is None or not free(shadow, start):
         return None
-    number = bare(value.group()).upper()
-    letters = sum(map(str.isalpha, number))
-    if letters < 2 or number.isalpha():
+    number = value.group()
+    if sum(map(str.isalpha, number)) < 2:
         return None
     maker = number[:3] in _MAKERS
     checked = check_digit(number)
-    written_plainly = value.group() == number
-    if written_plainly and ((checked and (maker or number[0] in _AMERICAN)) or (maker and number[3:6] == "ZZZ")):
+    if (checked and (maker or number[0] in _AMERICAN)) or (maker and number[3:6] == "ZZZ"):
         return start, value.end(), VERIFIED if checked else 0.85
     if not (maker or checked or number[0] in _AMERICAN) or not called(shadow, start, value.end(), CHASSIS):
         return None
     return start, value.end(), 0.9 if checked else 0.8
 
 
+_SPACED: Final = re.compile(
+    rf"{_CHARACTER}(?:[ .-]?{_CHARACTER}){{12}}(?:[ .-]?[0-9]){{4}}(?![A-Za-z0-9])", re.IGNORECASE
+)
+
+
+def _cued(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """What follows a word for it may be written in groups and in lower case."""
+    value = _SPACED.search(shadow, start, min(end + 24, len(shadow)))
+    while value is not None and shadow[value.start() - 1].isalnum():
+        value = _SPACED.search(shadow, value.start() + 1, min(end + 24, len(shadow)))
+    if value is None:
+        return None
+    number = bare(value.group()).upper()
+    if sum(map(str.isalpha, number)) < 2 or not (
+        number[:3] in _MAKERS or number[0] in _AMERICAN or check_digit(number)
+    ):
+        return None
+    return value.start(), value.end(), 0.9 if check_digit(number) else 0.8
+
+
+_CUES: Final = "vin|fin|chassis|chassi|ch[âÂ]ssis|fahrgestell(?:nummer|nr)?|bastidor|telaio|nadwozia|alv[áÁ]zsz[áÁ]m"
 PATTERNS: Final = (
-    Pattern("vin", "VEHICLE", rf"\b{_CHARACTER}{{13}}[0-9]{{4}}\b", _vin, caseless=True),
+    Pattern("vin", "VEHICLE", rf"\b{_CHARACTER}{{13}}[0-9]{{4}}\b", _vin),
     Pattern(
-        "vin-grouped",
+        "vin-cued",
         "VEHICLE",
-        rf"\b{_CHARACTER}{{3}}[ -]{_CHARACTER}{{6}}[ -]{_CHARACTER}{{4}}[ -]?[0-9]{{4}}\b",
-        _vin,
+        rf"\b(?:{_CUES})(?: ?(?:no|nr|number|n)\.?)?[ :=#\"'.]{{1,4}}{_CHARACTER}(?:[ .-]?{_CHARACTER}){{10}}",
+        _cued,
+        caseless=True,
     ),
 )

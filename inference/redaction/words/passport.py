@@ -10,8 +10,8 @@ TABLE: Final[Table] = {
     "bg": "паспорт*; лична карта; личната карта; лк номер; документ за самоличност",
     "cs": "cestovní pas; cestovního pasu; číslo pasu; č pasu; občanský průkaz; občanského průkazu; občank*; číslo op",
     "da": "pas nr; pas nummer; pasnr*; pasnummer*; mit pas; rejsepas*; rejsedokument*; legitimationskort*",
-    "de": "reisepass*; reisepaß*; personalausweis*; ausweis*; pass nr; pass nummer; passnr*; passnummer*; mein pass; meinen pass; "
-    "meines passes; identitätskarte*; kinderreisepass*; perso nr",
+    "de": "reisepass*; reisepäss*; reisepaß*; personalausweis*; ausweis*; pass nr; pass nummer; passnr*; passnummer*; mein pass; "
+    "meinen pass; meines passes; identitätskarte*; kinderreisepass*; perso nr",
     "el": "διαβατηρι*; ταυτοτητ*; αδτ; α δ τ",
     "en": "passport*; identity card*; id card*; identification card*; identity document*; travel document*; id document*",
     "es": "pasaporte*; documento de identidad; carné de identidad; carnet de identidad; número de soporte; num soporte; "

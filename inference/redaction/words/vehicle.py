@@ -35,7 +35,7 @@ CHASSIS_TABLE: Final[Table] = {
     "is": "verksmiðjunúmer*; grindarnúmer*; ökutæk*",
 }
 PLATE_TABLE: Final[Table] = {
-    "bg": "регистрационен номер; регистрационния номер; рег номер; регистрационна табела; табел*; автомобил с номер; рег",
+    "bg": "регистрационен номер; регистрационния номер; рег номер; регистрационна табела; табел*; автомобил с номер",
     "cs": "spz; registrační značk*; poznávací značk*; státní poznávací; espézetk*",
     "da": "nummerplade*; registreringsnummer*; reg nr; regnr*",
     "de": "kennzeichen*; kfz*; nummernschild*; autokennzeichen*; autonummer*; kontrollschild*; fahrzeugkennzeichen*",

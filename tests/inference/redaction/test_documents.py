@@ -147,6 +147,8 @@ def test_health_insurance_numbers(value: str, template: str) -> None:
         ("VF1RFB00X56123456", "numéro de châssis : {}"),
         ("ZFA31200000123456", "telaio {}"),
         ("WVW ZZZ1JZ 3W386752", "VIN: {}"),
+        ("WVW ZZZ 1JZ 3W3 867 52", "Chassis no. {}."),
+        ("wvwzzz1jz3w386752", "vin={}&x=1"),
         ("B-MW 1234", "Kennzeichen: {}"),
         ("M AB 123", "das Auto mit dem Kennzeichen {}"),
         ("HH-AB 12E", "Kfz-Kennzeichen {}"),
@@ -212,6 +214,11 @@ def test_vehicles(value: str, template: str) -> None:
         "ABCDEFGHJKLMN1234",
         "Kennzeichen 100 EUR",
         "RFC 2822 and ISO 8601",
+        "My driver's license expired on 2021-03-04 and file 20210304 is open.",
+        "Health insurance costs 1.234.567 EUR in 2024",
+        "passport_ttl=86400000",
+        "UPDATE users SET passport_verified=1 WHERE id=12345678;",
+        "Regulation (EU) 2019/1157 on identity cards, OJ L 188, 12.7.2019, p. 67",
         "B-MW 1234",
         "AB12 CDE",
         "health 123456789",
@@ -222,6 +229,12 @@ def test_vehicles(value: str, template: str) -> None:
 )
 def test_left_alone(text: str) -> None:
     assert found(text) == []
+
+
+def test_the_numbers_of_a_list() -> None:
+    text = "Reisepässe: C01X00T47, C01X00T48 und C01X00T49; Bestellung C01X00T50"
+
+    assert [value for _, value in found(text)] == ["C01X00T47", "C01X00T48", "C01X00T49"]
 
 
 def test_check_digits_against_published_examples() -> None:
