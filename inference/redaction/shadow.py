@@ -97,7 +97,11 @@ def cast(text: str) -> Shadow:
     """The shadow of `text`. Any str will do, lone surrogates included. About 0.1 µs plus 15 ns a folded character."""
     if text.isascii():
         return Shadow(text, text.encode("ascii"), ())
-    folded = _WIDE.sub(_fold_run, text).replace("\xa0", " ")
+    try:
+        text.encode("latin-1")
+        folded = text.replace("\xa0", " ")
+    except UnicodeEncodeError:  # it has wide characters, and costs more
+        folded = _WIDE.sub(_fold_run, text).replace("\xa0", " ")
     drops: tuple[int, ...] = ()
     if _DROPPED in folded:
         marks = [match.start() for match in re.finditer(_DROPPED, folded)]
