@@ -9,8 +9,11 @@ TYPES: Final = (
     "EMAIL",
     "PHONE",
     "IBAN",
+    "BIC",
     "CARD",
     "IP",
+    "MAC",
+    "URL_CREDENTIALS",
     "SECRET",
     "VAT",
     "PASSPORT",
@@ -18,10 +21,12 @@ TYPES: Final = (
     "DATE_OF_BIRTH",
     "HEALTH_INSURANCE",
     "VEHICLE",
+    "CRYPTO",
+    "LOCATION",
 )
 """The types that this version finds."""
 
-IRREVERSIBLE: Final = frozenset({"CARD", "SECRET"})
+IRREVERSIBLE: Final = frozenset({"CARD", "SECRET", "URL_CREDENTIALS"})
 """Types that are never put back into an answer unless a policy names them ``reversible``."""
 
 VERIFIED: Final = 1.0

@@ -34,7 +34,7 @@ class Redactor:
         self._ignored = frozenset(kind for kind, action in self._actions.items() if action is Action.ALLOW)
 
     def prepare(self) -> None:
-        """Compiles the patterns now (a quarter of a second) instead of at the first text."""
+        """Compiles the patterns now (about a second) instead of at the first text."""
         BUILT_IN_SCANNER.compile()
 
     def find(self, text: str, language: str | None = None) -> list[Finding]:

@@ -4,7 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import birth, card, health, iban, ip, licence, mail, mrz, passport, phone, plate, secret, vat, vin
+from . import (
+    bic,
+    birth,
+    card,
+    crypto,
+    health,
+    iban,
+    ip,
+    ip_forms,
+    keyed,
+    licence,
+    location,
+    mac,
+    mail,
+    mrz,
+    passport,
+    phone,
+    plate,
+    secret,
+    url_credentials,
+    vat,
+    vin,
+)
 from .pattern import Pattern, Verified, Verify
 
 BUILT_IN: Final[tuple[Pattern, ...]] = (
@@ -22,6 +44,13 @@ BUILT_IN: Final[tuple[Pattern, ...]] = (
     *health.PATTERNS,
     *vin.PATTERNS,
     *plate.PATTERNS,
+    *bic.PATTERNS,
+    *mac.PATTERNS,
+    *url_credentials.PATTERNS,
+    *keyed.PATTERNS,
+    *crypto.PATTERNS,
+    *location.PATTERNS,
+    *ip_forms.PATTERNS,
 )
 
 __all__ = ["BUILT_IN", "Pattern", "Verified", "Verify"]

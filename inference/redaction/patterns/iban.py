@@ -1,4 +1,5 @@
-"""International bank account numbers: length by country and ISO 7064 MOD 97-10 (ISO 13616, SWIFT registry 101)."""
+"""International bank account numbers: length by country and ISO 7064 MOD 97-10 (ISO 13616, SWIFT registry 101), and those
+of the African and Iranian banks that write theirs in the same way without being in the registry."""
 
 from __future__ import annotations
 
@@ -29,7 +30,18 @@ _COUNTRIES_BY_LENGTH: Final = {
     32: "LC",
     33: "RU",
 }
-LENGTHS: Final = {country: length for length, row in _COUNTRIES_BY_LENGTH.items() for country in row.split()}
+_UNREGISTERED_BY_LENGTH: Final = {
+    25: "AO CV GW MZ",
+    26: "DZ IR",
+    27: "CF CG CM GA GQ KM MG TD",
+    28: "BF BJ CI MA ML NE SN TG",
+}
+LENGTHS: Final = {
+    country: length
+    for table in (_COUNTRIES_BY_LENGTH, _UNREGISTERED_BY_LENGTH)
+    for length, row in table.items()
+    for country in row.split()
+}
 """Characters of an IBAN by its two-letter country code."""
 
 _SHAPES: Final = {
@@ -37,10 +49,11 @@ _SHAPES: Final = {
     length: re.compile(rf"[A-Za-z]{{2}}[0-9]{{2}}(?:[ .-]?[A-Za-z0-9]){{{length - 4}}}(?![A-Za-z0-9])")
     for length in _COUNTRIES_BY_LENGTH
 }
+TRIGGER: Final = r"\b[A-Za-z]{2}[0-9]{2}(?:[ .-]?[A-Za-z0-9]){9}"
 _SEPARATORS: Final = {ord(separator): None for separator in " .-"}
 
 
-def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+def verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     length = LENGTHS.get(shadow[start : start + 2].upper())
     if length is None or (start and shadow[start - 1].isalnum()):
         return None
@@ -50,4 +63,4 @@ def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified
     return start, shape.end(), VERIFIED
 
 
-PATTERNS: Final = (Pattern("iban", "IBAN", r"\b[A-Za-z]{2}[0-9]{2}(?:[ .-]?[A-Za-z0-9]){9}", _verify),)
+PATTERNS: Final = (Pattern("iban", "IBAN", TRIGGER, verify),)

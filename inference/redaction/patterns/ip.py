@@ -1,4 +1,8 @@
-"""IPv4 and IPv6 addresses (RFC 4291 text forms), without those that identify nobody: unspecified, loopback, netmasks."""
+"""IPv4 and IPv6 addresses (RFC 4291 text forms), without those that identify nobody: unspecified, loopback, netmasks.
+
+A zone (``fe80::1%eth0``) and a prefix length (``/64``) belong to the address; brackets and a port do not. Addresses written
+otherwise (reversed for the DNS, defanged, hexadecimal, octal, as one number) are in `ip_forms`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ _VERSION_BEFORE: Final = re.compile(
     re.IGNORECASE,
 )
 """What stands before a four-part version number. ``Chrome/1.2.3.4`` is one, ``//1.2.3.4`` is an address."""
+_PREFIX_LENGTH: Final = re.compile(r"/([0-9]{1,3})(?![0-9A-Za-z_/.-])")
+_ZONE: Final = re.compile(r"%(?:25)?[A-Za-z0-9][A-Za-z0-9._~-]{0,15}(?<![.-])")
 _HEX_OR_COLON: Final = "0123456789abcdefABCDEF:"
 _V6_RUN: Final = re.compile(r"[0-9A-Fa-f:]{2,39}(?:\.[0-9]{1,3}){0,3}")
 
@@ -35,7 +41,13 @@ def _verify_v4(shadow: str, start: int, end: int, language: str | None) -> Verif
         return None
     if _VERSION_BEFORE.search(shadow, max(0, start - 14), start):
         return None
-    return start, end, _SCORE
+    return start, prefixed(shadow, end, 32), _SCORE
+
+
+def prefixed(shadow: str, end: int, most: int) -> int:
+    """Where the prefix length (``/24``) that follows an address ends; `end` where there is none."""
+    length = _PREFIX_LENGTH.match(shadow, end)
+    return length.end() if length and int(length.group(1)) <= most else end
 
 
 def _verify_v6(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
@@ -48,9 +60,10 @@ def _verify_v6(shadow: str, start: int, end: int, language: str | None) -> Verif
     stop = run.end()
     if written.endswith(":") and not written.endswith("::"):
         written, stop = written[:-1], stop - 1
-    if shadow[stop : stop + 1].isalnum() or shadow[stop : stop + 1] == "_":
+    if shadow[stop : stop + 1].isalnum() or shadow[stop : stop + 1] == "_" or not _is_v6(written):
         return None
-    return (start, stop, _SCORE) if _is_v6(written) else None
+    zone = _ZONE.match(shadow, stop)
+    return start, prefixed(shadow, zone.end() if zone else stop, 128), _SCORE
 
 
 def _is_v6(written: str) -> bool:

@@ -6,6 +6,7 @@ import re
 import string
 from typing import Final
 
+from .literal import is_random
 from .pattern import Pattern, Verified
 
 _LETTERS: Final = "".join(chr(point) for point in range(0xC0, 0x100) if point not in (0xD7, 0xF7))
@@ -15,6 +16,7 @@ _FILE_SUFFIXES: Final = frozenset(
     ("png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "json", "html", "xml", "txt")
 )
 """``icon@2x.png`` is a file, not an address; none of these is a top-level domain."""
+_LONGEST_USER: Final = 72
 _LONGEST_LOCAL: Final = 256
 """Four times what RFC 5321 allows: a longer run is covered this far."""
 
@@ -28,7 +30,16 @@ def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified
     local = before[len(before.rstrip(_LOCAL)) :].lstrip("'.-")
     if not local or shadow[domain.start() : domain.end()].rpartition(".")[2].lower() in _FILE_SUFFIXES:
         return None
+    if _in_userinfo(shadow, at - len(local), local):
+        return None
     return at - len(local), domain.end(), 0.95
+
+
+def _in_userinfo(shadow: str, start: int, local: str) -> bool:
+    """Whether the local part is the password or the token of a URL (``https://user:local@host``)."""
+    if shadow[start - 1 : start] == ":":
+        return "://" in shadow[max(0, start - _LONGEST_USER) : start - 1].rpartition(" ")[2]
+    return shadow[start - 2 : start] == "//" and is_random(local)
 
 
 PATTERNS: Final = (

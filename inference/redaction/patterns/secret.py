@@ -1,4 +1,5 @@
-"""Credentials that can be told by their form: prefixed API keys and tokens, JSON Web Tokens, private key blocks.
+"""Credentials that can be told by their form: prefixed API keys and tokens, JSON Web Tokens, private key blocks (PEM, OpenPGP,
+SSH2, PuTTY, Base64 of PEM), private keys of wallets. What only a key beside the value tells is in `keyed`.
 
 Where a checksum is published (GitHub, npm, this platform), it raises the score to 1; a token whose checksum is wrong is still
 masked, because a mistyped credential is nearly as good as the credential.
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from ..base58 import decode_checked
 from ..checks import crc32_base62
 from ..finding import VERIFIED
 from .pattern import Pattern, Verified
@@ -19,7 +21,9 @@ _SCORE: Final = 0.95
 _NOT_INSIDE_A_WORD: Final = "(?:^|[^0-9A-Za-z_-])"
 _OWN_KEY: Final = re.compile(r"sk-[a-z0-9]+-[0-9A-Za-z]{12}-[0-9A-Za-z]{38}")
 _PRIVATE_KEY_LONGEST: Final = 16_384
-_PRIVATE_KEY_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s\\:,-]*")
+_PRIVATE_KEY_BODY: Final = re.compile(
+    r"(?:(?:Version|Comment|Proc-Type|DEK-Info|Hash|Subject)\s?:[^\n]*|[A-Za-z0-9+/=\s\\:,-])*"
+)
 
 
 def _form(name: str, trigger: str, shape: str, accept: Callable[[str], float | None] | None = None) -> Pattern:
@@ -75,6 +79,49 @@ def _private_key(shadow: str, start: int, end: int, language: str | None) -> Ver
     return start, start + len(shadow[start:stop].rstrip()), VERIFIED
 
 
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9%/+]{40,80}(?:=|%3[Dd])")
+
+
+def _sas(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """The signature of an Azure shared access signature: Base64 of 32 bytes, usually with its signs escaped."""
+    value = _SIGNATURE.match(shadow, start + len("sig="))
+    return (value.start(), value.end(), _SCORE) if value else None
+
+
+_PUTTY: Final = re.compile(r"PuTTY-User-Key-File-[23]: .*?Private-MAC: [0-9a-f]{40,64}", re.DOTALL)
+
+
+def _putty(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    block = _PUTTY.match(shadow, start, start + _PRIVATE_KEY_LONGEST)
+    return (start, block.end(), VERIFIED) if block else None
+
+
+def _ssh2(shadow: str, start: int, end: int, language: str | None) -> Verified:
+    limit = start + _PRIVATE_KEY_LONGEST
+    footer = shadow.find("---- END SSH2", end, limit)
+    stop = shadow.find("\n", footer, limit) if footer >= 0 else -1
+    if footer >= 0 and stop < 0:
+        stop = min(len(shadow), limit)
+    return start, start + len(shadow[start : stop if stop >= 0 else end].rstrip()), VERIFIED
+
+
+def _pem_in_base64(value: str) -> float | None:
+    head = value[:64]
+    return VERIFIED if b"PRIVATE KEY" in binascii.a2b_base64(head[: len(head) // 4 * 4]) else None
+
+
+_WALLET_KEY: Final = re.compile(
+    r"(?:[5KL][1-9A-HJ-NP-Za-km-z]{50,51}|[xyzt]prv[1-9A-HJ-NP-Za-km-z]{107})(?![0-9A-Za-z])"
+)
+
+
+def _wallet(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """Private keys of Bitcoin and its relatives: WIF (33 or 34 bytes) and extended (78), by Base58Check."""
+    key = _WALLET_KEY.match(shadow, start)
+    body = decode_checked(key.group()) if key else None
+    return (start, start + len(key.group()), VERIFIED) if key and body and len(body) in (33, 34, 78) else None
+
+
 def _prefixed(name: str, prefix: str, body: str, least: int, most: int | None = None) -> Pattern:
     """`prefix` (an expression without groups of unbounded width) and `least` to `most` characters of the class `body`."""
     upper = "" if most is None else str(most)
@@ -110,11 +157,117 @@ PATTERNS: Final = (
     _prefixed("notion", "ntn_", "[A-Za-z0-9]", 40, 64),
     _prefixed("age", "AGE-SECRET-KEY-1", "[0-9A-Z]", 58, 58),
     _prefixed("telegram", "[0-9]{8,10}:AA", "[A-Za-z0-9_-]", 33, 33),
+    # Clouds.
+    _prefixed("aws-bedrock", "ABSK", "[A-Za-z0-9+/=]", 100, 300),
+    _prefixed("aws-session", "(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)", "[A-Za-z0-9+/=%]", 60, 2048),
+    _prefixed("aws-mws", r"amzn\.mws\.", "[0-9a-f-]", 36, 36),
+    _form(
+        "azure-client",
+        r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{16}",
+        r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",
+    ),
+    _form("azure-storage", r"[A-Za-z0-9+/]{76}\+ASt", r"[A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{6}=="),
+    _prefixed("google-refresh", "1//0", "[A-Za-z0-9_-]", 40, 120),
+    _prefixed("alibaba", "LTAI", "[A-Za-z0-9]", 16, 26),
+    _prefixed("tencent", "AKID", "[A-Za-z0-9]", 32, 32),
+    _form("scaleway", r"SCW[A-Z0-9]{17}", r"SCW(?=[A-Z]*[0-9])[A-Z0-9]{17}(?![A-Za-z0-9])"),
+    _prefixed("fly", "fm[12][ar]?_", "[A-Za-z0-9+/=]", 60, 2048),
+    _prefixed("heroku", "HRKU-AA", "[A-Za-z0-9_-]", 50, 80),
+    _prefixed("supabase", "(?:sbp_|sb_secret_)", "[A-Za-z0-9_-]", 22, 64),
+    _prefixed("planetscale", "pscale_(?:tkn|pw|oauth)_", "[A-Za-z0-9=._-]", 32, 64),
+    _prefixed("netlify", "nfp_", "[A-Za-z0-9]", 36, 40),
+    _prefixed("cloudflare-origin", r"v1\.0-", "[0-9a-f-]", 171, 171),
+    _prefixed("terraform", r"[A-Za-z0-9]{14}\.atlasv1\.", "[A-Za-z0-9_=-]", 60, 70),
+    _prefixed("pulumi", "pul-", "[0-9a-f]", 40, 40),
+    _prefixed("doppler", r"dp\.(?:pt|st|ct|sa|scim|audit)\.", "[A-Za-z0-9.]", 40, 64),
+    _prefixed("dynatrace", r"dt0[a-z][0-9]{2}\.[A-Z2-7]{24}\.", "[A-Z2-7]", 64, 64),
+    _form(
+        "onepassword",
+        r"(?:ops_eyJ[A-Za-z0-9]{16}|A3-[A-Z0-9]{6}-)",
+        r"ops_eyJ[A-Za-z0-9+/=_-]{200,2048}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",
+    ),
+    # Code and its delivery.
+    _prefixed("docker", "dckr_(?:pat|oat)_", "[A-Za-z0-9_-]", 27, 64),
+    _prefixed("rubygems", "rubygems_", "[0-9a-f]", 48, 48),
+    _prefixed("crates", "cio", "[A-Za-z0-9]", 32, 32),
+    _prefixed("nuget", "oy2", "[a-z0-9]", 43, 43),
+    _prefixed("artifactory", "AKCp", "[A-Za-z0-9]", 69, 73),
+    _prefixed("clojars", "CLOJARS_", "[a-z0-9]", 60, 60),
+    _prefixed("atlassian", "AT(?:ATT3xFfGF0|CTT3xFfGN0|BB)", "[A-Za-z0-9_=-]", 28, 255),
+    _prefixed("sonar", "sq[pua]_", "[0-9a-f]", 40, 40),
+    _prefixed("sourcegraph", "sgp_", "[0-9a-fA-F_]", 40, 80),
+    _prefixed("buildkite", "bk(?:ua|at|ct)_", "[A-Za-z0-9]", 40, 64),
+    _prefixed("circleci", "CCI(?:PAT|PRJ)_", "[A-Za-z0-9_]", 40, 80),
+    _prefixed("octopus", "API-", "[A-Z0-9]", 26, 30),
+    _prefixed("postman", "PMAK-", "[0-9a-f-]", 59, 59),
+    _prefixed("tailscale", "tskey-(?:api|auth|client|scim|webhook)-", "[A-Za-z0-9-]", 20, 80),
+    _prefixed("prefect", "pnu_", "[A-Za-z0-9]", 36, 36),
+    # What watches it.
+    _prefixed("grafana", "gl(?:sa|c)_", "[A-Za-z0-9_+/=]", 32, 400),
+    _prefixed("sentry", "sntry[su]_", "[A-Za-z0-9+/=_]", 40, 400),
+    _prefixed("newrelic", "NR(?:AK|JS|II|RA|AA)-", "[A-Za-z0-9_-]", 19, 64),
+    # Models and data.
+    _prefixed("langsmith", "lsv2_(?:pt|sk)_", "[0-9a-f_]", 43, 43),
+    _prefixed("pinecone", "pcsk_", "[A-Za-z0-9_]", 50, 80),
+    _prefixed("tavily", "tvly-", "[A-Za-z0-9-]", 28, 64),
+    _prefixed("elevenlabs", "sk_", "[0-9a-f]", 48, 48),
+    _prefixed("airtable", r"pat[A-Za-z0-9]{14}\.", "[0-9a-f]", 64, 64),
+    _prefixed("figma", "fig[dour]_", "[A-Za-z0-9_-]", 40, 64),
+    _prefixed("contentful", "CFPAT-", "[A-Za-z0-9_-]", 43, 43),
+    _prefixed("typeform", "tfp_", "[A-Za-z0-9_.=-]", 44, 80),
+    # Mail, messages, customers.
+    _prefixed("mailgun", "(?:key|pubkey)-", "[0-9a-f]", 32, 32),
+    _form("mailchimp", r"[0-9a-f]{32}-us[0-9]", r"[0-9a-f]{32}-us[0-9]{1,2}(?![0-9A-Za-z])"),
+    _prefixed("brevo", "x(?:keysib|smtpsib)-", "[A-Za-z0-9-]", 64, 96),
+    _form("resend", r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{16}", r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}(?![A-Za-z0-9])"),
+    _form("twilio", r"SK[0-9a-f]{32}", r"SK[0-9a-f]{32}(?![0-9A-Za-z])"),
+    _form(
+        "discord",
+        r"[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}",
+        r"[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",
+    ),
+    _form(
+        "discord-webhook",
+        r"discord(?:app)?\.com/api/webhooks/[0-9]{8}",
+        r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[\w-]{60,80}",
+    ),
+    _form(
+        "teams-webhook",
+        r"webhook\.office\.com/webhookb2/[0-9a-f]{8}",
+        r"webhook\.office\.com/webhookb2/[\w@./-]{80,300}",
+    ),
+    _prefixed("hubspot", "pat-(?:eu|na)[0-9]-", "[0-9a-f-]", 36, 36),
+    _prefixed("salesforce", "00D[A-Za-z0-9]{12,15}!", "[A-Za-z0-9._]", 80, 255),
+    # Money and shops.
+    _form(
+        "mollie", r"(?:live|test)_[A-Za-z0-9]{30}", r"(?:live|test)_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{30}(?![A-Za-z0-9_])"
+    ),
+    _form(
+        "paypal-braintree",
+        r"access_token\$(?:production|sandbox)\$",
+        r"access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[0-9a-f]{32}",
+    ),
+    _prefixed("square", "sq0(?:atp|csp|idp)-", "[A-Za-z0-9_-]", 22, 80),
+    _prefixed("facebook", "EAACEdEose0cBA", "[A-Za-z0-9]", 20, 300),
+    _prefixed("plaid", "access-(?:sandbox|development|production)-", "[0-9a-f-]", 36, 36),
+    _prefixed("woocommerce", "c[ks]_", "[0-9a-f]", 40, 40),
+    _prefixed("easypost", "EZ[AT]K", "[A-Za-z0-9]", 54, 54),
+    _prefixed("shippo", "shippo_(?:live|test)_", "[0-9a-f]", 40, 40),
+    Pattern("wallet-key", "SECRET", r"\b(?:[5KL]|[xyzt]prv)[1-9A-HJ-NP-Za-km-z]{24}", _wallet),
     _form(
         "jwt",
         r"eyJ[A-Za-z0-9_-]{10}",
         r"eyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{4,16384}(?:\.[A-Za-z0-9_-]*){1,3}",
         _jwt,
     ),
+    Pattern("azure-sas", "SECRET", r"\bsig=[A-Za-z0-9%/+]{16}", _sas),
     Pattern("private-key", "SECRET", r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY", _private_key),
+    Pattern("private-key-ssh2", "SECRET", r"---- BEGIN SSH2 (?:ENCRYPTED )?PRIVATE KEY ----", _ssh2),
+    Pattern("private-key-putty", "SECRET", r"\bPuTTY-User-Key-File-[23]: ", _putty),
+    _form(
+        "private-key-base64",
+        r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{34}",
+        r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{50,16384}={0,2}",
+        _pem_in_base64,
+    ),
 )

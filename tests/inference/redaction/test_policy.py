@@ -15,10 +15,14 @@ def redactor(**actions: str) -> Redactor:
     return Redactor(Policy.from_json({"version": 7, "entities": {kind: {"action": actions[kind]} for kind in actions}}))
 
 
-def test_the_default_policy_restores_all_but_cards_and_secrets() -> None:
+def test_the_default_policy_restores_all_but_cards_and_credentials() -> None:
     policy = Policy()
 
-    assert {kind for kind in TYPES if policy.action(kind) is Action.MASK} == {"CARD", "SECRET"}
+    assert {kind for kind in TYPES if policy.action(kind) is Action.MASK} == {
+        "CARD",
+        "SECRET",
+        "URL_CREDENTIALS",
+    }
     assert {policy.action(kind) for kind in TYPES} == {Action.MASK, Action.REVERSIBLE}
 
 

@@ -87,6 +87,9 @@ def test_an_invalid_pattern_fails_closed() -> None:
         *("a", "1", "[", "[[", "@", "a@", "a@a.", "eyJAAAAAAAAAA-", "eyJAAAAAAAAAAA.", "1.", "1:", "::", "+49 ", "0", "01 "),
         *("-----BEGIN PRIVATE KEY-----", "sk-aaaaaaaaaaaaaaaaa1 ", "tel ", "tel 1234567 ", "DE12", "4111 ", "\u200b", "＠", "é"),
         *("[[EMAIL_1]]", "\ud800", "0 ", "( 0", "00", "-sk-", "1/", "Tel. +"),
+        *("1\n2", "12\n", "DE89 3704\n", "a=\n", "password=", "password: a", 'token="', "://a:", "://a:b@", ";pwd=x", "AB:", "00:"),
+        *("1.2345,", "52\xb0 1'", "0x1.", "BIC: ", "DEUTDEFF ", "bearer aaaaaaaaaaaa", "?key=", "1.1.1[.]1", "A" * 64),
+        *("PuTTY-User-Key-File-2: "),
     ],
 )  # fmt: skip
 def test_hostile_repetition_stays_linear(unit: str) -> None:
