@@ -15,6 +15,8 @@ from .patterns import BUILT_IN, Pattern
 from .placeholders import SHAPE_TRIGGER
 from .resolve import resolve
 from .shadow import cast
+from .wrap import TRIGGER as WRAP_TRIGGER
+from .wrap import unwrap
 
 
 class Scan(NamedTuple):
@@ -28,14 +30,15 @@ class Scan(NamedTuple):
 class Scanner:
     """Finds what `patterns` describe. One scanner serves every thread: the database is shared, each thread has a scratch.
 
-    Compiling takes a quarter of a second and happens at the first use, or in `compile`.
+    Compiling takes half a second and happens at the first use, or in `compile`.
     """
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
         self._words = tuple(dict.fromkeys(pattern.words for pattern in patterns if pattern.words is not None))
         """What the patterns ask for, each once; looked for in the same pass."""
-        first = len(self._patterns) + 1
+        self._shape, self._wrap = len(self._patterns), len(self._patterns) + 1
+        first = self._wrap + 1
         self._needed = tuple(
             None if pattern.words is None else first + self._words.index(pattern.words) for pattern in patterns
         )
@@ -50,13 +53,13 @@ class Scanner:
             if self._database is None:
                 database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
                 triggers = [pattern.trigger for pattern in self._patterns]
-                once = [SHAPE_TRIGGER, *(words.trigger for words in self._words)]
+                others = [SHAPE_TRIGGER, WRAP_TRIGGER, *(words.trigger for words in self._words)]
+                once = hyperscan.HS_FLAG_SINGLEMATCH
                 try:
                     database.compile(
-                        expressions=[trigger.encode("latin-1") for trigger in triggers + once],
-                        ids=list(range(len(triggers) + len(once))),
-                        flags=[_flags(pattern) for pattern in self._patterns]
-                        + [hyperscan.HS_FLAG_SINGLEMATCH] * len(once),
+                        expressions=[trigger.encode("latin-1") for trigger in triggers + others],
+                        ids=list(range(len(triggers) + len(others))),
+                        flags=[*(_flags(pattern) for pattern in self._patterns), once, 0, *(once for _ in self._words)],
                     )
                 except hyperscan.error as error:
                     raise ScanFailed("compiling the patterns", error) from error
@@ -70,23 +73,41 @@ class Scanner:
             hits = self._hits(shadow.data)
             if not hits:
                 return Scan([], False)
+            folded = shadow.text
+            words = {index for index, _, _ in hits if index > self._wrap}
+            spans = self._verified(folded, hits, words, language, ignored)
+            breaks = [end for index, _, end in hits if index == self._wrap]
+            if breaks:
+                found = tuple(spans)
+                for unwrapped in unwrap(folded, breaks):
+                    again = self._hits(unwrapped.text.encode("latin-1"))
+                    spans += unwrapped.crossing(self._verified(unwrapped.text, again, words, language, ignored), found)
         except (hyperscan.error, MemoryError) as error:
             raise ScanFailed("the scanner", error) from None
-        folded = shadow.text
+        resolved = resolve(spans, folded)
+        if shadow.drops:
+            resolved = [(*shadow.original(start, end), kind, score) for start, end, kind, score in resolved]
+        return Scan(resolved, any(index == self._shape for index, _, _ in hits))
+
+    def _verified(
+        self,
+        folded: str,
+        hits: list[tuple[int, int, int]],
+        words: set[int],
+        language: str | None,
+        ignored: frozenset[str],
+    ) -> list[Span]:
+        """The values that the `hits` in a shadow belong to, as they come. `words` are the sets of words that the text has some of."""
         patterns = self._patterns
-        named = {index for index, _, _ in hits if index >= len(patterns)}
-        shaped = len(patterns) in named
         spans: list[Span] = []
         covered: dict[int, int] = {}
         for index, start, end in hits:
-            if index >= len(patterns):
-                continue
-            needed = self._needed[index]
-            if needed is not None and needed not in named:
-                continue
             # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
             # triggers would be read to its end once for each of them.
-            if end <= covered.get(index, 0):
+            if index >= len(patterns) or end <= covered.get(index, 0):
+                continue
+            needed = self._needed[index]
+            if needed is not None and needed not in words:
                 continue
             pattern = patterns[index]
             if pattern.type in ignored:
@@ -101,10 +122,7 @@ class Scanner:
                 covered[index] = value[1]
                 spans.append((value[0], value[1], pattern.type, value[2]))
         forget()
-        resolved = resolve(spans, folded)
-        if shadow.drops:
-            resolved = [(*shadow.original(start, end), kind, score) for start, end, kind, score in resolved]
-        return Scan(resolved, shaped)
+        return spans
 
     def _hits(self, data: bytes) -> list[tuple[int, int, int]]:
         try:
