@@ -16,6 +16,7 @@ TYPES: Final = (
     "URL_CREDENTIALS",
     "SECRET",
     "VAT",
+    "NATIONAL_ID",
     "PASSPORT",
     "DRIVING_LICENCE",
     "DATE_OF_BIRTH",

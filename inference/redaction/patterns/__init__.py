@@ -19,6 +19,7 @@ from . import (
     mac,
     mail,
     mrz,
+    national,
     passport,
     phone,
     plate,
@@ -51,6 +52,7 @@ BUILT_IN: Final[tuple[Pattern, ...]] = (
     *crypto.PATTERNS,
     *location.PATTERNS,
     *ip_forms.PATTERNS,
+    *national.PATTERNS,
 )
 
 __all__ = ["BUILT_IN", "Pattern", "Verified", "Verify"]

@@ -1,0 +1,77 @@
+"""Spain, Portugal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...checks_weighted import weighted_sum
+from ...context import Words
+from .form import GAP, groups
+from .identifier import identifier
+
+_DNI: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
+_NIE: Final = {"X": "0", "Y": "1", "Z": "2"}
+_NIF: Final = (9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def dni(number: str) -> bool:
+    """Spanish DNI, eight digits: the letter is the rest by 23 (Royal Decree 338/1990)."""
+    return _DNI[int(number[:8]) % 23] == number[8] and number[:8].strip("0") != ""
+
+
+def nie(number: str) -> bool:
+    """Spanish NIE, and the NIF of persons who have neither (K, L, M): X, Y and Z stand for 0, 1 and 2."""
+    return _DNI[int(_NIE.get(number[0], "") + number[1:8]) % 23] == number[8]
+
+
+def nif(number: str) -> bool:
+    """Portuguese NIF: 11 less the weighted sum modulo 11, 10 and 11 counting as 0 (Decree-Law 14/2013)."""
+    check = 11 - weighted_sum(number, _NIF) % 11
+    return (check if check < 10 else 0) == int(number[8])
+
+
+def citizen_card(number: str) -> bool:
+    """Portuguese cartão de cidadão with its version: every second character from the right doubled, 9 taken away above 9,
+    where A is 10 to Z 35; a multiple of ten in all. The eight digits of the bilhete de identidade have a digit of their own."""
+    values = [int(character, 36) for character in number]
+    doubled = (2 * value - 9 if value > 4 else 2 * value for value in values[-2::-2])
+    return (sum(values[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+PATTERNS: Final = (
+    identifier(
+        "es-dni",
+        "ES",
+        rf"(?:[0-9]{{8}}|[0-9]{{2}}[ .][0-9]{{3}}[ .][0-9]{{3}})(?:{GAP}| ?- ?)[A-HJ-NP-TV-Z]",
+        dni,
+        Words("dni", "d n i", "nif", "n i f", "documento nacional de identidad", "número de identificación fiscal",
+              "documento de identidad", "identificación fiscal", "nan", "document nacional d'identitat"),
+        telling=r"[0-9]{8}-?[A-Z]|[0-9]{2}\.[0-9]{3}\.[0-9]{3}[ -]?[A-Z]",
+    ),
+    identifier(
+        "es-nie",
+        "ES",
+        rf"[XYZKLM](?:{GAP}| ?- ?)(?:[0-9]{{7}}|[0-9][ .][0-9]{{3}}[ .][0-9]{{3}})(?:{GAP}| ?- ?)[A-HJ-NP-TV-Z]",
+        nie,
+        Words("nie", "n i e", "nif", "número de identidad de extranjero", "número de identificación de extranjero",
+              "extranjero", "tie", "identificación fiscal"),
+        telling="[^a-z]*",
+    ),
+    identifier(
+        "pt-nif",
+        "PT",
+        rf"[1-4][0-9]{{2}}{GAP}{groups(3, 3)}",
+        nif,
+        Words("nif", "n i f", "contribuinte", "número de contribuinte", "n contribuinte", "número fiscal",
+              "número de identificação fiscal", "identificação fiscal", "nº fiscal", stems=("contribuint",)),
+    ),
+    identifier(
+        "pt-citizen-card",
+        "PT",
+        rf"[0-9]{{8}}{GAP}[0-9]{GAP}[A-Z][A-Z0-9]{GAP}?[0-9]",
+        citizen_card,
+        Words("cc", "cartão de cidadão", "cartao de cidadao", "cartão do cidadão", "cartão cidadão", "documento de identificação",
+              "bilhete de identidade", "bi", "número de identificação civil", "identificação civil", "nic"),
+        telling="[^a-z]*",
+    ),
+)  # fmt: skip

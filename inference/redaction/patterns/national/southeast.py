@@ -1,0 +1,124 @@
+"""Bulgaria, Romania, Croatia, Slovenia."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...checks_dates import is_date
+from ...checks_mod11_10 import mod11_10
+from ...checks_weighted import weighted_sum
+from ...context import Words
+from .form import DAY, GAP, MONTH, groups
+from .identifier import identifier
+
+_EGN: Final = (2, 4, 8, 5, 10, 9, 7, 3, 6)
+_LNCH: Final = (21, 19, 17, 13, 11, 9, 7, 3, 1)
+_CNP: Final = (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)
+_CNP_CENTURIES: Final = {
+    "1": 1900,
+    "2": 1900,
+    "3": 1800,
+    "4": 1800,
+    "5": 2000,
+    "6": 2000,
+    "7": 2000,
+    "8": 2000,
+    "9": 2000,
+}
+_COUNTIES: Final = frozenset((*range(1, 49), 51, 52, 70, 80, 81, 82, 83))
+_EMSO: Final = (7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
+_SI_TAX: Final = (8, 7, 6, 5, 4, 3, 2)
+
+
+def egn(number: str) -> bool:
+    """Bulgarian ЕГН: date of birth, the month 20 higher for the 1800s and 40 for the 2000s, serial, check digit."""
+    shift, month = divmod(int(number[2:4]), 20)
+    year = (1900, 1800, 2000, 0, 0)[shift] + int(number[:2])
+    return (
+        shift < 3 and is_date(year, month, int(number[4:6])) and weighted_sum(number, _EGN) % 11 % 10 == int(number[9])
+    )
+
+
+def lnch(number: str) -> bool:
+    """Bulgarian ЛНЧ of foreign residents: the weighted sum modulo 10."""
+    return weighted_sum(number, _LNCH) % 10 == int(number[9]) and number.strip("0") != ""
+
+
+def cnp(number: str) -> bool:
+    """Romanian CNP: sex and century, date of birth, county, serial, check digit modulo 11, where 10 counts as 1 (Law 105/1996).
+    Foreigners (7, 8, 9) may be born in any century."""
+    month, day, year = int(number[3:5]), int(number[5:7]), int(number[1:3])
+    born = is_date(_CNP_CENTURIES[number[0]] + year, month, day)
+    check = weighted_sum(number, _CNP) % 11
+    return born and int(number[7:9]) in _COUNTIES and (1 if check == 10 else check) == int(number[12])
+
+
+def oib(number: str) -> bool:
+    """Croatian OIB: MOD 11,10."""
+    return mod11_10(number)
+
+
+def emso(number: str) -> bool:
+    """Slovenian EMŠO (and the JMBG of other successors of Yugoslavia): date of birth with three digits of the year, register,
+    serial, check digit modulo 11, 10 counting as 0."""
+    year = int(number[4:7])
+    born = is_date(year + (2000 if year < 800 else 1000), int(number[2:4]), int(number[:2]))
+    return born and -weighted_sum(number, _EMSO) % 11 % 10 == int(number[12])
+
+
+def tax_number(number: str) -> bool:
+    """Slovenian davčna številka: 11 less the weighted sum modulo 11, 10 counting as 0; 11 is not issued."""
+    check = 11 - weighted_sum(number, _SI_TAX) % 11
+    return check != 11 and check % 10 == int(number[7])
+
+
+PATTERNS: Final = (
+    identifier(
+        "bg-egn",
+        "BG",
+        rf"[0-9]{{2}}[0-5][0-9]{DAY}{GAP}[0-9]{{4}}",
+        egn,
+        Words("егн", "е г н", "egn", "единен граждански номер", "единния граждански номер", "граждански номер",
+              "edinen grazhdanski nomer"),
+    ),
+    identifier(
+        "bg-lnch",
+        "BG",
+        r"[0-9]{10}",
+        lnch,
+        Words("лнч", "л н ч", "lnch", "lnc", "личен номер на чужденец", "личен номер", "чужденец", "lichen nomer"),
+    ),
+    identifier(
+        "ro-cnp",
+        "RO",
+        rf"[1-9]{GAP}[0-9]{{2}}{GAP}{MONTH}{GAP}{DAY}{GAP}[0-8][0-9](?:{GAP}[0-9]{{4}}|[0-9]{{3}}{GAP}[0-9])",
+        cnp,
+        Words("cnp", "c n p", "cod numeric personal", "codul numeric personal", "codului numeric personal", "numeric personal",
+              "nif", "cod de identificare fiscală"),
+    ),
+    identifier(
+        "hr-oib",
+        "HR",
+        groups(3, 3, 3, 2) + "|" + groups(2, 3, 3, 3),
+        oib,
+        Words("oib", "o i b", "osobni identifikacijski broj", "osobnog identifikacijskog broja", "identifikacijski broj",
+              "osobni broj", "porezni broj", stems=("oib",)),
+    ),
+    identifier(
+        "si-emso",
+        "SI",
+        rf"{DAY}{GAP}{MONTH}{GAP}[089][0-9]{{2}}{GAP}[0-9]{{2}}{GAP}?[0-9]{{3}}{GAP}[0-9]",
+        emso,
+        Words("emšo", "emso", "enotna matična številka občana", "enotna matična številka", "matična številka", "jmbg",
+              "matični broj", "enotne matične številke"),
+        telling=r"[0-9]{7}[ -]?50[ -]?[0-9]{3}[ -]?[0-9]",
+    ),
+    identifier(
+        "si-tax",
+        "SI",
+        r"[1-9][0-9]{7}",
+        tax_number,
+        Words("davčna številka", "davčna št", "davčne številke", "davčno številko", "davčni številki", "davcna stevilka", "dš",
+              "davčna", "davčni zavezanec", stems=("davčn",)),
+    ),
+)  # fmt: skip
