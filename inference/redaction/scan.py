@@ -35,14 +35,19 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
-        self._words = tuple(dict.fromkeys(pattern.words for pattern in patterns if pattern.words is not None))
-        """What the patterns ask for, each once; looked for in the same pass."""
-        self._shape, self._wrap = len(self._patterns), len(self._patterns) + 1
-        first = self._wrap + 1
+        sharing: dict[tuple[str, int], list[int]] = {}
+        for index, pattern in enumerate(self._patterns):
+            sharing.setdefault((pattern.trigger, _flags(pattern)), []).append(index)
+        self._sharers = tuple(map(tuple, sharing.values()))
+        """The patterns of each trigger: one that several share is compiled and reported once."""
+        words = tuple(dict.fromkeys(pattern.words for pattern in patterns if pattern.words is not None))
+        once = hyperscan.HS_FLAG_SINGLEMATCH
+        self._shape, self._wrap = len(sharing), len(sharing) + 1
+        self._triggers = (*sharing, (SHAPE_TRIGGER, once), (WRAP_TRIGGER, 0), *((each.trigger, once) for each in words))
         self._needed = tuple(
-            None if pattern.words is None else first + self._words.index(pattern.words) for pattern in patterns
+            None if pattern.words is None else self._wrap + 1 + words.index(pattern.words) for pattern in patterns
         )
-        """By pattern: the index of its words among the expressions."""
+        """By pattern: the index of the words that it asks for among the expressions."""
         self._database: hyperscan.Database | None = None
         self._compiling = threading.Lock()
         self._thread = threading.local()
@@ -52,14 +57,11 @@ class Scanner:
         with self._compiling:
             if self._database is None:
                 database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-                triggers = [pattern.trigger for pattern in self._patterns]
-                others = [SHAPE_TRIGGER, WRAP_TRIGGER, *(words.trigger for words in self._words)]
-                once = hyperscan.HS_FLAG_SINGLEMATCH
                 try:
                     database.compile(
-                        expressions=[trigger.encode("latin-1") for trigger in triggers + others],
-                        ids=list(range(len(triggers) + len(others))),
-                        flags=[*(_flags(pattern) for pattern in self._patterns), once, 0, *(once for _ in self._words)],
+                        expressions=[trigger.encode("latin-1") for trigger, _ in self._triggers],
+                        ids=list(range(len(self._triggers))),
+                        flags=[flags for _, flags in self._triggers],
                     )
                 except hyperscan.error as error:
                     raise ScanFailed("compiling the patterns", error) from error
@@ -97,30 +99,33 @@ class Scanner:
         language: str | None,
         ignored: frozenset[str],
     ) -> list[Span]:
-        """The values that the `hits` in a shadow belong to, as they come. `words` are the sets of words that the text has some of."""
+        """The values that the `hits` in a shadow belong to, as they come. `words` are the sets of words of which the text has any."""
         patterns = self._patterns
         spans: list[Span] = []
         covered: dict[int, int] = {}
-        for index, start, end in hits:
-            # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
-            # triggers would be read to its end once for each of them.
-            if index >= len(patterns) or end <= covered.get(index, 0):
+        for trigger, start, end in hits:
+            if trigger >= self._shape:
                 continue
-            needed = self._needed[index]
-            if needed is not None and needed not in words:
-                continue
-            pattern = patterns[index]
-            if pattern.type in ignored:
-                continue
-            try:
-                value = pattern.verify(folded, start, end, language)
-            except Exception as error:  # noqa: BLE001 - fails closed
-                forget()
-                # Whatever a check raises may quote the text it was given, so neither it nor its context goes on.
-                raise ScanFailed(f"the check of {pattern.name}", error) from None
-            if value is not None:
-                covered[index] = value[1]
-                spans.append((value[0], value[1], pattern.type, value[2]))
+            for index in self._sharers[trigger]:
+                # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
+                # triggers would be read to its end once for each of them.
+                if end <= covered.get(index, 0):
+                    continue
+                needed = self._needed[index]
+                if needed is not None and needed not in words:
+                    continue
+                pattern = patterns[index]
+                if pattern.type in ignored:
+                    continue
+                try:
+                    value = pattern.verify(folded, start, end, language)
+                except Exception as error:  # noqa: BLE001 - fails closed
+                    forget()
+                    # Whatever a check raises may quote the text it was given, so neither it nor its context goes on.
+                    raise ScanFailed(f"the check of {pattern.name}", error) from None
+                if value is not None:
+                    covered[index] = value[1]
+                    spans.append((value[0], value[1], pattern.type, value[2]))
         forget()
         return spans
 

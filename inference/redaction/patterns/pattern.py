@@ -22,8 +22,9 @@ class Pattern:
     """One row of the table that the scanner is compiled from.
 
     `trigger` is a Vectorscan expression over latin-1 bytes. It should be rare in ordinary text and should end after a fixed
-    number of characters, because the scanner reports every end; `verify` then reads as far as the value goes. With
-    `start_known`, the scanner reports where the match starts; without (for triggers that have an open start) 0.
+    number of characters, because the scanner reports every end; `verify` then reads as far as the value goes. Patterns may
+    share a trigger, which the scan then looks for once. With `start_known`, the scanner reports where the match starts;
+    without (for triggers that have an open start) 0.
     """
 
     name: str

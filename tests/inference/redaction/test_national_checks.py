@@ -56,9 +56,9 @@ DIGITS = string.digits
 def holds(name: str, value: str, word: str = "national id") -> bool:
     pattern = BY_NAME[name]
     text = f"{word} {value}"
-    if re.fullmatch(pattern.trigger, value, re.IGNORECASE) is None:
-        return False
-    return pattern.verify(text, len(word) + 1, len(text), None) is not None
+    hit = re.search(rf"(?:{pattern.trigger})\Z", value, re.IGNORECASE)
+    found = hit and pattern.verify(text, len(word) + 1 + hit.start(), len(text), None)
+    return found is not None and found[:2] == (len(word) + 1, len(text))
 
 
 def digits(dice: random.Random, count: int) -> str:

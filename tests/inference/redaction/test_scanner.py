@@ -76,6 +76,20 @@ def test_a_failing_check_fails_closed_and_quotes_nothing() -> None:
     assert failure.value.__suppress_context__
 
 
+def test_patterns_that_share_a_trigger_each_judge_it() -> None:
+    seen: list[str] = []
+
+    def judge(name: str) -> Pattern:
+        return Pattern(name, "EMAIL", "anna", lambda _, start, end, __: seen.append(name) or (start, end, 0.5))
+
+    scan = Scanner([judge("one"), Pattern("other", "IP", "bob", lambda *_: None), judge("two")]).scan(
+        "bob, anna", None, frozenset()
+    )
+
+    assert seen == ["one", "two"]
+    assert scan.spans == [(5, 9, "EMAIL", 0.5)]
+
+
 def test_an_invalid_pattern_fails_closed() -> None:
     with pytest.raises(ScanFailed, match="compiling the patterns"):
         Scanner([Pattern("broken", "EMAIL", "(", lambda *_: None)]).compile()

@@ -8,7 +8,7 @@ from ...checks import luhn
 from ...checks_dates import is_short_date
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, GAP, groups
+from .form import DAY, GAP, NINE, TEN, THIRTEEN, groups
 from .identifier import ANY, announced, identifier
 
 _SOCIAL: Final = (3, 7, 9, 0, 5, 8, 4, 2, 1, 6)
@@ -32,6 +32,7 @@ PATTERNS: Final = (
     identifier(
         "at-social",
         "AT",
+        TEN,
         rf"[1-9][0-9]{{3}}(?:{GAP}| ?[-/] ?){DAY}{GAP}(?:0[1-9]|1[0-5]){GAP}[0-9]{{2}}",
         austrian_social,
         Words("svnr", "sv nr", "sv nummer", "svn", "vsnr", "sozialversicherungs nr", "versicherungs nr", "e card",
@@ -41,6 +42,7 @@ PATTERNS: Final = (
     identifier(
         "at-tax",
         "AT",
+        NINE,
         r"[0-9]{2}[ -]?[0-9]{3}[ /-]?[0-9]{4}",
         luhn,
         Words("steuer nr", "st nr", "stnr", "abgabenkontonummer", "abgabenkonto nr", "finanzamt", "fa nr", "tin",
@@ -51,6 +53,7 @@ PATTERNS: Final = (
     identifier(
         "ch-ahv",
         "CH",
+        THIRTEEN,
         rf"756{GAP}{groups(4, 4, 2)}",
         ahv,
         Words("ahv", "avs", "ahvn13", "navs", "navs13", "ahv nummer", "numéro avs", "numero avs", "oasi",

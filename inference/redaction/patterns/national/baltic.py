@@ -7,7 +7,7 @@ from typing import Final
 from ...checks_dates import is_date
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, GAP, MONTH
+from .form import DAY, ELEVEN, GAP, MONTH
 from .identifier import identifier
 
 _FIRST: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 1)
@@ -47,6 +47,7 @@ PATTERNS: Final = (
     identifier(
         "ee-isikukood",
         "EE",
+        ELEVEN,
         f"[1-8]{GAP}[0-9]{{2}}{MONTH}{DAY}{GAP}[0-9]{{4}}",
         isikukood,
         Words("isiku kood", "id kood", "ik", stems=("isikukood", "isikutunnus")),
@@ -54,6 +55,7 @@ PATTERNS: Final = (
     identifier(
         "lt-asmens-kodas",
         "LT",
+        ELEVEN,
         f"(?:[1-6]{GAP}[0-9]{{2}}{MONTH}{DAY}|9{GAP}[0-9]{{6}}){GAP}[0-9]{{4}}",
         asmens_kodas,
         Words("asmens kodas", "asmens kodo", "asmens kodą", "asmens kodu", "asmens kodui", "a k", "a/k", "asm k", "asmens k"),
@@ -61,6 +63,7 @@ PATTERNS: Final = (
     identifier(
         "lv-personas-kods",
         "LV",
+        ELEVEN,
         f"(?:{DAY}{MONTH}[0-9]{{2}}(?:{GAP}| ?- ?)[0-2]|3[2-9][0-9]{{4}}(?:{GAP}| ?- ?)[0-9])[0-9]{{4}}",
         personas_kods,
         Words("personas kods", "personas koda", "personas kodu", "personas kodam", "pers kods", "p k", "pk"),

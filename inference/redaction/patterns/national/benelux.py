@@ -9,7 +9,7 @@ from ...checks_dates import is_date, is_short_date
 from ...checks_verhoeff import verhoeff
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, GAP, MONTH, groups
+from .form import DAY, ELEVEN, GAP, MONTH, NINE, THIRTEEN, groups
 from .identifier import ANY, identifier
 
 _BSN: Final = (9, 8, 7, 6, 5, 4, 3, 2, -1)
@@ -45,6 +45,7 @@ PATTERNS: Final = (
     identifier(
         "be-national-register",
         "BE",
+        ELEVEN,
         rf"[0-9]{{2}}{GAP}[0-5][0-9]{GAP}[0-3][0-9](?:{GAP}| ?[-/] ?){groups(3, 2)}",
         national_register,
         Words("numéro national", "numero national", "registre national", "nationaal nummer", "insz", "niss", "inss", "rrn", "nrn",
@@ -56,6 +57,7 @@ PATTERNS: Final = (
     identifier(
         "nl-bsn",
         "NL",
+        NINE,
         f"{groups(3, 3, 3)}|{groups(4, 2, 3)}|{groups(4, 3, 2)}",
         bsn,
         Words("bsn", "sofi", "sofi nummer", "burger service nummer", "burger servicenummer", "citizen service number",
@@ -65,6 +67,7 @@ PATTERNS: Final = (
     identifier(
         "lu-matricule",
         "LU",
+        THIRTEEN,
         rf"(?:1[89]|20)[0-9]{{2}}{GAP}{MONTH}{GAP}{DAY}{GAP}{groups(3, 2)}",
         matricule,
         Words("matricule", "numéro d'identification national", "identification nationale", "nationale identifikationsnummer",

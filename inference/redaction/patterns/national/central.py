@@ -7,7 +7,7 @@ from typing import Final
 from ...checks_dates import is_date, is_short_date
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, GAP, MONTH, groups
+from .form import DAY, ELEVEN, GAP, MONTH, NINE, TEN, groups, parts
 from .identifier import identifier
 
 _PESEL: Final = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)
@@ -67,6 +67,7 @@ _BIRTH: Final = Words(
 )  # fmt: skip
 
 
+_BIRTH_TRIGGER: Final = r"\b" + parts("[0-9]{6}", "[0-9]{3,4}") + r"\b"
 _BIRTH_FORM: Final = rf"[0-9]{{2}}[0-8][0-9]{DAY}(?:{GAP}| ?/ ?)[0-9]{{3,4}}"
 _HUNGARIAN_BIRTH: Final = rf"[0-9]{{2}}{MONTH}{DAY}"
 
@@ -74,6 +75,7 @@ PATTERNS: Final = (
     identifier(
         "pl-pesel",
         "PL",
+        ELEVEN,
         rf"[0-9]{{2}}(?:[02468][1-9]|[13579][0-2]){DAY}{GAP}[0-9]{{5}}",
         pesel,
         Words("pesel", "nr pesel", "numer ewidencyjny", "numer identyfikacyjny", stems=("pesel",)),
@@ -81,19 +83,23 @@ PATTERNS: Final = (
     identifier(
         "pl-nip",
         "PL",
+        TEN,
         f"{groups(3, 3, 2, 2)}|{groups(3, 2, 2, 3)}",
         nip,
         Words("nip", "numer identyfikacji podatkowej", "identyfikator podatkowy", "podatkowy", "podatnik"),
     ),
     identifier(
-        "cz-birth-number", "CZ", _BIRTH_FORM, birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
+        "cz-birth-number", "CZ", _BIRTH_TRIGGER,
+        _BIRTH_FORM, birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
     ),
     identifier(
-        "sk-birth-number", "SK", _BIRTH_FORM, birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
+        "sk-birth-number", "SK", _BIRTH_TRIGGER,
+        _BIRTH_FORM, birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
     ),
     identifier(
         "hu-personal",
         "HU",
+        ELEVEN,
         rf"[1-8](?:{GAP}| ?- ?){_HUNGARIAN_BIRTH}(?:{GAP}| ?- ?)[0-9]{{4}}",
         personal_number,
         Words("személyi szám", "személyi azonosító", "személyi azonosító jel", "személyazonosító", "személyi", "személyi sz",
@@ -103,6 +109,7 @@ PATTERNS: Final = (
     identifier(
         "hu-taj",
         "HU",
+        NINE,
         groups(3, 3, 3),
         taj,
         Words("taj", "taj szám", "taj szam", "társadalombiztosítási azonosító", "tb szám", "tajszám", "tajkártya",
@@ -111,6 +118,7 @@ PATTERNS: Final = (
     identifier(
         "hu-tax",
         "HU",
+        TEN,
         rf"8[0-9]{{3}}{GAP}[0-9]{{3}}{GAP}[0-9]{{3}}|8[0-9]{{2}}{GAP}[0-9]{{3}}{GAP}[0-9]{{4}}",
         tax_number,
         Words("adóazonosító", "adóazonosító jel", "adó azonosító", "adóazonosító jele", "adószám", "adojel",

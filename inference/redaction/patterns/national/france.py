@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...context import Words
-from .form import GAP, groups
+from .form import GAP, THIRTEEN, groups, parts
 from .identifier import ANY, SAID, identifier
 
 
@@ -24,10 +24,17 @@ def spi(number: str) -> bool:
     return int(number[:10]) % 511 == int(number[10:])
 
 
+_NIR: Final = (
+    r"\b"
+    + parts("[12378]", "[0-9]{2}", "[0-9]{2}", "(?:[0-9]{2}|2[AB])", "[0-9]{3}", "[0-9]{3}", "(?:[0-9]{2})?")
+    + r"\b"
+)
+
 PATTERNS: Final = (
     identifier(
         "fr-nir",
         "FR",
+        _NIR,
         rf"[12378]{GAP}[0-9]{{2}}{GAP}[0-9]{{2}}{GAP}(?:[0-9]{{2}}|2[AB]){GAP}{groups(3, 3)}(?:{GAP}| ?/ ?)[0-9]{{2}}",
         nir,
         Words("nir", "numéro de sécurité sociale", "numero de securite sociale", "sécurité sociale", "securite sociale",
@@ -38,6 +45,7 @@ PATTERNS: Final = (
     identifier(
         "fr-nir-without-key",
         "FR",
+        _NIR,
         rf"[12378]{GAP}[0-9]{{2}}{GAP}[0-9]{{2}}{GAP}(?:[0-9]{{2}}|2[AB]){GAP}{groups(3, 3)}",
         nir,
         Words("nir", "numéro de sécurité sociale", "numero de securite sociale", "sécurité sociale", "securite sociale",
@@ -47,6 +55,7 @@ PATTERNS: Final = (
     identifier(
         "fr-spi",
         "FR",
+        THIRTEEN,
         rf"[0-3][0-9]{GAP}{groups(2, 3, 3, 3)}",
         spi,
         Words("spi", "numéro fiscal", "numero fiscal", "n fiscal", "numéro fiscal de référence", "identifiant fiscal",

@@ -8,7 +8,7 @@ from typing import Final
 from ...checks_dates import is_short_date
 from ...checks_mod11_10 import mod11_10
 from ...context import Words
-from .form import GAP, groups
+from .form import ELEVEN, GAP, groups, parts
 from .identifier import identifier
 
 _PENSION: Final = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
@@ -42,6 +42,7 @@ PATTERNS: Final = (
     identifier(
         "de-tax-id",
         "DE",
+        ELEVEN,
         groups(2, 3, 3, 3),
         tax_id,
         Words("steuer id", "steuer idnr", "steuer identifikationsnummer", "steuerliche identifikationsnummer", "idnr", "id nr",
@@ -52,6 +53,7 @@ PATTERNS: Final = (
     identifier(
         "de-pension",
         "DE",
+        r"\b" + parts("[0-9]{2}", "[0-9]{2}", "[0-9]{2}", "[0-9]{2}", "[A-Z]", "[0-9]{2}", "[0-9]") + r"\b",
         rf"[0-9]{{2}}{GAP}[0-35-8][0-9]{GAP}[01][0-9]{GAP}[0-9]{{2}}{GAP}[A-Z]{GAP}[0-9]{{2}}{GAP}[0-9]",
         pension,
         Words("sv nummer", "sv nr", "rv nummer", "rv nr", "vsnr", "svnr", "rvnr",

@@ -6,7 +6,7 @@ from typing import Final
 
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import GAP, groups
+from .form import GAP, NINE, SEVEN_AND_LETTER, groups, parts
 from .identifier import identifier
 
 _DNI: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
@@ -42,24 +42,29 @@ PATTERNS: Final = (
     identifier(
         "es-dni",
         "ES",
+        SEVEN_AND_LETTER,
         rf"(?:[0-9]{{8}}|[0-9]{{2}}[ .][0-9]{{3}}[ .][0-9]{{3}})(?:{GAP}| ?- ?)[A-HJ-NP-TV-Z]",
         dni,
         Words("dni", "d n i", "nif", "n i f", "documento nacional de identidad", "número de identificación fiscal",
               "documento de identidad", "identificación fiscal", "nan", "document nacional d'identitat"),
+        lead=3,
         telling=r"[0-9]{8}-?[A-Z]|[0-9]{2}\.[0-9]{3}\.[0-9]{3}[ -]?[A-Z]",
     ),
     identifier(
         "es-nie",
         "ES",
+        SEVEN_AND_LETTER,
         rf"[XYZKLM](?:{GAP}| ?- ?)(?:[0-9]{{7}}|[0-9][ .][0-9]{{3}}[ .][0-9]{{3}})(?:{GAP}| ?- ?)[A-HJ-NP-TV-Z]",
         nie,
         Words("nie", "n i e", "nif", "número de identidad de extranjero", "número de identificación de extranjero",
               "extranjero", "tie", "identificación fiscal"),
+        lead=14,
         telling="[^a-z]*",
     ),
     identifier(
         "pt-nif",
         "PT",
+        NINE,
         rf"[1-4][0-9]{{2}}{GAP}{groups(3, 3)}",
         nif,
         Words("nif", "n i f", "contribuinte", "número de contribuinte", "n contribuinte", "número fiscal",
@@ -68,6 +73,7 @@ PATTERNS: Final = (
     identifier(
         "pt-citizen-card",
         "PT",
+        r"\b" + parts("[0-9]{8}", "[0-9]", "[A-Z][A-Z0-9]", "[0-9]") + r"\b",
         rf"[0-9]{{8}}{GAP}[0-9]{GAP}[A-Z][A-Z0-9]{GAP}?[0-9]",
         citizen_card,
         Words("cc", "cartão de cidadão", "cartao de cidadao", "cartão do cidadão", "cartão cidadão", "documento de identificação",

@@ -45,10 +45,12 @@ _DIGIT_GROUP_AFTER: Final = re.compile(r" [0-9]")
 def identifier(
     name: str,
     country: str,
+    trigger: str,
     form: str,
     valid: Callable[[str], bool],
     words: Words,
     *,
+    lead: int = 0,
     certain: str = "",
     telling: str = "",
     alone: float = VERIFIED,
@@ -56,19 +58,22 @@ def identifier(
 ) -> Pattern:
     """The pattern of an identifier of `country`.
 
-    `form` is the expression of all its writings, of bounded length; `valid` judges it without separators and in upper case.
+    `trigger` is for the scanner (`form`); it ends where the identifier ends and begins where it begins, or at most `lead`
+    characters later. `form` is the expression of all its writings; `valid` judges it without separators and in upper case.
     A writing that the expression `certain` matches counts wherever it stands; one that `telling` matches, unless it is named
     otherwise or amid other numbers: with the score `alone`. Every other one needs one of the `words` and scores `near`.
     """
     words = words | GENERIC
+    whole = re.compile(rf"(?:{form})\Z", re.IGNORECASE)
     certain_form = re.compile(certain) if certain else None
     telling_form = re.compile(telling) if telling else None
 
     def verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
-        if not _free(shadow, start, end):
+        found = whole.search(shadow, max(0, start - lead), end) if lead else whole.match(shadow, start, end)
+        if found is None:
             return None
-        written = shadow[start:end]
-        if not valid(written.translate(_SEPARATORS).upper()):
+        start, written = found.start(), found.group()
+        if not _free(shadow, start, end) or not valid(written.translate(_SEPARATORS).upper()):
             return None
         if certain_form and certain_form.fullmatch(written):
             return start, end, alone
@@ -78,7 +83,7 @@ def identifier(
             return start, end, alone
         return (start, end, near) if named(shadow, start, end, words) else None
 
-    return Pattern(name, "NATIONAL_ID", rf"\b(?:{form})\b", verify, caseless=True, country=country)
+    return Pattern(name, "NATIONAL_ID", trigger, verify, caseless=True, country=country)
 
 
 def announced(name: str, country: str, announcement: str, form: str) -> Pattern:
@@ -87,7 +92,7 @@ def announced(name: str, country: str, announcement: str, form: str) -> Pattern:
     value = re.compile(rf"{form}\Z")
 
     def verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
-        found = value.search(shadow[:end], start)
+        found = value.search(shadow, start, end)
         if found is None or not _free(shadow, found.start(), end) or len(set(found.group())) < 2:
             return None
         return found.start(), end, SAID

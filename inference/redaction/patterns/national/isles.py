@@ -6,7 +6,7 @@ from typing import Final
 
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import GAP, groups
+from .form import GAP, SEVEN_AND_LETTER, TEN, groups, parts
 from .identifier import TOLD, identifier
 
 _NHS: Final = (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
@@ -44,15 +44,18 @@ PATTERNS: Final = (
     identifier(
         "gb-national-insurance",
         "GB",
+        parts("[0-9]{2}", "[0-9]{2}", "[0-9]{2}", "[A-D]") + r"\b",
         rf"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]{GAP}{groups(2, 2, 2)}{GAP}[A-D]",
         national_insurance,
         Words("nino", "ni number", "ni no", "national insurance", "nat ins", "n i number", "insurance number"),
+        lead=12,
         telling="[^a-z]*",
         alone=TOLD,
     ),
     identifier(
         "gb-nhs",
         "GB",
+        TEN,
         groups(3, 3, 4),
         nhs,
         Words("nhs", "nhs number", "nhs no", "chi number", "health and care number"),
@@ -60,6 +63,7 @@ PATTERNS: Final = (
     identifier(
         "gb-utr",
         "GB",
+        TEN,
         f"{groups(5, 5)}|{groups(3, 3, 4)}",
         utr,
         Words("utr", "unique taxpayer", "taxpayer reference", "self assessment", "hmrc reference", "hmrc"),
@@ -67,6 +71,7 @@ PATTERNS: Final = (
     identifier(
         "ie-pps",
         "IE",
+        SEVEN_AND_LETTER,
         rf"[0-9]{{7}}(?:{GAP}|-)[A-W](?:[A-I]|[WTX])?",
         pps,
         Words("pps", "ppsn", "pps number", "pps no", "personal public service", "uimhir psp", "psp", "uimhir pps",

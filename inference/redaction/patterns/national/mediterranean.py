@@ -9,7 +9,7 @@ from ...checks import luhn
 from ...checks_dates import is_short_date
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DDMMYY, GAP, groups
+from .form import DDMMYY, ELEVEN, GAP, NINE, SEVEN_AND_LETTER, groups, parts
 from .identifier import SAID, identifier
 
 _ODD: Final = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
@@ -61,15 +61,18 @@ PATTERNS: Final = (
     identifier(
         "it-codice-fiscale",
         "IT",
+        parts(f"[0-9]{{2}}[{_MONTHS}]{_DIGIT}{{2}}", f"[A-Z]{_DIGIT}{{3}}", "[A-Z]") + r"\b",
         rf"[A-Z]{{3}}{GAP}[A-Z]{{3}}{GAP}{_DIGIT}{{2}}[{_MONTHS}]{_DIGIT}{{2}}{GAP}[A-Z]{_DIGIT}{{3}}{GAP}[A-Z]",
         codice_fiscale,
         Words("codice fiscale", "cf", "c f", "cod fisc", "codfisc", "codice fisc", stems=("codicefiscale", "steuernummer")),
+        lead=26,
         certain=r"(?s:.*[0-9].*)",
     ),
     identifier(
         "mt-identity-card",
         "MT",
-        rf"[0-9]{{6,7}}{GAP}\(?[MGAPLHBZ]",
+        SEVEN_AND_LETTER,
+        rf"[0-9]{{7}}{GAP}[MGAPLHBZ]",
         unchecked,
         Words("karta tal identità", "karta tal identita", "id card", "identity card", "id number", "numru tal identità",
               "numru tal karta", "maltese id", "i d card", "karta identità", "identity document", "id no"),
@@ -78,6 +81,7 @@ PATTERNS: Final = (
     identifier(
         "gr-afm",
         "GR",
+        NINE,
         groups(3, 3, 3),
         afm,
         Words("αφμ", "α φ μ", "afm", "αριθμός φορολογικού μητρώου", "αριθμό φορολογικού μητρώου", "φορολογικού μητρώου",
@@ -86,6 +90,7 @@ PATTERNS: Final = (
     identifier(
         "gr-amka",
         "GR",
+        ELEVEN,
         rf"{DDMMYY}{GAP}[0-9]{{5}}|{DDMMYY}{GAP}[0-9]{{4}}{GAP}[0-9]",
         amka,
         Words("αμκα", "α μ κ α", "amka", "μητρώου κοινωνικής ασφάλισης", "αριθμός μητρώου κοινωνικής ασφάλισης",
@@ -94,9 +99,11 @@ PATTERNS: Final = (
     identifier(
         "cy-tax",
         "CY",
+        SEVEN_AND_LETTER,
         rf"[0-9]{{8}}{GAP}[A-Z]",
         tax_identification,
         Words("tic", "φπα", "αφτ", "α φ τ", "φορολογικής ταυτότητας", "αριθμός φορολογικής ταυτότητας", "φορολογική ταυτότητα",
               "tax identification code", "vergi kimlik", stems=("φορολογικ",)),
+        lead=1,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from ...checks import luhn
 from ...checks_dates import is_date, is_short_date
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, DDMMYY, GAP, MONTH
+from .form import DAY, DDMMYY, ELEVEN, GAP, MONTH, TEN, parts
 from .identifier import ANY, TOLD, identifier
 
 _CPR: Final = (4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
@@ -79,14 +79,17 @@ _DANISH: Final = Words(
 
 PATTERNS: Final = (
     identifier(
-        "dk-cpr", "DK", rf"{DDMMYY}-[0-9]{{4}}", cpr_checked, _DANISH, telling=_NO_CLOCK + ANY, alone=TOLD,
+        "dk-cpr", "DK", TEN,
+        rf"{DDMMYY}-[0-9]{{4}}", cpr_checked, _DANISH, telling=_NO_CLOCK + ANY, alone=TOLD,
     ),
     identifier(
-        "dk-cpr-named", "DK", rf"{DDMMYY}(?:{GAP}| ?- ?)[0-9]{{4}}", cpr, _DANISH,
+        "dk-cpr-named", "DK", TEN,
+        rf"{DDMMYY}(?:{GAP}| ?- ?)[0-9]{{4}}", cpr, _DANISH,
     ),
     identifier(
         "se-personnummer",
         "SE",
+        r"\b" + parts("(?:[0-9]{2})?[0-9]{6}", r"\+?[0-9]{4}") + r"\b",
         rf"(?:18|19|20)?[0-9]{{2}}{MONTH}(?:{DAY}|[67][0-9]|8[0-9]|9[01])(?:{GAP}|\+| ?- ?)[0-9]{{4}}",
         personnummer,
         Words("personnummer", "person nr", "personnr", "pnr", "samordningsnummer", "samordningsnr", "person nummer", "ssn",
@@ -96,6 +99,7 @@ PATTERNS: Final = (
     identifier(
         "no-fodselsnummer",
         "NO",
+        ELEVEN,
         rf"[0-7][0-9][0-5][0-9][0-9]{{2}}{GAP}[0-9]{{5}}|[0-7][0-9][0-5][0-9][0-9]{{2}}{GAP}[0-9]{{3}}{GAP}[0-9]{{2}}",
         fodselsnummer,
         Words("fødselsnummer", "fødselsnr", "fnr", "personnummer", "f nr", "d nummer", "dnr", "dnummer", "fodselsnummer",
@@ -105,6 +109,7 @@ PATTERNS: Final = (
     identifier(
         "fi-hetu",
         "FI",
+        r"\b[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]\b",
         rf"{DDMMYY}[-+A-FU-Y][0-9]{{3}}[0-9A-FHJ-NPR-Y]",
         hetu,
         Words("hetu", "henkilötunnus", "henkilotunnus", "sotu", "personbeteckning", "syntymäaika",
@@ -114,6 +119,7 @@ PATTERNS: Final = (
     identifier(
         "is-kennitala",
         "IS",
+        TEN,
         rf"{DDMMYY}(?:{GAP}| ?- ?)[0-9]{{3}}[09]",
         kennitala,
         Words("kennitala", "kt", "kennitölu", "kennitalan", "kennitolu", "kenni tala", stems=("kennital", "kennitöl")),

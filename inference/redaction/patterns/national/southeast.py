@@ -8,7 +8,7 @@ from ...checks_dates import is_date
 from ...checks_mod11_10 import mod11_10
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, GAP, MONTH, groups
+from .form import DAY, ELEVEN, GAP, MONTH, TEN, THIRTEEN, groups
 from .identifier import identifier
 
 _EGN: Final = (2, 4, 8, 5, 10, 9, 7, 3, 6)
@@ -76,6 +76,7 @@ PATTERNS: Final = (
     identifier(
         "bg-egn",
         "BG",
+        TEN,
         rf"[0-9]{{2}}[0-5][0-9]{DAY}{GAP}[0-9]{{4}}",
         egn,
         Words("егн", "е г н", "egn", "единен граждански номер", "единния граждански номер", "граждански номер",
@@ -84,6 +85,7 @@ PATTERNS: Final = (
     identifier(
         "bg-lnch",
         "BG",
+        TEN,
         r"[0-9]{10}",
         lnch,
         Words("лнч", "л н ч", "lnch", "lnc", "личен номер на чужденец", "личен номер", "чужденец", "lichen nomer"),
@@ -91,6 +93,7 @@ PATTERNS: Final = (
     identifier(
         "ro-cnp",
         "RO",
+        THIRTEEN,
         rf"[1-9]{GAP}[0-9]{{2}}{GAP}{MONTH}{GAP}{DAY}{GAP}[0-8][0-9](?:{GAP}[0-9]{{4}}|[0-9]{{3}}{GAP}[0-9])",
         cnp,
         Words("cnp", "c n p", "cod numeric personal", "codul numeric personal", "codului numeric personal", "numeric personal",
@@ -99,6 +102,7 @@ PATTERNS: Final = (
     identifier(
         "hr-oib",
         "HR",
+        ELEVEN,
         groups(3, 3, 3, 2) + "|" + groups(2, 3, 3, 3),
         oib,
         Words("oib", "o i b", "osobni identifikacijski broj", "osobnog identifikacijskog broja", "identifikacijski broj",
@@ -107,6 +111,7 @@ PATTERNS: Final = (
     identifier(
         "si-emso",
         "SI",
+        THIRTEEN,
         rf"{DAY}{GAP}{MONTH}{GAP}[089][0-9]{{2}}{GAP}[0-9]{{2}}{GAP}?[0-9]{{3}}{GAP}[0-9]",
         emso,
         Words("emšo", "emso", "enotna matična številka občana", "enotna matična številka", "matična številka", "jmbg",
@@ -116,6 +121,7 @@ PATTERNS: Final = (
     identifier(
         "si-tax",
         "SI",
+        r"\b[0-9]{8}\b",
         r"[1-9][0-9]{7}",
         tax_number,
         Words("davčna številka", "davčna št", "davčne številke", "davčno številko", "davčni številki", "davcna stevilka", "dš",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...context import Words
-from .form import groups
+from .form import NINE, groups
 from .identifier import NAMED, TOLD, identifier
 
 _VOID: Final = frozenset(("078051120", "219099999", "457555462"))
@@ -38,11 +38,13 @@ _WORDS: Final = Words(
 
 PATTERNS: Final = (
     identifier(
-        "us-ssn", "US", f"[0-8]{groups(2, 2, 4)}", social_security, _WORDS,
+        "us-ssn", "US", NINE,
+        f"[0-8]{groups(2, 2, 4)}", social_security, _WORDS,
         telling="[0-9]{3}-[0-9]{2}-[0-9]{4}", alone=TOLD, near=NAMED,
     ),
     identifier(
-        "us-itin", "US", f"9{groups(2, 2, 4)}", individual_taxpayer, _WORDS,
+        "us-itin", "US", NINE,
+        f"9{groups(2, 2, 4)}", individual_taxpayer, _WORDS,
         telling="[0-9]{3}-[0-9]{2}-[0-9]{4}", alone=TOLD, near=NAMED,
     ),
 )  # fmt: skip
