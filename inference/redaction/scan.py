@@ -99,7 +99,7 @@ class Scanner:
         language: str | None,
         ignored: frozenset[str],
     ) -> list[Span]:
-        """The values that the `hits` in a shadow belong to, as they come. `words` are the sets of words of which the text has any."""
+        """The values that the `hits` in a shadow belong to, as they come; `words` are the sets of words of which it has any."""
         patterns = self._patterns
         spans: list[Span] = []
         covered: dict[int, int] = {}

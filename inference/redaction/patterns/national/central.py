@@ -7,14 +7,13 @@ from typing import Final
 from ...checks_dates import is_date, is_short_date
 from ...checks_weighted import weighted_sum
 from ...context import Words
-from .form import DAY, ELEVEN, GAP, MONTH, NINE, TEN, groups, parts
+from .form import DAY, ELEVEN, GAP, MONTH, TEN, groups, parts
 from .identifier import identifier
 
 _PESEL: Final = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)
 _PESEL_CENTURIES: Final = (1900, 2000, 2100, 2200, 1800)
 _NIP: Final = (6, 5, 7, 2, 3, 4, 5, 6, 7)
 _RISING: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
-_TAJ: Final = (3, 7) * 4
 
 
 def pesel(number: str) -> bool:
@@ -49,11 +48,6 @@ def personal_number(number: str) -> bool:
     if number[0] in "12" and year >= 97:
         weights = tuple(reversed(_RISING))
     return is_short_date(year, month, day) and weighted_sum(number, weights) % 11 == int(number[10])
-
-
-def taj(number: str) -> bool:
-    """Hungarian TAJ szám (social security): eight digits times 3 and 7 in turn, modulo 10."""
-    return weighted_sum(number, _TAJ) % 10 == int(number[8]) and number.strip("0") != ""
 
 
 def tax_number(number: str) -> bool:
@@ -105,15 +99,6 @@ PATTERNS: Final = (
         Words("személyi szám", "személyi azonosító", "személyi azonosító jel", "személyazonosító", "személyi", "személyi sz",
               "szem szám", stems=("személyiszám", "személyiazonosító", "szemelyi")),
         telling=r"[1-8]([ -])[0-9]{6}\1[0-9]{4}",
-    ),
-    identifier(
-        "hu-taj",
-        "HU",
-        NINE,
-        groups(3, 3, 3),
-        taj,
-        Words("taj", "taj szám", "taj szam", "társadalombiztosítási azonosító", "tb szám", "tajszám", "tajkártya",
-              stems=("társadalombiztosítás", "tajszám", "tajszam")),
     ),
     identifier(
         "hu-tax",
