@@ -70,6 +70,10 @@ def at_most(name: str, value: float, unit: str, most: float, *, samples: int = 1
     return Measure(name, value, unit, target=f"<= {most:g} {unit}", met=value <= most, samples=samples)
 
 
+def at_least(name: str, value: float, unit: str, least: float, *, samples: int = 1) -> Measure:
+    return Measure(name, value, unit, target=f">= {least:g} {unit}", met=value >= least, samples=samples)
+
+
 def as_json(measures: Iterable[Measure]) -> Iterator[str]:
     for measure in measures:
         yield json.dumps(
