@@ -14,14 +14,17 @@ where characters were dropped. What folds:
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-_WIDE: Final = re.compile("[^\x00-\xff]+")
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]+")
 _DROPPED: Final = "\xad"
 """The soft hyphen: dropped itself, so it also marks whatever else is to be dropped."""
+_DROPPED_BYTE: Final = b"\xad"
 _OPAQUE: Final = "\x1a"
 _LETTER: Final = "\xff"
 _STROKED: Final = dict(zip("łŁđĐıŋœŒħĦŧŦ", "lLdDinoOhHtT", strict=True))
@@ -74,8 +77,48 @@ class _Folds(dict[int, str]):
 _FOLDS: Final = _Folds()
 
 
-def _fold_run(match: re.Match[str]) -> str:
-    return match.group().translate(_FOLDS)
+def _fold_missing(error: UnicodeError) -> tuple[str, int]:
+    """The codec's handler of a run of characters that latin-1 does not have."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return error.object[error.start : error.end].translate(_FOLDS), error.end
+
+
+_HANDLER: Final = "inference.redaction.shadow"
+codecs.register_error(_HANDLER, _fold_missing)
+_FEW: Final = 32
+"""Where one character in this many, or fewer, is wide, folding run by run is the faster way."""
+_MOST_PAGES: Final = 8
+"""Pages of 256 characters up to which folding page by page is: Latin, Greek and Cyrillic text has two to four of them."""
+
+
+@lru_cache(_MOST_PAGES * 4)
+def _page(number: int) -> tuple[bytes, bytes]:
+    """Two tables for `bytes.translate`: the fold of the low bytes of a page's characters, and the mask of its high byte."""
+    points = range(number * 256, number * 256 + 256)
+    fold = bytes(points) if number == 0 else "".join(map(_FOLDS.__getitem__, points)).encode("latin-1")
+    return fold, bytes(0xFF if page == number else 0 for page in range(256))
+
+
+def _narrow(text: str) -> bytes:
+    """One byte per character, what is to be dropped as `_DROPPED`; no-break spaces are still there."""
+    wide = len(text) - len(text.encode("latin-1", "ignore"))
+    if wide * _FEW < len(text):
+        return text.encode("latin-1", _HANDLER)
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) > 2 * len(text):
+        text = _ASTRAL.sub(lambda run: run.group().translate(_FOLDS), text)
+        units = text.encode("utf-16-le", "surrogatepass")
+    low, high = units[::2], units[1::2]
+    pages = set(high)
+    if len(pages) > _MOST_PAGES:
+        return text.encode("latin-1", _HANDLER)
+    # Every page's fold of all characters, masked to those of the page: all at the speed of memory, however mixed they are.
+    narrow = 0
+    for number in pages:
+        fold, mask = _page(number)
+        narrow |= int.from_bytes(low.translate(fold), "little") & int.from_bytes(high.translate(mask), "little")
+    return narrow.to_bytes(len(low), "little")
 
 
 class Shadow(NamedTuple):
@@ -94,17 +137,14 @@ class Shadow(NamedTuple):
 
 
 def cast(text: str) -> Shadow:
-    """The shadow of `text`. Any str will do, lone surrogates included. About 0.1 µs plus 15 ns a folded character."""
+    """The shadow of `text`. Any str will do, lone surrogates included. About 0.2 µs, and 15 ns a character where many are
+    above U+00FF."""
     if text.isascii():
         return Shadow(text, text.encode("ascii"), ())
-    try:
-        text.encode("latin-1")
-        folded = text.replace("\xa0", " ")
-    except UnicodeEncodeError:  # it has wide characters, and costs more
-        folded = _WIDE.sub(_fold_run, text).replace("\xa0", " ")
+    data = _narrow(text).replace(b"\xa0", b" ")
     drops: tuple[int, ...] = ()
-    if _DROPPED in folded:
-        marks = [match.start() for match in re.finditer(_DROPPED, folded)]
+    if _DROPPED_BYTE in data:
+        marks = [match.start() for match in re.finditer(_DROPPED_BYTE, data)]
         drops = tuple(mark - earlier for earlier, mark in enumerate(marks))
-        folded = folded.replace(_DROPPED, "")
-    return Shadow(folded, folded.encode("latin-1"), drops)
+        data = data.replace(_DROPPED_BYTE, b"")
+    return Shadow(data.decode("latin-1"), data, drops)

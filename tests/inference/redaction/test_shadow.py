@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from inference.redaction.shadow import cast
+
+LETTERS = "aZ09 .-@äÿ×\xa0\xad\u200b\u2011\u202fłŻđƒαΩжЯ９＠中文\U0001d7d9😀\ud800\udfff"
+
+
+def one_by_one(text: str) -> str:
+    return "".join(cast(character).text for character in text)
+
+
+@given(st.text(st.sampled_from(LETTERS)) | st.text())
+@example("ł" * 100)
+@example("α中😀ж" * 9)
+@example("".join(chr(256 * page) for page in range(1, 40)))
+def test_the_fold_of_a_text_is_the_folds_of_its_characters(text: str) -> None:
+    shadow = cast(text)
+
+    assert shadow.text == one_by_one(text)
+    assert shadow.data == shadow.text.encode("latin-1")
+    assert len(shadow.text) + len(shadow.drops) == len(text)
+
+
+@given(st.text(st.sampled_from(LETTERS), min_size=1))
+def test_a_span_leads_back_to_the_characters_it_came_from(text: str) -> None:
+    shadow = cast(text)
+
+    for place in range(len(shadow.text)):
+        start, end = shadow.original(place, place + 1)
+        assert cast(text[start:end]).text == shadow.text[place]
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("\uff10\uff11\u0663\u0968", "0132"),
+        ("a\u00a0b\u202fc\u3000d", "a b c d"),
+        ("1\u20112\u20133\u22124", "1-2-3-4"),
+        ("a\u200bb\u00adc\u0301d", "abcd"),
+        ("Żółć Łódź", "Zólc Lódz"),
+        ("ΑΦΜ ЕГН", "AFM EGN"),
+        ("x\u2028y", "x\ny"),
+        ("☃", "\x1a"),
+    ],
+)
+def test_what_folds(text: str, folded: str) -> None:
+    assert cast(text).text == folded
+
+
+@pytest.mark.parametrize(
+    "text", ["Grüße aus Köln. ", "Zażółć gęślą jaźń. ", "Καλημέρα σας. ", "Добър ден. ", "你好。", "😀 ok "]
+)
+def test_no_script_is_slow(text: str) -> None:
+    long = text * (100_000 // len(text))
+    cast(long)
+
+    start = time.perf_counter()
+    cast(long)
+
+    # Several times what a quiet machine needs.
+    assert time.perf_counter() - start < 0.1
