@@ -10,7 +10,7 @@ import hyperscan
 
 from .context import forget
 from .errors import ScanFailed
-from .finding import Span
+from .finding import VERIFIED, Span
 from .patterns import BUILT_IN, Pattern
 from .placeholders import SHAPE_TRIGGER
 from .resolve import resolve
@@ -103,8 +103,13 @@ class Scanner:
         patterns = self._patterns
         spans: list[Span] = []
         covered: dict[int, int] = {}
+        sure_start = sure_end = 0
         for trigger, start, end in hits:
             if trigger >= self._shape:
+                continue
+            # What check digits vouch for is taken: next to nothing that begins inside it could prevail (`resolve`), and
+            # account numbers, tokens and keys are full of triggers. Where the start is not known, it is 0.
+            if sure_start <= start and end <= sure_end and start:
                 continue
             for index in self._sharers[trigger]:
                 # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
@@ -125,6 +130,8 @@ class Scanner:
                     raise ScanFailed(f"the check of {pattern.name}", error) from None
                 if value is not None:
                     covered[index] = value[1]
+                    if value[2] >= VERIFIED:
+                        sure_start, sure_end = value[0], value[1]
                     spans.append((value[0], value[1], pattern.type, value[2]))
         forget()
         return spans

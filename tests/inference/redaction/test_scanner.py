@@ -90,6 +90,23 @@ def test_patterns_that_share_a_trigger_each_judge_it() -> None:
     assert scan.spans == [(5, 9, "EMAIL", 0.5)]
 
 
+def test_nothing_is_looked_for_inside_what_check_digits_vouch_for() -> None:
+    def sure(shadow: str, start: int, end: int, language: str | None) -> tuple[int, int, float]:
+        return start, start + 9, 1.0
+
+    def likely(shadow: str, start: int, end: int, language: str | None) -> tuple[int, int, float]:
+        asked.append(start)
+        return start, end, 0.7
+
+    asked: list[int] = []
+    scanner = Scanner([Pattern("sure", "IBAN", "DE1", sure), Pattern("likely", "PHONE", "0[0-9]", likely)])
+
+    scan = scanner.scan("01 DE1 02 03 04", None, frozenset())
+
+    assert scan.spans == [(0, 2, "PHONE", 0.7), (3, 12, "IBAN", 1.0), (13, 15, "PHONE", 0.7)]
+    assert asked == [0, 13]
+
+
 def test_an_invalid_pattern_fails_closed() -> None:
     with pytest.raises(ScanFailed, match="compiling the patterns"):
         Scanner([Pattern("broken", "EMAIL", "(", lambda *_: None)]).compile()
