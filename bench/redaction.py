@@ -3,7 +3,8 @@ code, which holds no personal data.
 
 Presidio runs twice: with the recognizers that it loads by default, and with every one that it has for a country of the EU
 (`bench.peers.redactor_theirs`). All are single-threaded, in processes of their own, and take turns; a round times each on
-the same texts. Speed is the texts' UTF-8 bytes over the seconds of finding, without replacing; a megabyte is 10^6 bytes.
+the same texts. Speed is the texts' UTF-8 bytes over the seconds of finding, without replacing; a megabyte is 10^6 bytes. All
+times are CPU time of the process, so that whatever else runs on the machine takes none of it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import sys
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import spacy
@@ -96,11 +96,11 @@ def answer(engine: AnalyzerEngine, order: dict[str, Any]) -> Any:
             )
         return found
     spent = []
-    stop = perf_counter() + order["seconds"]
+    stop = process_time() + order["seconds"]
     for text in order["texts"]:
-        start = perf_counter()
+        start = process_time()
         engine.analyze(text, language="en")
-        end = perf_counter()
+        end = process_time()
         spent.append(end - start)
         if end > stop:
             break
