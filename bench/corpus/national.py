@@ -5,6 +5,7 @@ Valid ones only, by python-stdnum; where it has no module, by the rule given her
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -65,14 +66,37 @@ def _nino(value: str) -> bool:
     )
 
 
+def _codice_fiscale(draw: Draw) -> str:
+    """IT: the shape of the code of the person that the document is about (decree of 23 December 1976)."""
+    last, first = (
+        "".join(c for c in unicodedata.normalize("NFD", name.upper()) if "A" <= c <= "Z")
+        for name in (draw.last, draw.first)
+    )
+
+    def three(name: str, skipped: int = 0) -> str:
+        consonants = [c for c in name if c not in "AEIOU"]
+        if len(consonants) > 3 and skipped:
+            del consonants[skipped]
+        return ("".join([*consonants, *(c for c in name if c in "AEIOU")]) + "XXX")[:3]
+
+    month = draw.random.choice("ABCDEHLMPRST")
+    day = draw.random.randrange(1, 29) + draw.random.choice((0, 40))
+    town = draw.random.choice("ABCDEFGHIL") + draw.fill("###")
+    return f"{three(last)}{three(first, 1)}{{y}}{month}{day:02}{town}@"
+
+
 def _anything(value: str) -> bool:
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A number's `name`, compact `shape` (see `Draw.checked`), validity, what it is called, and its written forms: each says how
-    many characters to take and what goes between (``"2 3 3 3"``, ``"6-4"``). The first is the usual one."""
+    """A national number of one kind.
+
+    `shape` is its compact form (see `Draw.checked`; empty for the one that is made of a name), `label` what it is called.
+    `written` says how it is grouped, the usual way first: how many characters to take and what goes between (``"2 3 3 3"``,
+    ``"6-4"``).
+    """
 
     name: str
     shape: str
@@ -81,7 +105,7 @@ class Form:
     written: tuple[str, ...] = ("",)
 
     def value(self, draw: Draw) -> Value:
-        compact = draw.checked(self.shape, self.valid)
+        compact = draw.checked(self.shape or _codice_fiscale(draw), self.valid)
         form = self.written[0] if draw.chance(0.7) else draw.random.choice(self.written)
         return Value(regroup(compact, form), self.label)
 
@@ -134,7 +158,7 @@ FORMS: Final[dict[str, tuple[Form, ...]]] = {
     "HU": (Form("adojel", "8#########", _adojel, "Adóazonosító jel"),),
     "IE": (Form("pps", "#######@@", pps.is_valid, "PPS number", ("", "7 2")),),
     "IS": (Form("kennitala", "{d}{m}{y}####", kennitala.is_valid, "Kennitala", ("6-4", "")),),
-    "IT": (Form("cf", "@@@@@@{y}A{d}@###@", codicefiscale.is_valid, "Codice fiscale"),),
+    "IT": (Form("cf", "", codicefiscale.is_valid, "Codice fiscale"),),
     "LT": (Form("asmens", "3{y}{m}{d}####", asmens.is_valid, "Asmens kodas"),),
     "LU": (Form("matricule", "{Y}{m}{d}#####", _matricule, "Matricule", ("", "4 2 2 5")),),
     "LV": (Form("kods", "{d}{m}{y}1####", pvn.is_valid, "Personas kods", ("6-5", "")),),
