@@ -1,4 +1,6 @@
-"""The scanner: every pattern in one Vectorscan pass over a shadow, then each pattern's own check."""
+"""The scanner: every pattern in a Vectorscan pass over a shadow, then each pattern's own check.
+
+Patterns that cannot match but where digits lie close together (`zones`) are looked for there only."""
 
 from __future__ import annotations
 
@@ -17,6 +19,10 @@ from .resolve import resolve
 from .shadow import cast
 from .wrap import TRIGGER as WRAP_TRIGGER
 from .wrap import unwrap
+from .zones import near_digits, zones
+
+Hit = tuple[int, int, int]
+"""``(index, start, end)``: the trigger at `index` matches there."""
 
 
 class Scan(NamedTuple):
@@ -28,7 +34,7 @@ class Scan(NamedTuple):
 
 
 class Scanner:
-    """Finds what `patterns` describe. One scanner serves every thread: the database is shared, each thread has a scratch.
+    """Finds what `patterns` describe. One scanner serves every thread: databases are shared, scratches are a thread's own.
 
     Compiling takes half a second and happens at the first use, or in `compile`.
     """
@@ -48,25 +54,32 @@ class Scanner:
             None if pattern.words is None else self._wrap + 1 + words.index(pattern.words) for pattern in patterns
         )
         """By pattern: the index of the words that it asks for among the expressions."""
-        self._database: hyperscan.Database | None = None
+        self._databases: tuple[hyperscan.Database, hyperscan.Database | None] | None = None
         self._compiling = threading.Lock()
         self._thread = threading.local()
 
-    def compile(self) -> hyperscan.Database:
-        """The database; compiled once, whichever thread comes first."""
+    def compile(self) -> tuple[hyperscan.Database, hyperscan.Database | None]:
+        """The databases for the whole text and for its zones; compiled once, whichever thread comes first."""
         with self._compiling:
-            if self._database is None:
-                database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+            if self._databases is None:
+                whole: list[int] = []
+                near: list[int] = []
+                for index, (trigger, _) in enumerate(self._triggers):
+                    (near if index < self._shape and near_digits(trigger) else whole).append(index)
                 try:
-                    database.compile(
-                        expressions=[trigger.encode("latin-1") for trigger, _ in self._triggers],
-                        ids=list(range(len(self._triggers))),
-                        flags=[flags for _, flags in self._triggers],
-                    )
+                    self._databases = self._database(whole), self._database(near) if near else None
                 except hyperscan.error as error:
                     raise ScanFailed("compiling the patterns", error) from error
-                self._database = database
-        return self._database
+        return self._databases
+
+    def _database(self, indices: Sequence[int]) -> hyperscan.Database:
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        database.compile(
+            expressions=[self._triggers[index][0].encode("latin-1") for index in indices],
+            ids=list(indices),
+            flags=[self._triggers[index][1] for index in indices],
+        )
+        return database
 
     def scan(self, text: str, language: str | None, ignored: frozenset[str]) -> Scan:
         """The findings in `text` of every type that is not `ignored`. Raises ScanFailed."""
@@ -94,7 +107,7 @@ class Scanner:
     def _verified(
         self,
         folded: str,
-        hits: list[tuple[int, int, int]],
+        hits: list[Hit],
         words: set[int],
         language: str | None,
         ignored: frozenset[str],
@@ -136,22 +149,37 @@ class Scanner:
         forget()
         return spans
 
-    def _hits(self, data: bytes) -> list[tuple[int, int, int]]:
+    def _hits(self, data: bytes) -> list[Hit]:
+        """By their ends."""
         try:
-            scratch = self._thread.scratch
+            whole, in_zones, scratches = self._thread.ready
         except AttributeError:
-            scratch = self._thread.scratch = hyperscan.Scratch(self.compile())
-        hits: list[tuple[int, int, int]] = []
+            whole, in_zones = databases = self.compile()
+            scratches = [None if database is None else hyperscan.Scratch(database) for database in databases]
+            self._thread.ready = whole, in_zones, scratches
+        hits: list[Hit] = []
         append = hits.append
 
         def on_match(index: int, start: int, end: int, flags: int, context: object) -> None:
             append((index, start, end))
 
-        database = self._database
-        if database is None:
-            database = self.compile()
-        database.scan(data, on_match, scratch=scratch)
+        whole.scan(data, on_match, scratch=scratches[0])
+        if in_zones is None:
+            return hits
+        near = zones(data)
+        if not near.data:
+            return hits
+        before = len(hits)
+        in_zones.scan(near.data, on_match, scratch=scratches[1])
+        if len(hits) > before:
+            hits[before:] = [(index, *near.original(start, end)) for index, start, end in hits[before:]]
+            if before:
+                hits.sort(key=_end)
         return hits
+
+
+def _end(hit: Hit) -> int:
+    return hit[2]
 
 
 def _flags(pattern: Pattern) -> int:
