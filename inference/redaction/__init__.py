@@ -13,6 +13,7 @@ from __future__ import annotations
 from .errors import Blocked, PolicyError, RedactionError, ScanFailed, TextTooLong
 from .evidence import Evidence
 from .finding import TYPES, Finding
+from .ner import NerProvider, NerSpan
 from .placeholders import PlaceholderMap
 from .policy import Action, Policy
 from .redactor import MAX_CHARACTERS, Redactor
@@ -25,6 +26,8 @@ __all__ = [
     "Blocked",
     "Evidence",
     "Finding",
+    "NerProvider",
+    "NerSpan",
     "PlaceholderMap",
     "Policy",
     "PolicyError",

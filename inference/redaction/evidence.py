@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-LAYERS: Final = ("patterns",)
-"""The parts of the redactor that this version has and always runs."""
+LAYERS: Final = ("patterns", "cues", "gazetteer", "ner")
+"""The parts that a redactor may have: forms and check digits, cues of names and addresses, a list of given names, a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,14 @@ class Evidence:
     policy_version: int
     replaced: Mapping[str, int]
     flagged: Mapping[str, int]
-    layers: tuple[str, ...] = LAYERS
+    layers: tuple[str, ...] = ("patterns",)
 
     @property
     def header(self) -> str:
         """``EMAIL=1,IBAN=2``: `replaced` as a header value, by type in alphabetical order; empty when nothing was."""
         return ",".join(f"{kind}={count}" for kind, count in sorted(self.replaced.items()))
+
+    @property
+    def layers_header(self) -> str:
+        """``patterns,cues,ner=none``: `layers` as a header value, which says so where no model looked."""
+        return ",".join(self.layers if "ner" in self.layers else (*self.layers, "ner=none"))

@@ -24,6 +24,8 @@ TYPES: Final = (
     "VEHICLE",
     "CRYPTO",
     "LOCATION",
+    "NAME",
+    "ADDRESS",
 )
 """The types that this version finds."""
 
@@ -33,8 +35,8 @@ IRREVERSIBLE: Final = frozenset({"CARD", "SECRET", "URL_CREDENTIALS"})
 VERIFIED: Final = 1.0
 """The score of a finding whose check digits (or structure, where a type has no check digits but a fixed form) hold."""
 
-Span = tuple[int, int, str, float]
-"""``(start, end, type, score)``: a finding inside the scanner, where a tuple costs a fifth of a dataclass."""
+Span = tuple[int, int, str, float, str]
+"""``(start, end, type, score, layer)``: a finding inside the scanner, where a tuple costs a fifth of a dataclass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Finding:
     """Personal data at ``text[start:end]``.
 
     `start` and `end` are offsets into the str that was given (code points, not bytes). `score` is in (0, 1];
-    1 means that check digits were verified. `layer` names the part of the redactor that found it: ``patterns``.
+    1 means that check digits were verified. `layer` names the part of the redactor that found it, one of `evidence.LAYERS`.
     """
 
     start: int

@@ -29,7 +29,7 @@ class Action(StrEnum):
 
 
 _ACTIONS: Final = ", ".join(Action)
-_FIELDS: Final = ("version", "default_action", "entities")
+_FIELDS: Final = ("version", "default_action", "entities", "gazetteer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,14 @@ class Policy:
     """Version and actions of a redaction policy.
 
     `actions` holds what is said for single types, `default_action` counts for the others; but card numbers and secrets are
-    put back into answers only where `actions` itself says ``reversible``.
+    put back into answers only where `actions` itself says ``reversible``. With `gazetteer`, a list of given names helps to find
+    names that no cue tells.
     """
 
     version: int = 1
     actions: Mapping[str, Action] = field(default_factory=dict)
     default_action: Action = Action.REVERSIBLE
+    gazetteer: bool = False
 
     def __post_init__(self) -> None:
         for kind in self.actions:
@@ -80,19 +82,24 @@ class Policy:
         entities = document.get("entities", {})
         if not isinstance(entities, Mapping):
             raise PolicyError("entities", 'must be an object such as {"IBAN": {"action": "mask"}}')
+        gazetteer = document.get("gazetteer", False)
+        if not isinstance(gazetteer, bool):
+            raise PolicyError("gazetteer", "must be true or false")
         return cls(
             version=version,
             actions={kind: _entity_action(kind, entity) for kind, entity in entities.items()},
             default_action=_action("default_action", document.get("default_action", Action.REVERSIBLE)),
+            gazetteer=gazetteer,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The document that `from_json` reads."""
-        return {
+        document: dict[str, Any] = {
             "version": self.version,
             "default_action": self.default_action.value,
             "entities": {kind: {"action": action.value} for kind, action in self.actions.items()},
         }
+        return {**document, "gazetteer": True} if self.gazetteer else document
 
 
 def _entity_action(kind: str, entity: object) -> Action:

@@ -32,8 +32,8 @@ def resolve(spans: list[Span], shadow: str) -> list[Span]:
 
 def _cross(first: Span, second: Span, shadow: str) -> tuple[Span | None, Span]:
     """What is left of `first` before `second`, and the span that goes on. `first` starts no later and they overlap."""
-    start, end, kind, score = first
-    other_start, other_end, other_kind, other_score = second
+    start, end, kind, score, layer = first
+    other_start, other_end, other_kind, other_score, other_layer = second
     if start == other_start and end == other_end:
         return None, first if score >= other_score else second
     if end >= other_end:
@@ -44,6 +44,7 @@ def _cross(first: Span, second: Span, shadow: str) -> tuple[Span | None, Span]:
         return None, first
     if score < other_score:
         cut = start + len(shadow[start:other_start].rstrip(" .,;:-/("))
-        return ((start, cut, kind, score) if cut > start else None), second
-    longer = kind if end - start >= other_end - other_start else other_kind
-    return None, (start, other_end, longer, score)
+        return ((start, cut, kind, score, layer) if cut > start else None), second
+    if end - start >= other_end - other_start:
+        return None, (start, other_end, kind, score, layer)
+    return None, (start, other_end, other_kind, score, other_layer)

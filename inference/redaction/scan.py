@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 import hyperscan
 
 from .context import forget
+from .cues import CUES
 from .errors import ScanFailed
 from .finding import VERIFIED, Span
 from .patterns import BUILT_IN, Pattern
 from .placeholders import SHAPE_TRIGGER
-from .resolve import resolve
-from .shadow import cast
+from .shadow import Shadow, cast
 from .wrap import TRIGGER as WRAP_TRIGGER
 from .wrap import unwrap
 from .zones import near_digits, zones
@@ -26,9 +26,10 @@ Hit = tuple[int, int, int]
 
 
 class Scan(NamedTuple):
-    """The findings of one text, without overlaps and by position, and whether the text holds something that looks like a
-    placeholder."""
+    """What one text holds: the findings as offsets into its `shadow`, which may still overlap, and whether something looks like
+    a placeholder."""
 
+    shadow: Shadow
     spans: list[Span]
     placeholder_shaped: bool
 
@@ -87,7 +88,7 @@ class Scanner:
             shadow = cast(text)
             hits = self._hits(shadow.data)
             if not hits:
-                return Scan([], False)
+                return Scan(shadow, [], False)
             folded = shadow.text
             words = {index for index, _, _ in hits if index > self._wrap}
             spans = self._verified(folded, hits, words, language, ignored)
@@ -99,10 +100,7 @@ class Scanner:
                     spans += unwrapped.crossing(self._verified(unwrapped.text, again, words, language, ignored), found)
         except (hyperscan.error, MemoryError) as error:
             raise ScanFailed("the scanner", error) from None
-        resolved = resolve(spans, folded)
-        if shadow.drops:
-            resolved = [(*shadow.original(start, end), kind, score) for start, end, kind, score in resolved]
-        return Scan(resolved, any(index == self._shape for index, _, _ in hits))
+        return Scan(shadow, spans, any(index == self._shape for index, _, _ in hits))
 
     def _verified(
         self,
@@ -145,7 +143,7 @@ class Scanner:
                     covered[index] = value[1]
                     if value[2] >= VERIFIED:
                         sure_start, sure_end = value[0], value[1]
-                    spans.append((value[0], value[1], pattern.type, value[2]))
+                    spans.append((value[0], value[1], pattern.type, value[2], pattern.layer))
         forget()
         return spans
 
@@ -187,5 +185,5 @@ def _flags(pattern: Pattern) -> int:
     return known | (hyperscan.HS_FLAG_CASELESS if pattern.caseless else 0)
 
 
-BUILT_IN_SCANNER: Final = Scanner(BUILT_IN)
-"""The scanner of the built-in patterns, one a process."""
+BUILT_IN_SCANNER: Final = Scanner((*BUILT_IN, *CUES))
+"""The scanner of the built-in patterns and cues, one a process."""

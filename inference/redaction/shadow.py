@@ -17,7 +17,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -134,6 +134,16 @@ class Shadow(NamedTuple):
         if not self.drops:
             return start, end
         return start + bisect_right(self.drops, start), end + bisect_right(self.drops, end - 1)
+
+    def folded(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the fold that the original's ``[start:end]`` became; empty when all of it was dropped."""
+        if not self.drops:
+            return start, end
+        return start - self._dropped_before(start), end - self._dropped_before(end)
+
+    def _dropped_before(self, offset: int) -> int:
+        drops = self.drops
+        return bisect_left(range(len(drops)), offset, key=lambda earlier: drops[earlier] + earlier)
 
 
 def cast(text: str) -> Shadow:

@@ -56,7 +56,7 @@ class Unwrapped(NamedTuple):
 
     def original(self, span: Span) -> Span:
         """The span of the shadow that a span of `text` stands for."""
-        return self._origin(span[0]), self._origin(span[1] - 1) + 1, span[2], span[3]
+        return self._origin(span[0]), self._origin(span[1] - 1) + 1, *span[2:]
 
     def _origin(self, place: int) -> int:
         piece = bisect_right(self.starts, place) - 1

@@ -33,6 +33,7 @@ class Pattern:
     verify: Verify
     caseless: bool = False
     start_known: bool = True
+    layer: str = "patterns"
     country: str = ""
     """ISO 3166 code of the country whose numbers it finds; "" for what is the same everywhere."""
     words: Words | None = None

@@ -326,6 +326,7 @@ def test_many_findings_in_one_text() -> None:
     )
 
     assert found(text) == [
+        ("NAME", "Anna"),
         ("EMAIL", "anna@example.com"),
         ("PHONE", "030 1234567"),
         ("PHONE", "+49 171 1234567"),

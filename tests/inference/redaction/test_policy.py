@@ -34,12 +34,13 @@ def test_each_action() -> None:
     assert placeholders.evidence.replaced == {"EMAIL": 2}
     assert placeholders.evidence.flagged == {"IBAN": 1}
     assert placeholders.evidence.policy_version == 7
-    assert placeholders.evidence.layers == ("patterns",)
+    assert placeholders.evidence.layers == ("patterns", "cues")
 
 
 def test_the_evidence_header_counts_by_type() -> None:
     assert Redactor().redact(TEXT)[1].evidence.header == "EMAIL=2,IBAN=1,IP=1"
     assert Redactor().redact("nothing")[1].evidence.header == ""
+    assert Redactor().redact("nothing")[1].evidence.layers_header == "patterns,cues,ner=none"
 
 
 def test_an_allowed_type_hides_nothing_else() -> None:
@@ -98,8 +99,9 @@ def test_a_policy_is_frozen() -> None:
         ({"version": 1, "entities": {"EMAIL": {"action": "hide"}}}, "entities.EMAIL.action"),
         ({"version": 1, "entities": {"EMAIL": {"action": ["mask"]}}}, "entities.EMAIL.action"),
         ({"version": 1, "entities": {"EMAIL": {"action": "mask", "colour": "red"}}}, "entities.EMAIL.colour"),
-        ({"version": 1, "entities": {"NAME": {"action": "mask"}}}, "entities.NAME"),
+        ({"version": 1, "entities": {"WEIGHT": {"action": "mask"}}}, "entities.WEIGHT"),
         ({"version": 1, "actions": {}}, "actions"),
+        ({"version": 1, "gazetteer": 1}, "gazetteer"),
     ],
 )
 def test_an_invalid_policy_names_the_field(document: Any, field: str) -> None:

@@ -1,0 +1,40 @@
+"""Phrases: sets of cue words in many languages, as a trigger for the scanner and as a lookup at a hit.
+
+The scanner reports only where a hit ends: with starts known, sets of this size are too large for it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .vocabulary import fold
+
+_WORD_BEGINS: Final = re.compile(r"(?<![0-9A-Za-z_\xc0-\xff])[^\s]")
+
+
+class Phrases:
+    """Phrases as people write them, separated by ``|``. With `caseless` (written in lower case then) any capitals will do."""
+
+    def __init__(self, phrases: str, *, caseless: bool = False) -> None:
+        folded = {phrase.lower() if caseless else phrase for phrase in fold(phrases)}
+        self._caseless = caseless
+        self.phrases = frozenset(folded)
+        """As they stand in a shadow."""
+        self._longest = max(map(len, folded))
+        alternatives = "|".join(sorted(map(re.escape, folded), key=len, reverse=True))
+        self.trigger = f"(?i:{alternatives})" if caseless else f"(?:{alternatives})"
+        """Vectorscan expression of any of them."""
+
+    def before(self, shadow: str, end: int) -> int | None:
+        """Where the longest of them that ends at `end` begins, at a word's beginning; None if none does."""
+        for word in _WORD_BEGINS.finditer(shadow, max(0, end - self._longest), end):
+            phrase = shadow[word.start() : end]
+            if (phrase.lower() if self._caseless else phrase) in self.phrases:
+                return word.start()
+        return None
+
+
+def gap_before(shadow: str, end: int) -> int:
+    """Where the spaces, and at most one line feed among them, that end at `end` begin."""
+    return end - len(shadow[max(0, end - 8) : end]) + len(shadow[max(0, end - 8) : end].rstrip(" \t\r\n"))
