@@ -120,7 +120,7 @@ class Redactor:
             if self._gazetteer:
                 for scan in scans:
                     scan.spans.extend(listed_names(scan.shadow.text))
-            if any(span[2] in ("NAME", "EMAIL") for scan in scans for span in scan.spans):
+            if any(span[2] in ("NAME", "EMAIL", "ADDRESS") for scan in scans for span in scan.spans):
                 further = repeats([(scan.shadow, scan.spans) for scan in scans])
                 for scan, spans in zip(scans, further, strict=True):
                     scan.spans.extend(spans)

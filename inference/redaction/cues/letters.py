@@ -75,8 +75,6 @@ _LINE_ENDS: Final = re.compile(r"[ \t*]*(?:\r?\n|\Z|[,|(]|[\"'\\]| - )")
 
 def _verify_closing(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     stop = end - 1
-    if shadow[stop] == "\n":
-        stop = gap_before(shadow, stop)
     begin = _CLOSINGS.before(shadow, stop)
     if begin is None or shadow[begin - 1 : begin] == ".":
         return None
@@ -98,7 +96,7 @@ PATTERNS: Final = (
     Pattern(
         "closing",
         "NAME",
-        rf"\b{_CLOSINGS.trigger}(?:[,.!:]|[ \t]?\r?\n)",
+        rf"\b{_CLOSINGS.trigger}[,.!:\r\n]",
         _verify_closing,
         start_known=False,
         layer="cues",

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from ..finding import Span
 from ..shadow import Shadow
-from .person import LETTER, PARTICLES, UPPER, person_before
+from .person import LETTER, PARTICLES, UPPER, person_at, person_before
+from .titles import after_titles
 from .vocabulary import AMBIGUOUS, BARE, ROLES, THINGS, bare
 
 _WHOLE: Final = 0.8
@@ -76,12 +77,18 @@ def repeats(texts: Sequence[tuple[Shadow, Sequence[Span]]]) -> list[list[Span]]:
 
 
 def _display_names(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """The name before an address: "Anna Schmidt <as@example.com>"."""
+    """The name before an e-mail address ("Anna Schmidt <as@example.com>"), and that on the line above a postal one."""
     for start, _, kind, _, _ in spans:
         if kind == "EMAIL" and text[start - 1 : start] == "<":
             first = max(0, start - 6)
             person = person_before(text, first + len(text[first : start - 1].rstrip(" \"'\\")), THINGS)
             if person is not None and person.words > 1:
+                yield person.start, person.end, "NAME", _FROM_ADDRESS, "cues"
+        elif kind == "ADDRESS" and text[start - 1 : start] == "\n":
+            line = text[max(0, start - 64) : start - 1].rpartition("\n")[2].strip()
+            begin = text.rfind(line, max(0, start - 64), start) if line else start
+            person = person_at(text, after_titles(text, begin), THINGS)
+            if person is not None and person.words > 1 and person.end == begin + len(line):
                 yield person.start, person.end, "NAME", _FROM_ADDRESS, "cues"
 
 

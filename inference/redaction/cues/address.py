@@ -1,0 +1,203 @@
+"""Addresses by their parts: a street with its number or a post box, and a postcode with its town, near one another.
+
+Neither part alone is an address: "12 High Street" may be a film, "1010 Wien" a football result. Without a postcode, a street
+counts when a town follows it or when words such as "wohnhaft" or "address:" come before.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ..context import BEFORE
+from ..patterns import Pattern, Verified
+from .address_words import LIVES, NO_STREET, NO_TOWN, STREET_BEGINS
+from .countries import COUNTRIES, COUNTRY_NAMES
+from .person import LETTER, UPPER
+from .streets import AFTER, BEFORE_NAME, LAST, NUMBER, may_be_named, streets
+from .vocabulary import NEVER, bare, fold
+
+_BEHIND: Final = 160
+"""Characters before a postcode in which its street may begin."""
+_AHEAD: Final = 90
+_BETWEEN: Final = 64
+"""Characters between the two parts: a floor, a village, a department."""
+
+
+_FIRST_CODES: Final = "|".join(dict.fromkeys(country.postcode for country in COUNTRIES if country.postcode))
+_LAST_CODES: Final = "|".join(dict.fromkeys(country.postcode_last for country in COUNTRIES if country.postcode_last))
+
+_CAPITAL: Final = rf"[{UPPER}][{LETTER}'\x1a.-]{{0,30}}"
+_WORD: Final = rf"[{LETTER}0-9][{LETTER}0-9'\x1a.-]{{0,30}}"
+_BARE_STREET: Final = re.compile(rf"(?<![{LETTER}0-9_/.-]){_CAPITAL}(?: {_WORD}){{0,3}} {NUMBER}\Z")
+"""A street without a word for it ("Am Markt 5", "Dlouhá 12"): counts only right before the postcode."""
+_GLUE: Final = re.compile(r"[ \t]*[,;-]?[ \t]*(?:\r?\n[ \t>*]*)?")
+_SEGMENTS: Final = re.compile(r"[,;\n]")
+_LINKS: Final = "am|an|der|dem|den|im|in|ob|bei|sur|sous|la|le|les|de|del|della|di|do|da|dos|en|aan|nad|pod|v|na|y"
+_TOWN: Final = re.compile(
+    rf"{_CAPITAL}(?:[ /-](?:(?:{_LINKS}) ){{0,2}}{_CAPITAL}){{0,2}}(?: [0-9]{{1,2}}(?![0-9]))?"
+    r"(?: (?i:cedex)(?: [0-9]{1,2})?)?(?: \([A-Z]{2}\)| [A-Z]{2}(?![A-Za-z]))?"
+)
+"""Up to three words and a district: "Frankfurt am Main", "Praha 1", "Lyon Cedex 01", "Milano (MI)"."""
+_FIRST: Final = re.compile(rf"(?<![0-9{LETTER}.,/+-])(?:{_FIRST_CODES}) {{1,2}}(?={_CAPITAL})")
+_LAST_FORM: Final = re.compile(rf"(?:{_LAST_CODES})(?![0-9{LETTER}])")
+_COUNTRY: Final = re.compile(
+    rf"[ \t]*,?[ \t]*(?:\r?\n[ \t>]*)?(?:{'|'.join(map(re.escape, fold(COUNTRY_NAMES)))})(?![{LETTER}])"
+)
+_LABEL: Final = re.compile(
+    r"(?i:street(?:[ _]?(?:address|name|1))?|stra(?:ss|\xdf)e|rue|calle|via|rua|ulica|straat|gata|utca|line[ _]?1)"
+    r"[\"']? ?[:=] ?[\"']?\Z"
+)
+"""A field's name, right before a street."""
+
+
+def _verify_first(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """A postcode and then its town."""
+    code = _first_code(shadow, end - 1)
+    town = _TOWN.match(shadow, end - 1)
+    if code is None or town is None or _is_no_town(town.group()):
+        return None
+    finish = _with_country(shadow, _without_stop(shadow, town.end()))
+    begin = _street_before(shadow, code.start(), bare_too=not _is_year(code.group().strip()))
+    if begin is not None:
+        return begin, finish, 0.85
+    for street in streets(shadow, town.end(), town.end() + _AHEAD):
+        if _GLUE.fullmatch(shadow, town.end(), street[0]):
+            return code.start(), _with_country(shadow, _without_stop(shadow, street[1])), 0.85
+    return None
+
+
+def _first_code(shadow: str, end: int) -> re.Match[str] | None:
+    for place in range(max(0, end - 12), end - 3):
+        code = _FIRST.match(shadow, place)
+        if code is not None and code.end() == end:
+            return code
+    return None
+
+
+def _verify_last(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """A postcode after its town, or on a line of its own."""
+    for place in range(max(0, end - 13), end - 4):
+        if place and (shadow[place - 1].isalnum() or shadow[place - 1] in "-_./"):
+            continue
+        code = _LAST_FORM.match(shadow, place)
+        if code is not None and code.end() >= end:
+            begin = _street_before(shadow, place, bare_too=False, town_needed=True)
+            return None if begin is None else (begin, _with_country(shadow, code.end()), 0.85)
+    return None
+
+
+def _street_before(shadow: str, before: int, *, bare_too: bool, town_needed: bool = False) -> int | None:
+    """Where the street begins that ends shortly before `before`."""
+    first = max(0, before - _BEHIND)
+    window = shadow[first:before]
+    if not any(character.isdigit() for character in window):
+        return None
+    begin = None
+    for street_begin, street_end in streets(shadow, first, before):
+        if _is_glue(shadow[street_end:before], town_needed):
+            begin = street_begin
+            break
+    if begin is None and bare_too:
+        stop = first + len(window.rstrip(" \t,;\r\n"))
+        glue = shadow[stop:before]
+        street_line = _BARE_STREET.search(shadow, max(first, shadow.rfind("\n", first, stop) + 1), stop)
+        if street_line is not None and glue.count("\n") <= 1 and ("," in glue or "\n" in glue):
+            word = bare(street_line.group().split()[0].rstrip("."))
+            if word not in NO_STREET and (word not in NEVER or word in STREET_BEGINS):
+                begin = street_line.start()
+    return begin
+
+
+def _is_glue(between: str, town_needed: bool) -> bool:
+    """Whether nothing but parts of an address is between street and postcode."""
+    if len(between) > _BETWEEN or between.count("\n") > 3:
+        return False
+    segments = [segment.strip(" \t\r>*.-") for segment in _SEGMENTS.split(between)]
+    if any(mark in between for mark in ("!", "?", ":", ". ", "=", "{", "(")) or (
+        between and between[0] not in " ,;\n\t\r./-"
+    ):
+        return False
+    if town_needed and not any(segment[:1].isupper() for segment in segments):
+        return False
+    return all(not segment or segment[0].isupper() or segment[0].isdigit() or "." in segment for segment in segments)
+
+
+def _is_no_town(town: str) -> bool:
+    first = bare(town.split()[0].rstrip(".,"))
+    return first in NEVER or first in NO_TOWN
+
+
+def _is_year(code: str) -> bool:
+    return len(code) == 4 and code.isdigit() and 1900 <= int(code) <= 2100
+
+
+def _without_stop(shadow: str, end: int) -> int:
+    return end - 1 if shadow[end - 1] == "." else end
+
+
+def _with_country(shadow: str, end: int) -> int:
+    country = _COUNTRY.match(shadow, end)
+    return country.end() if country else end
+
+
+_TOWN_ALONE: Final = re.compile(
+    rf",? ?(?:in )?(?:\r?\n *)?(?P<town>{_CAPITAL}(?: {_CAPITAL}){{0,1}})(?=[ \t]*(?:[,.;)\"'\n]|\Z))"
+)
+
+
+def _verify_named(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    return _verify_street(shadow, start, end, language) if may_be_named(shadow, end - 2) else None
+
+
+def _verify_street(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """A street without a postcode: what is around must tell that it is an address."""
+    for begin, finish in streets(shadow, max(0, end - 48), min(len(shadow), end + 48)):
+        if not begin <= end <= finish + 2:
+            continue
+        town = _TOWN_ALONE.match(shadow, finish)
+        if town is not None and town.start("town") > finish and not _is_no_town(town["town"]):
+            return begin, _with_country(shadow, _without_stop(shadow, town.end("town"))), 0.6
+        before = shadow[max(0, begin - BEFORE) : begin]
+        if LIVES.among(before) or _LABEL.search(before):
+            return begin, _without_stop(shadow, finish), 0.6
+    return None
+
+
+_CODE_TRIGGER: Final = (
+    r"(?:[0-9]{4}|[0-9]{5}|[0-9]{6}|[0-9]{3} [0-9]{2}|[0-9]{2}-[0-9]{3}|[0-9]{4}-[0-9]{3}|[0-9]{4} ?[A-Z]{2})"
+    rf" {{1,2}}[{UPPER}]"
+)
+_CODE_LAST_TRIGGER: Final = (
+    r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[A-Z][0-9][0-9W] ?[A-Z0-9]{4}|LV-[0-9]{4}|[A-Z]{3} ?[0-9]{4}|[A-Z]{2},? [0-9]{5}"
+    r"|[a-z],? [0-9]{6})\b"
+)
+
+PATTERNS: Final = (
+    Pattern("address-code", "ADDRESS", _CODE_TRIGGER, _verify_first, start_known=False, layer="cues"),
+    Pattern("address-code-last", "ADDRESS", _CODE_LAST_TRIGGER, _verify_last, start_known=False, layer="cues"),
+    Pattern(
+        "street-after",
+        "ADDRESS",
+        rf"{AFTER.trigger}\.?,? {{1,2}}[0-9]",
+        _verify_street,
+        start_known=False,
+        layer="cues",
+    ),
+    Pattern(
+        "street-before",
+        "ADDRESS",
+        rf"\b{BEFORE_NAME.trigger} [{UPPER}d]",
+        _verify_named,
+        start_known=False,
+        layer="cues",
+    ),
+    Pattern(
+        "street-last",
+        "ADDRESS",
+        rf"[0-9][A-Za-z]?,? [^\n]{{2,40}} {LAST.trigger}\b",
+        _verify_street,
+        start_known=False,
+        layer="cues",
+    ),
+)
