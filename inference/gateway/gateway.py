@@ -212,6 +212,7 @@ class Gateway:
             await self._door.insist_on_tokens(refusal, visit, model, prompt, answer, headers)
         texts, placeholders = await self._redact(request, texts)
         evidence = placeholders.evidence
+        headers.append((b"x-bailiwick-redaction-layers", evidence.layers_header.encode()))
         if evidence.replaced:
             headers.append((b"x-bailiwick-redactions", evidence.header.encode()))
         number = scope["bailiwick.number"]

@@ -37,7 +37,7 @@ class Scan(NamedTuple):
 class Scanner:
     """Finds what `patterns` describe. One scanner serves every thread: databases are shared, scratches are a thread's own.
 
-    Compiling takes half a second and happens at the first use, or in `compile`.
+    Compiling takes about a second and happens at the first use, or in `compile`.
     """
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:

@@ -64,7 +64,7 @@ class RedactionsView(CellView):
                 scope=Scope.REDACTION_READ,
                 after={"redactions": counts},
             )
-        return Response(FoundSerializer({"findings": findings, "layers": ["patterns"]}).data)
+        return Response(FoundSerializer({"findings": findings, "layers": _redactor().layers}).data)
 
 
 @cache

@@ -77,6 +77,7 @@ def test_personal_data_reaches_neither_engine_nor_log(client: httpx.Client, serv
     response = client.post("/v1/chat/completions", json=chat(text, user="anna.schmidt@example.com"))
     assert response.json()["choices"][0]["message"]["content"] == text
     assert response.headers["x-bailiwick-redactions"] == "EMAIL=1"
+    assert response.headers["x-bailiwick-redaction-layers"] == "patterns,cues,ner=none"
     assert "anna" not in served.engine.last.messages[-1].content
     request_id = response.headers["x-request-id"]
     record = log.record(request_id)

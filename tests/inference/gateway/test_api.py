@@ -91,6 +91,7 @@ def test_a_dry_run_says_where_and_never_what(organization: Organization) -> None
         ("EMAIL", "anna@example.org"),
         ("IBAN", "DE89 3704 0044 0532 0130 00"),
     ]
+    assert answer.json()["layers"] == ["patterns", "cues"]
     assert "anna" not in answer.content.decode()
     with workspace_scope(organization.workspace):
         entry = json.loads(bytes(AuditEntry.objects.order_by("-id")[0].body))
