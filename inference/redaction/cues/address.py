@@ -14,12 +14,12 @@ from ..patterns import Pattern, Verified
 from .address_words import LIVES, NO_STREET, NO_TOWN, STREET_BEGINS
 from .countries import COUNTRIES, COUNTRY_NAMES
 from .person import LETTER, UPPER
-from .streets import AFTER, BEFORE_NAME, LAST, NUMBER, may_be_named, streets
+from .streets import AFTER, BEFORE_NAME, LAST, LAST_WORD, NUMBER, begins_street, may_be_named, streets
 from .vocabulary import NEVER, bare, fold
 
 _BEHIND: Final = 160
 """Characters before a postcode in which its street may begin."""
-_AHEAD: Final = 90
+_AHEAD: Final = 56
 _BETWEEN: Final = 64
 """Characters between the two parts: a floor, a village, a department."""
 
@@ -33,13 +33,17 @@ _BARE_STREET: Final = re.compile(rf"(?<![{LETTER}0-9_/.-]){_CAPITAL}(?: {_WORD})
 """A street without a word for it ("Am Markt 5", "Dlouhá 12"): counts only right before the postcode."""
 _GLUE: Final = re.compile(r"[ \t]*[,;-]?[ \t]*(?:\r?\n[ \t>*]*)?")
 _SEGMENTS: Final = re.compile(r"[,;\n]")
-_LINKS: Final = "am|an|der|dem|den|im|in|ob|bei|sur|sous|la|le|les|de|del|della|di|do|da|dos|en|aan|nad|pod|v|na|y"
+_LINKS: Final = (
+    "am|an|der|dem|den|im|in|ob|bei|sur|sous|la|le|les|de|del|della|di|do|da|dos|en|aan|nad|pod|v|na|y|"
+    "vorm|vor|u|pri|przy|sul|op|bij|upon|on|under"
+)
 _TOWN: Final = re.compile(
-    rf"{_CAPITAL}(?:[ /-](?:(?:{_LINKS}) ){{0,2}}{_CAPITAL}){{0,2}}(?: [0-9]{{1,2}}(?![0-9]))?"
+    rf"{_CAPITAL}(?:[ /-](?:(?:{_LINKS}) ){{0,2}}{_CAPITAL}){{0,2}}(?: (?:mesto|vas|gora|polje))?(?: [0-9]{{1,2}}(?![0-9]))?"
     r"(?: (?i:cedex)(?: [0-9]{1,2})?)?(?: \([A-Z]{2}\)| [A-Z]{2}(?![A-Za-z]))?"
 )
 """Up to three words and a district: "Frankfurt am Main", "Praha 1", "Lyon Cedex 01", "Milano (MI)"."""
-_FIRST: Final = re.compile(rf"(?<![0-9{LETTER}.,/+-])(?:{_FIRST_CODES}) {{1,2}}(?={_CAPITAL})")
+_TO_TOWN: Final = r"(?:,? {1,2}|,?\r?\n *)"
+_FIRST: Final = re.compile(rf"(?<![0-9{LETTER}.,/+-])(?:{_FIRST_CODES}){_TO_TOWN}")
 _LAST_FORM: Final = re.compile(rf"(?:{_LAST_CODES})(?![0-9{LETTER}])")
 _COUNTRY: Final = re.compile(
     rf"[ \t]*,?[ \t]*(?:\r?\n[ \t>]*)?(?:{'|'.join(map(re.escape, fold(COUNTRY_NAMES)))})(?![{LETTER}])"
@@ -61,7 +65,7 @@ def _verify_first(shadow: str, start: int, end: int, language: str | None) -> Ve
     begin = _street_before(shadow, code.start(), bare_too=not _is_year(code.group().strip()))
     if begin is not None:
         return begin, finish, 0.85
-    for street in streets(shadow, town.end(), town.end() + _AHEAD):
+    for street in streets(shadow, town.end(), town.end() + _AHEAD, first=True):
         if _GLUE.fullmatch(shadow, town.end(), street[0]):
             return code.start(), _with_country(shadow, _without_stop(shadow, street[1])), 0.85
     return None
@@ -69,8 +73,8 @@ def _verify_first(shadow: str, start: int, end: int, language: str | None) -> Ve
 
 def _first_code(shadow: str, end: int) -> re.Match[str] | None:
     for place in range(max(0, end - 12), end - 3):
-        code = _FIRST.match(shadow, place)
-        if code is not None and code.end() == end:
+        code = _FIRST.fullmatch(shadow, place, end)
+        if code is not None:
             return code
     return None
 
@@ -83,6 +87,8 @@ def _verify_last(shadow: str, start: int, end: int, language: str | None) -> Ver
         code = _LAST_FORM.match(shadow, place)
         if code is not None and code.end() >= end:
             begin = _street_before(shadow, place, bare_too=False, town_needed=True)
+            if begin is None:
+                begin = _line_above(shadow, place)
             return None if begin is None else (begin, _with_country(shadow, code.end()), 0.85)
     return None
 
@@ -91,22 +97,57 @@ def _street_before(shadow: str, before: int, *, bare_too: bool, town_needed: boo
     """Where the street begins that ends shortly before `before`."""
     first = max(0, before - _BEHIND)
     window = shadow[first:before]
-    if not any(character.isdigit() for character in window):
-        return None
     begin = None
     for street_begin, street_end in streets(shadow, first, before):
         if _is_glue(shadow[street_end:before], town_needed):
             begin = street_begin
             break
+    if begin is None:
+        begin = _without_number(shadow, before)
     if begin is None and bare_too:
-        stop = first + len(window.rstrip(" \t,;\r\n"))
+        stop = first + len(_GREEK_CODE.sub("", window).rstrip(" \t,;\r\n"))
         glue = shadow[stop:before]
-        street_line = _BARE_STREET.search(shadow, max(first, shadow.rfind("\n", first, stop) + 1), stop)
+        street_line = _BARE_STREET.search(shadow, max(stop - _BETWEEN, shadow.rfind("\n", first, stop) + 1, 0), stop)
         if street_line is not None and glue.count("\n") <= 1 and ("," in glue or "\n" in glue):
             word = bare(street_line.group().split()[0].rstrip("."))
             if word not in NO_STREET and (word not in NEVER or word in STREET_BEGINS):
                 begin = street_line.start()
     return begin
+
+
+_GREEK_CODE: Final = re.compile(r"T\.?K\.? ?\Z")
+
+
+def _without_number(shadow: str, before: int) -> int | None:
+    """Where a street begins that is all of the line or the clause before a postcode: "avenue Carpentier, 33788 Merle"."""
+    first = max(0, before - _BETWEEN)
+    stop = first + len(_NO_NUMBER.sub("", shadow[first:before].rstrip(" \t,;\r\n-")).rstrip(" ,"))
+    if shadow[stop:before].count("\n") > 1 or not shadow[stop:before].strip(" ") or stop - first < 5:
+        return None
+    begin = max(shadow.rfind(mark, first, stop) for mark in "\n,:") + 1
+    words = shadow[begin:stop].split()
+    if (begin == 0 and first > 0) or not 2 <= len(words) <= 6 or not begins_street(words[0]):
+        return None
+    return begin + shadow[begin:stop].index(words[0]) if any(word[:1].isupper() for word in words[1:]) else None
+
+
+_LINE_STREET: Final = re.compile(
+    r"^(?:(?i:flat|studio|unit|suite|apt\.?) [0-9A-Za-z]{1,4},? *\n *)?"
+    rf"(?:(?:{_CAPITAL} ){{1,4}}{LAST_WORD}|{BEFORE_NAME.trigger} (?:{_WORD} ){{0,3}}{_CAPITAL})(?=,|\r?\n)",
+    re.MULTILINE,
+)
+
+
+def _line_above(shadow: str, before: int) -> int | None:
+    """Where a street without a number begins that is a line above the town and the postcode, which may be in lines of their own."""
+    for street in _LINE_STREET.finditer(shadow, max(0, before - _BETWEEN * 2), before):
+        between = shadow[street.end() : before]
+        if between.count("\n") <= 3 and between.strip() and _is_glue(between, town_needed=True):
+            return street.start()
+    return None
+
+
+_NO_NUMBER: Final = re.compile(r",? ?[Ss]/[Nn]\Z")
 
 
 def _is_glue(between: str, town_needed: bool) -> bool:
@@ -118,13 +159,13 @@ def _is_glue(between: str, town_needed: bool) -> bool:
         between and between[0] not in " ,;\n\t\r./-"
     ):
         return False
-    if town_needed and not any(segment[:1].isupper() for segment in segments):
+    if town_needed and between.strip(" ,") and not any(segment[:1].isupper() for segment in segments):
         return False
     return all(not segment or segment[0].isupper() or segment[0].isdigit() or "." in segment for segment in segments)
 
 
 def _is_no_town(town: str) -> bool:
-    first = bare(town.split()[0].rstrip(".,"))
+    first = bare(town.split()[0])
     return first in NEVER or first in NO_TOWN
 
 
@@ -166,11 +207,11 @@ def _verify_street(shadow: str, start: int, end: int, language: str | None) -> V
 
 _CODE_TRIGGER: Final = (
     r"(?:[0-9]{4}|[0-9]{5}|[0-9]{6}|[0-9]{3} [0-9]{2}|[0-9]{2}-[0-9]{3}|[0-9]{4}-[0-9]{3}|[0-9]{4} ?[A-Z]{2})"
-    rf" {{1,2}}[{UPPER}]"
+    rf"{_TO_TOWN}[{UPPER}]"
 )
 _CODE_LAST_TRIGGER: Final = (
     r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[A-Z][0-9][0-9W] ?[A-Z0-9]{4}|LV-[0-9]{4}|[A-Z]{3} ?[0-9]{4}|[A-Z]{2},? [0-9]{5}"
-    r"|[a-z],? [0-9]{6})\b"
+    r")\b|[a-z\xe0-\xff],? [0-9]{5,6}\b"
 )
 
 PATTERNS: Final = (

@@ -39,5 +39,7 @@ NO_STREET: Final = word_set(
 )
 """Words before a number that make it no house's."""
 
-STREET_BEGINS: Final = word_set("Am An Auf Im In Zum Zur Unter Hinter Bei Vor Der Die Das Alte Neue")
+STREET_BEGINS: Final = word_set(
+    "Am An Auf Im In Zum Zur Unter Hinter Bei Vor Der Die Das Alte Neue U V K Na Nad Pod Za Ke Le La Les"
+)
 """Words that begin a street's name although they begin no other: "Am Markt", "Unter den Linden"."""

@@ -39,12 +39,12 @@ _FRENCH: Final = (
     "résidence|rond-point|esplanade|voie|cité|chaussée|clos|drève"
 )
 _ITALIAN: Final = (
-    "via|viale|v.le|piazza|p.za|p.zza|piazzale|p.le|corso|c.so|largo|vicolo|strada|lungomare|lungotevere|contrada|"
+    "via|viale|incrocio|stretto|canale|rotonda|passaggio|v.le|piazza|p.za|p.zza|piazzale|p.le|corso|c.so|largo|vicolo|strada|lungomare|lungotevere|contrada|"
     "salita|borgo|calle|"
     "fondamenta|località|loc."
 )
 _DUTCH: Final = (
-    "straat|str.|laan|weg|plein|gracht|kade|singel|dijk|dreef|steenweg|hof|baan|plantsoen|park|pad|lei|markt|wal|"
+    "straat|str.|laan|boulevard|steeg|ring|kaai|weg|plein|gracht|kade|singel|dijk|dreef|steenweg|hof|baan|plantsoen|park|pad|lei|markt|wal|"
     "burgwal|erf|hoek|stationsplein"
 )
 _GREEK: Final = "οδός|οδ.|λεωφόρος|λεωφ.|λεωφορος|πλατεία|πλ.|odos|leoforos|plateia"
@@ -97,11 +97,12 @@ COUNTRIES: Final = (
     Country(
         "ES",
         before=(
-            "calle|c/|cl.|avenida|avda.|avda|av.|plaza|pza.|plza.|paseo|pº|carrer|ronda|camino|travesía|carretera|"
+            "calle|c/|c.|cuesta|vial|acceso|cañada|pasaje|pasadizo|alameda|costanilla|via|vía|cl.|avenida|avda.|avda|av.|plaza|pza.|plza.|paseo|pº|carrer|ronda|camino|travesía|carretera|"
             "ctra.|rúa|glorieta|callejón|rambla|urbanización"
         ),
         boxes="apartado|apartado de correos|apdo.",
         postcode=rf"(?:E-|ES-)?{_FIVE}",
+        postcode_last=r"[0-9]{5}",
     ),
     Country(
         "FI",
@@ -165,7 +166,7 @@ COUNTRIES: Final = (
     ),
     Country(
         "PT",
-        before="rua|r.|avenida|av.|praça|pç.|largo|travessa|estrada|alameda|rotunda|beco|calçada|urbanização|bairro",
+        before="rua|r.|av|avenida|av.|praça|pç.|largo|travessa|estrada|alameda|rotunda|beco|calçada|urbanização|bairro",
         boxes="apartado",
         postcode=r"[0-9]{4}-[0-9]{3}",
     ),
@@ -203,3 +204,16 @@ COUNTRY_NAMES: Final = (
     "Croatia|Hrvatska|Slovenia|Slovenija|Liechtenstein|Iceland|Ísland"
 )
 """Names of countries as the last line of an address has them."""
+
+_RARE: Final = """
+    Alley Arcade Bend Bluff Branch Bridge Brook Bypass Canyon Cape Causeway Center Cliff Club Common Corner Cove
+    Creek Crest Crossing Crossroad Curve Dale Dam Divide Estate Expressway Extension Fall Field Flat Ford Forest
+    Forge Fork Fort Freeway Garden Gateway Glen Harbor Haven Hollow Inlet Island Isle Junction Key Knoll Lake
+    Land Landing Light Loaf Lock Lodge Loop Mall Manor Meadow Mill Mission Motorway Mount Mountain Neck Orchard
+    Oval Overpass Park Pass Passage Path Pike Pine Plain Plaza Point Port Prairie Radial Ramp Ranch Rapid Rest
+    Ridge River Route Run Shoal Shore Skyway Spring Spur Station Stravenue Stream Summit Throughway Trace Track
+    Trafficway Tunnel Turnpike Underpass Union Valley Viaduct Village Ville Vista Well Square Road Drive Court
+    Street Groves Shoals
+"""
+SUFFIXES: Final = frozenset(form for word in _RARE.split() for form in (word, f"{word}s"))
+"""Rarer words that end a street (USPS publication 28, appendix C1): they count only where a postcode follows."""

@@ -160,7 +160,7 @@ def _pairs(text: str, joined: Set[str]) -> Iterator[Span]:
 def _spellings(word: str) -> set[str]:
     spellings = {word}
     for written, meant in _SPELLINGS:
-        if written in word:
+        if written in word and len(word) > _SHORTEST:
             spellings.add(word.replace(written, meant))
     return spellings
 

@@ -35,7 +35,7 @@ def word_set(words: str) -> frozenset[str]:
 
 NEVER: Final = word_set(
     """
-    The A An This That These Those There Here It He She We You They I My Your His Her Our Their And Or But If In On
+    Copyright The A An This That These Those There Here It He She We You They I My Your His Her Our Their And Or But If In On
     At To For Of With From By As Is Are Was Were Be Has Have Had Do Does Did Not No Yes Please Thank Thanks When
     Where Who What Which Why How Could Would Can Shall Should Also Any Each Every Some All Both Re Subject Dear
     Hello Hi Hey Regards Sincerely Sir Madam Sirs Ladies Gentlemen Everyone Everybody Anyone Folks Guys Team
@@ -100,8 +100,8 @@ THINGS: Final = NEVER | word_set(
     Glad Based Good Great Best Kind Warm Yours German French Italian Spanish English Polish Dutch Swedish Danish
     Finnish Greek Irish Portuguese Romanian Czech Hungarian British York Francisco Angeles Jersey Kingdom States
     Republic Union Germany France Italy Spain Poland London Paris Berlin Hamburg Munich Madrid Barcelona Roma Rome
-    Milano Milan Wien Vienna Brussels Amsterdam Rotterdam Lisbon Lisboa Porto Prague Praha Warsaw Warszawa Budapest
-    Bucharest Sofia Athens Dublin Cork Helsinki Stockholm Oslo Copenhagen Tallinn Riga Vilnius Zagreb Ljubljana
+    Milano Wien Vienna Brussels Amsterdam Rotterdam Lisbon Lisboa Porto Prague Praha Warsaw Warszawa Budapest
+    Bucharest Athens Dublin Cork Helsinki Stockholm Oslo Copenhagen Tallinn Riga Vilnius Zagreb Ljubljana
     Bratislava Luxembourg Geneva Zurich Basel Lyon Marseille Köln Frankfurt Stuttgart Düsseldorf Leipzig Dresden
     Washington Boston Chicago Texas California Deutschland Osterreich Schweiz Italia Espana Polska Nederland
     Belgique Norway Sweden Denmark Finland Austria Switzerland

@@ -52,6 +52,12 @@ BY_COUNTRY = {
     "SI": "Slovenska cesta 5, 1000 Ljubljana",
     "SK": "Obchodná ulica 12, 811 06 Bratislava",
     "US": "1600 Pennsylvania Avenue NW, Washington, DC 20500",
+    "ES town first": "Cuesta de Eufemia 507\nCantabria, 47999",
+    "FR no number": "avenue Carpentier\n33788 Merle-la-Forêt",
+    "NL lines": "Sarastraat 9\n5907JO\nHasselt",
+    "PT no number": "Av da Fonte de Cima, S/N\n7904-047 Reguengos de Monsaraz",
+    "RO flat": "Aleea Mocanu Nr. 191 Bl. 84 Sc. 98 Ap. 933\nDumbravita, 332860",
+    "US flat": "9725 Barry Park Apt. 464\nHunterfurt, OK 46495",
     "US box": "P.O. Box 123, Springfield, IL 62704",
 }
 
@@ -111,6 +117,12 @@ def test_without_a_postcode_what_is_around_must_tell(template: str, address: str
 )
 def test_one_part_alone_is_none(text: str) -> None:
     assert addresses(text) == []
+
+
+def test_a_flat_and_a_street_without_a_number_are_lines_of_their_own() -> None:
+    address = "Studio 64A\nAllen Place\nJacksonmouth\nBB4 5XY"
+
+    assert addresses(f"see\n{address}\nbye") == [address]
 
 
 def test_the_line_above_an_address_is_a_name() -> None:
