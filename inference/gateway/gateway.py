@@ -37,8 +37,10 @@ from inference.gateway.schemas import ChatRequest, CompletionRequest, EmbeddingR
 from inference.redaction import Blocked, PlaceholderMap, RedactionError, TextTooLong
 from workspaces.addresses import allowed, client_address
 
-SHORT_CHARACTERS = 32_768
-"""Longer requests are redacted on a thread of their own: the worst of texts would hold up every stream for seconds."""
+SHORT_CHARACTERS = 8_192
+"""Longer requests are redacted on threads of their own: the worst of texts would hold up every stream for a second and more."""
+LONG_TEXTS_AT_ONCE = 4
+"""They share one core, but the worst of texts does not keep the others waiting for its end."""
 MODEL_SCOPES = frozenset({"models:read", "inference:chat", "inference:embeddings"})
 """Any of them may see which models there are."""
 
@@ -70,7 +72,7 @@ class Gateway:
         self._limits = limits
         self._catalog = Catalog(parts.engine)
         self._patience = Patience(INTENT_WITHIN_S, Exchange.under_way)
-        self._long_texts = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
+        self._long_texts = ThreadPoolExecutor(LONG_TEXTS_AT_ONCE, thread_name_prefix="long-texts")
         self._routes: dict[str, tuple[str, str, Endpoint]] = {
             "/v1/chat/completions": ("POST", "chat", self._inference(ChatRequest)),
             "/v1/completions": ("POST", "completion", self._inference(CompletionRequest)),
