@@ -10,13 +10,17 @@ Pure Python beside Vectorscan; it imports neither Django nor torch and knows not
 
 from __future__ import annotations
 
+from .action import Action
+from .compiled_policy import CompiledPolicy
 from .errors import Blocked, PolicyError, RedactionError, ScanFailed, TextTooLong
 from .evidence import Evidence
 from .finding import TYPES, Finding
 from .ner import NerProvider, NerSpan
+from .output import OutputChannel, OutputFilter
 from .placeholders import PlaceholderMap
-from .policy import Action, Policy
+from .policy import Policy
 from .redactor import MAX_CHARACTERS, Redactor
+from .sections import Entity, OnError, OutputScan
 from .stream import RestoringStream
 
 __all__ = [
@@ -24,10 +28,16 @@ __all__ = [
     "TYPES",
     "Action",
     "Blocked",
+    "CompiledPolicy",
+    "Entity",
     "Evidence",
     "Finding",
     "NerProvider",
     "NerSpan",
+    "OnError",
+    "OutputChannel",
+    "OutputFilter",
+    "OutputScan",
     "PlaceholderMap",
     "Policy",
     "PolicyError",

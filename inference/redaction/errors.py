@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class RedactionError(Exception):
     """The text could not be redacted, so it must not go further. Every subclass says what the caller can do."""
@@ -38,9 +40,10 @@ class ScanFailed(RedactionError):
 
 
 class PolicyError(RedactionError):
-    """A redaction policy is invalid. `field` is the path of the offending field, such as ``entities.CARD.action``."""
+    """A redaction policy is invalid. `problems` are the paths of the offending fields, such as ``entities.CARD.action``, each
+    with what is wrong there; `field` and `problem` are the first of them."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems))
+        self.problems = tuple(problems)
+        self.field, self.problem = self.problems[0]

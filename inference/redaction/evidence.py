@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-LAYERS: Final = ("patterns", "cues", "gazetteer", "ner")
-"""The parts that a redactor may have: forms and check digits, cues of names and addresses, a list of given names, a model."""
+LAYERS: Final = ("patterns", "cues", "gazetteer", "rules", "ner")
+"""The parts that a redactor may have: forms and check digits, cues of names and addresses, a list of given names, rules of the
+policy's own, a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +16,15 @@ class Evidence:
     """What happened to one request.
 
     `replaced` and `flagged` count findings by type, repeats included: those that became placeholders, and those that the
-    policy only wanted counted. `policy_version` is the policy's; `layers` are the parts that ran.
+    policy only wanted counted. `policy_version` is the policy's; `layers` are the parts that ran. `hashes` are keyed hashes of
+    the values, ``EMAIL:…``, each once, where the policy wants them.
     """
 
     policy_version: int
     replaced: Mapping[str, int]
     flagged: Mapping[str, int]
     layers: tuple[str, ...] = ("patterns",)
+    hashes: tuple[str, ...] = ()
 
     @property
     def header(self) -> str:

@@ -6,11 +6,15 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Final, NoReturn
 
+from .action import Action
 from .evidence import Evidence
+from .keyed_hash import keyed_hash
 from .stream import IGNORABLE, RestoringStream, key
 
 SHAPE_TRIGGER: Final = rf"\[{IGNORABLE}\[{IGNORABLE}[A-Za-z]"
 """Vectorscan expression of everything that could be taken for a placeholder."""
+PLAIN: Final = "DATA"
+"""Stands for every type where placeholders are plain."""
 _NONCE_FIRST: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _NONCE_REST: Final = _NONCE_FIRST + "23456789"
 
@@ -26,25 +30,36 @@ def fresh_nonce(texts: Iterable[str]) -> str:
 
 
 class Issuer:
-    """Issues the placeholders of one request: ``[[EMAIL_1]]``, or ``[[EMAIL_1_K7QX]]`` with a nonce.
+    """Issues the placeholders of one request: ``[[EMAIL_1]]``, ``[[EMAIL_1_K7QX]]`` with a nonce, ``[[DATA_1]]`` when plain.
 
     The same value of the same type gets the same placeholder. Only reversible values are kept for restoring.
     """
 
-    def __init__(self, nonce: str | None) -> None:
+    def __init__(self, nonce: str | None, *, plain: bool = False, hash_key: bytes | None = None) -> None:
+        """`hash_key` is needed for what becomes a hash."""
         self._suffix = f"_{nonce}]]" if nonce else "]]"
+        self._plain = plain
+        self._hash_key = hash_key
         self._issued: dict[tuple[str, str], str] = {}
         self._numbers: dict[str, int] = {}
         self._originals: dict[str, str] = {}
 
-    def placeholder(self, kind: str, value: str, *, reversible: bool) -> str:
+    def placeholder(self, kind: str, value: str, action: Action) -> str:
+        """What stands in for a `value` of type `kind`; `action` is the type's."""
         issued = self._issued.get((kind, value))
         if issued is None:
-            number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
-            issued = self._issued[kind, value] = f"[[{kind}_{number}{self._suffix}"
-            if reversible:
+            issued = self._issued[kind, value] = self._new(kind, value, action)
+            if action is Action.REVERSIBLE:
                 self._originals[key(issued)] = value
         return issued
+
+    def _new(self, kind: str, value: str, action: Action) -> str:
+        shown = PLAIN if self._plain else kind
+        if action is Action.HASH and self._hash_key is not None:
+            # The same in every request, so without a nonce: it is never restored, and may be typed by anybody.
+            return f"[[{shown}_H{keyed_hash(self._hash_key, kind, value)}]]"
+        number = self._numbers[shown] = self._numbers.get(shown, 0) + 1
+        return f"[[{shown}_{number}{self._suffix}"
 
     def close(self, evidence: Evidence) -> PlaceholderMap:
         return PlaceholderMap(self._originals, evidence)

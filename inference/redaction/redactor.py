@@ -6,20 +6,28 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from .action import Action
+from .compiled_policy import CompiledPolicy
+from .context import forget
 from .cues.gazetteer import listed_names
 from .cues.repeats import repeats
 from .errors import Blocked, ScanFailed, TextTooLong
 from .evidence import Evidence
-from .finding import TYPES, Finding, Span
+from .finding import Finding, Span
+from .keyed_hash import KEY_BYTES, keyed_hash
 from .ner import NerProvider, recognise
+from .output import OutputFilter
 from .placeholders import Issuer, PlaceholderMap, fresh_nonce
-from .policy import Action, Policy
+from .policy import Policy
 from .resolve import resolve
-from .scan import BUILT_IN_SCANNER, Scan
+from .scan import BUILT_IN_SCANNER, Judge, Scan
+from .sections import EvidenceHash, Form, OutputScan
 from .shadow import Shadow
 
 MAX_CHARACTERS: Final = 1_000_000
 """How many characters one call redacts unless the redactor is told otherwise: some 250,000 tokens, 10 ms of ordinary text."""
+MOST_HASHES: Final = 100
+"""How many hashes the evidence of one call has at most."""
 
 
 class Redactor:
@@ -27,33 +35,53 @@ class Redactor:
 
     A redactor is immutable and serves every thread. `policy` defaults to version 1 of "everything reversible, cards and
     secrets masked". `language` in its methods is a language tag (``de``, ``pt-BR``); it widens what counts as a telephone
-    number and may be left out.
+    number and may be left out, in which case the policy's counts if it names one.
 
     `ner` is a model that looks as well; `gazetteer` adds a list of given names (as the policy's field does). What looked is in
     `layers`.
 
     Every method raises TextTooLong over `max_characters` (all texts of the call together) and ScanFailed when anything goes
-    wrong; in both cases the text must not be passed on.
+    wrong; in both cases the text must not be passed on, unless the policy's `on_error` says so.
     """
 
     def __init__(
         self,
-        policy: Policy | None = None,
+        policy: Policy | CompiledPolicy | None = None,
         *,
         max_characters: int = MAX_CHARACTERS,
         ner: NerProvider | None = None,
         gazetteer: bool = False,
+        hash_key: bytes | None = None,
     ) -> None:
-        self.policy = policy or Policy()
+        """`hash_key` (32 bytes) makes the hashes of a policy that wants some; it belongs to one workspace. Raises ValueError
+        without it, and ScanFailed if the policy cannot be compiled."""
+        compiled = policy if isinstance(policy, CompiledPolicy) else CompiledPolicy.compile(policy or Policy())
+        self.policy = compiled.policy
         self.max_characters = max_characters
+        self.size = compiled.size
+        """Bytes of what the policy's own rules were compiled to."""
+        self._judge = None if compiled.rules.idle else compiled.rules
         self._ner = ner
-        self._actions = {kind: self.policy.action(kind) for kind in TYPES}
+        self._actions = {kind: self.policy.action(kind) for kind in self.policy.kinds}
         self._ignored = frozenset(kind for kind, action in self._actions.items() if action is Action.ALLOW)
         self._names = "NAME" not in self._ignored
         self._gazetteer = (gazetteer or self.policy.gazetteer) and self._names
-        ran = ("patterns", True), ("cues", not {"NAME", "ADDRESS"} <= self._ignored), ("gazetteer", self._gazetteer)
-        self.layers = tuple(name for name, runs in (*ran, ("ner", ner is not None)) if runs)
+        ran = (
+            ("patterns", True),
+            ("cues", not {"NAME", "ADDRESS"} <= self._ignored),
+            ("gazetteer", self._gazetteer),
+            ("rules", compiled.rules.finds),
+            ("ner", ner is not None),
+        )
+        self.layers = tuple(name for name, runs in ran if runs)
         """The parts that look at a text, of `evidence.LAYERS`."""
+        self._language = self.policy.languages[0] if len(self.policy.languages) == 1 else None
+        self._hash_key = hash_key
+        self._hashes = self.policy.evidence_hash is EvidenceHash.HMAC
+        if hash_key is not None and len(hash_key) != KEY_BYTES:
+            raise ValueError(f"a hash key has {KEY_BYTES} bytes")
+        if hash_key is None and (self._hashes or Action.HASH in self._actions.values()):
+            raise ValueError("the policy wants hashes: give a hash_key")
 
     def prepare(self) -> None:
         """Compiles the patterns now (about a second) instead of at the first text."""
@@ -69,13 +97,21 @@ class Redactor:
         (redacted,), placeholders = self.redact_texts((text,), language)
         return redacted, placeholders
 
-    def redact_texts(self, texts: Sequence[str], language: str | None = None) -> tuple[list[str], PlaceholderMap]:
+    def redact_texts(
+        self, texts: Sequence[str], language: str | None = None, *, routes: Sequence[str] | None = None
+    ) -> tuple[list[str], PlaceholderMap]:
         """All texts of one request (system prompt, messages, tool arguments and results) with placeholders, and one map.
 
         The same value has the same placeholder in all of them, so they must be given together: a text that a user wrote
-        can then never name a placeholder of another. Raises Blocked where the policy says so.
+        can then never name a placeholder of another. `routes` says of each text which part of the request it is (``system``,
+        ``tools``, ``tool_results``, or anything else for what is always redacted); without it, all are redacted. Raises
+        Blocked where the policy says so.
         """
         found, shaped = self._find(texts, language)
+        left_out = self.policy.routes.left_out
+        if routes is not None and left_out:
+            # Read all the same: what looks like a placeholder counts wherever it stands.
+            found = [[] if route in left_out else spans for spans, route in zip(found, routes, strict=True)]
         replaced: dict[str, int] = {}
         flagged: dict[str, int] = {}
         for spans in found:
@@ -85,27 +121,57 @@ class Redactor:
                     raise Blocked(kind, self.policy.version)
                 counts = flagged if action is Action.FLAG else replaced
                 counts[kind] = counts.get(kind, 0) + 1
-        evidence = Evidence(self.policy.version, replaced, flagged, self.layers)
-        issuer = Issuer(fresh_nonce(texts) if replaced and shaped else None)
+        hashes = tuple(self._hashed(texts, found)) if self._hashes else ()
+        evidence = Evidence(self.policy.version, replaced, flagged, self.layers, hashes)
+        issuer = Issuer(
+            fresh_nonce(texts) if replaced and shaped else None,
+            plain=self.policy.placeholder is Form.PLAIN,
+            hash_key=self._hash_key,
+        )
         redacted = [
             self._replace(text, spans, issuer) if spans else text for text, spans in zip(texts, found, strict=True)
         ]
         return redacted, issuer.close(evidence)
+
+    def output(self, language: str | None = None) -> OutputFilter | None:
+        """What looks through one answer of the model, before its placeholders are restored; None if the policy wants none.
+
+        Types that the policy blocks are masked there: an answer that has begun cannot be refused.
+        """
+        if self.policy.output_scan is OutputScan.OFF:
+            return None
+        phrases = [word for rule in self.policy.custom for word in rule.words] + list(self.policy.deny.values)
+        return OutputFilter(
+            lambda text: self._looked_through((text,), language)[0][0],
+            masks=self.policy.output_scan is OutputScan.MASK,
+            flagged=frozenset(kind for kind, action in self._actions.items() if action is Action.FLAG),
+            phrase=max((len(phrase.split()) for phrase in phrases), default=1),
+        )
 
     def _find(self, texts: Sequence[str], language: str | None) -> tuple[list[list[Span]], bool]:
         """The findings in each text, by position and without overlaps, and whether anything looks like a placeholder."""
         length = sum(map(len, texts))
         if length > self.max_characters:
             raise TextTooLong(length, self.max_characters)
-        if language is not None:
+        return self._looked_through(texts, language)
+
+    def _looked_through(self, texts: Sequence[str], language: str | None) -> tuple[list[list[Span]], bool]:
+        """The same of texts of any length."""
+        if language is None:
+            language = self._language
+        else:
             language = language.replace("_", "-").partition("-")[0].lower()
-        scans = [BUILT_IN_SCANNER.scan(text, language, self._ignored) for text in texts]
+        scans = [BUILT_IN_SCANNER.scan(text, language, self._ignored, self._judge) for text in texts]
         if self._ner is not None:
             for scan, spans in zip(scans, recognise(self._ner, texts, language), strict=True):
                 scan.spans.extend(self._in_shadow(scan.shadow, spans))
         if self._names:
             self._find_names(scans)
-        found = [_settle(text, scan) if scan.spans else scan.spans for text, scan in zip(texts, scans, strict=True)]
+        judge = self._judge
+        found = [
+            _settle(text, scan, judge) if scan.spans or judge is not None else scan.spans
+            for text, scan in zip(texts, scans, strict=True)
+        ]
         return found, any(scan.placeholder_shaped for scan in scans)
 
     def _in_shadow(self, shadow: Shadow, spans: list[Span]) -> Iterator[Span]:
@@ -127,6 +193,16 @@ class Redactor:
         except Exception as error:  # noqa: BLE001 - fails closed
             raise ScanFailed("the search for names", error) from None
 
+    def _hashed(self, texts: Sequence[str], found: Sequence[Sequence[Span]]) -> Iterator[str]:
+        """``TYPE:hash`` of the values, each once, at most `MOST_HASHES`."""
+        seen: set[str] = set()
+        for text, spans in zip(texts, found, strict=True):
+            for start, end, kind, *_ in spans:
+                made = f"{kind}:{keyed_hash(self._hash_key or b'', kind, text[start:end])}"
+                if made not in seen and len(seen) < MOST_HASHES:
+                    seen.add(made)
+                    yield made
+
     def _replace(self, text: str, spans: list[Span], issuer: Issuer) -> str:
         pieces: list[str] = []
         done = 0
@@ -135,15 +211,15 @@ class Redactor:
             if action is Action.FLAG:
                 continue
             pieces.append(text[done:start])
-            pieces.append(issuer.placeholder(kind, text[start:end], reversible=action is Action.REVERSIBLE))
+            pieces.append(issuer.placeholder(kind, text[start:end], action))
             done = end
         pieces.append(text[done:])
         return "".join(pieces)
 
 
-def _settle(text: str, scan: Scan) -> list[Span]:
-    """The findings of one text without overlaps, as offsets into the text itself."""
-    spans = resolve(scan.spans, scan.shadow.text)
+def _settle(text: str, scan: Scan, judge: Judge | None) -> list[Span]:
+    """The findings of one text without overlaps, with those of the policy's own rules, as offsets into the text itself."""
+    spans = resolve(scan.spans, scan.shadow.text) if judge is None else _judged(judge, scan)
     if not scan.shadow.drops:
         return spans
     settled: list[Span] = []
@@ -153,3 +229,12 @@ def _settle(text: str, scan: Scan) -> list[Span]:
             end += 1  # the accent of the last letter, which the shadow has no place for
         settled.append((start, end, kind, score, layer))
     return settled
+
+
+def _judged(judge: Judge, scan: Scan) -> list[Span]:
+    try:
+        return judge.complete(scan.spans, scan.shadow)
+    except Exception as error:  # noqa: BLE001 - fails closed, and quotes nothing
+        raise ScanFailed("a rule of the policy", error) from None
+    finally:
+        forget()

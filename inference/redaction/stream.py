@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Final
 
 IGNORABLE: Final = r"[ \\_*`-]{0,3}"
-_WRITTEN: Final = re.compile(rf"\[{IGNORABLE}\[{IGNORABLE}(?:[A-Za-z0-9]{IGNORABLE}){{2,48}}\]{IGNORABLE}\]")
+WRITTEN: Final = re.compile(rf"\[{IGNORABLE}\[{IGNORABLE}(?:[A-Za-z0-9]{IGNORABLE}){{2,48}}\]{IGNORABLE}\]")
+"""Everything that could be a placeholder, however a model writes it."""
 _LONG_GAP: Final = re.compile(r"[ \\_*`-]{4}")
 _LONGEST: Final = 4 * (48 + 4)
 """Characters of the longest written form."""
@@ -67,7 +68,7 @@ class RestoringStream:
         done = 0
         bracket = text.find("[")
         while bracket >= 0:
-            written = _WRITTEN.match(text, bracket)
+            written = WRITTEN.match(text, bracket)
             if written is not None:
                 original = self._originals.get(written.group().translate(_TO_KEY))
                 if original is not None:

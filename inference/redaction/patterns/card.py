@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from ..checks import luhn
+from ..context import Words
 from ..finding import VERIFIED
 from .pattern import Pattern, Verified
 
@@ -68,4 +69,10 @@ def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified
     return None
 
 
-PATTERNS: Final = (Pattern("card", "CARD", r"\b[2-689][0-9](?:[ .-]?[0-9]){10}", _verify),)
+_WORDS: Final = Words(
+    "card", "visa", "mastercard", "maestro", "amex", "american express", "carte", "tarjeta", "carta", "cartão", "kort", "kaart",
+    "karta", "kártya", "kortti", "карта", "κάρτα", "kortelė", "karte", "kartica", "cardul", "kaardi", "pan",
+    stems=("creditcard", "kreditkart", "creditkaart", "kreditkort", "luottokort", "kartennummer", "kaartnummer", "kortnummer"),
+)  # fmt: skip
+
+PATTERNS: Final = (Pattern("card", "CARD", r"\b[2-689][0-9](?:[ .-]?[0-9]){10}", _verify, context=_WORDS),)

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from ..checks import mod97
+from ..context import Words
 from ..finding import VERIFIED
 from .pattern import Pattern, Verified
 
@@ -63,4 +64,10 @@ def verify(shadow: str, start: int, end: int, language: str | None) -> Verified 
     return start, shape.end(), VERIFIED
 
 
-PATTERNS: Final = (Pattern("iban", "IBAN", TRIGGER, verify),)
+_WORDS: Final = Words(
+    "iban", "account", "bank", "konto", "compte", "cuenta", "conto", "conta", "rekening", "rachunek", "účet", "číslo účtu",
+    "számla", "bankszámla", "bankkonto", "tili", "tilinumero", "λογαριασμός", "сметка", "sąskaita", "konts", "račun", "cont",
+    stems=("kontonummer", "bankverbindung", "kontoverbindung", "bankrekening", "kontonum", "rekeningnummer", "bankgir"),
+)  # fmt: skip
+
+PATTERNS: Final = (Pattern("iban", "IBAN", TRIGGER, verify, context=_WORDS),)

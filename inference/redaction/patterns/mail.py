@@ -6,6 +6,7 @@ import re
 import string
 from typing import Final
 
+from ..context import Words
 from .literal import is_random
 from .pattern import Pattern, Verified
 
@@ -42,6 +43,13 @@ def _in_userinfo(shadow: str, start: int, local: str) -> bool:
     return shadow[start - 2 : start] == "//" and is_random(local)
 
 
+_WORDS: Final = Words(
+    "mail", "e mail", "email", "courriel", "mél", "correo", "posta elettronica", "adresse", "address", "write", "contact",
+    "kontakt", "sähköposti", "e pošta", "имейл", "ηλεκτρονικό", "ríomhphost", stems=("mail", "epost"),
+)  # fmt: skip
+
 PATTERNS: Final = (
-    Pattern("email", "EMAIL", r"[A-Za-z0-9_%+'.\xc0-\xff-]@[A-Za-z0-9\xc0-\xff]", _verify, start_known=False),
+    Pattern(
+        "email", "EMAIL", r"[A-Za-z0-9_%+'.\xc0-\xff-]@[A-Za-z0-9\xc0-\xff]", _verify, start_known=False, context=_WORDS
+    ),
 )

@@ -38,3 +38,5 @@ class Pattern:
     """ISO 3166 code of the country whose numbers it finds; "" for what is the same everywhere."""
     words: Words | None = None
     """Words without which `verify` never finds anything: where a text has none of them, it is not asked."""
+    context: Words | None = None
+    """Words that announce what it finds, for policies that want it announced; `verify` may ask for others, or for none."""
