@@ -54,6 +54,7 @@ class Action(StrEnum):
 
     SERVING_CHANGED = "serving.changed"
     REDACTION_TRIED = "redaction.tried"
+    REDACTION_CHANGED = "redaction.changed"
     RETENTION_CHANGED = "retention.changed"
     PAYLOADS_EXPIRED = "payloads.expired"
     ERASURE_REQUESTED = "erasure.requested"
@@ -89,6 +90,23 @@ _SERVING = {
     "version",
 }
 _RETENTION = {"store_payloads", "payload_days", "overridden", "version"}
+_REDACTION = {
+    "actions",
+    "allow",
+    "context_required",
+    "countries",
+    "custom",
+    "default_action",
+    "deny",
+    "evidence_hash",
+    "languages",
+    "on_error",
+    "output_scan",
+    "placeholder",
+    "routes_left_out",
+    "thresholds_percent",
+    "version",
+}
 _ERASURE = {"state", "request", "stores", "removed", "statement_sha256"}
 _DEPLOYMENT = {
     "model",
@@ -130,11 +148,12 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.SIGNED_OUT: set[str](),
         Action.PASSWORD_CHANGED: set[str](),
         Action.TOTP_ENROLLED: set[str](),
-        Action.INFERENCE_REQUESTED: {"kind", "model", "lane", "streamed", "redactions", "policy"},
+        Action.INFERENCE_REQUESTED: {"kind", "model", "lane", "streamed", "redactions", "policy", "unredacted"},
         Action.INFERENCE_COMPLETED: {
             "status",
             "http_status",
             "finish_reason",
+            "found_in_output",
             "prompt_tokens",
             "completion_tokens",
             "redactions",
@@ -144,6 +163,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         },
         Action.SERVING_CHANGED: _SERVING,
         Action.REDACTION_TRIED: {"redactions"},
+        Action.REDACTION_CHANGED: _REDACTION,
         Action.RETENTION_CHANGED: _RETENTION,
         Action.PAYLOADS_EXPIRED: {"removed", "keys_destroyed", "payload_days"},
         Action.ERASURE_REQUESTED: _ERASURE,

@@ -45,6 +45,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     f"{W}/keys/<str:key_id>/rotate": {"POST": S.KEYS_WRITE},
     f"{W}/members": {"GET": S.MEMBERS_READ},
     f"{W}/members/<str:member_id>": {"PUT": S.MEMBERS_WRITE, "DELETE": S.MEMBERS_WRITE},
+    f"{W}/redaction-policy": {"GET": S.REDACTION_READ, "PUT": S.REDACTION_WRITE},
     f"{W}/redactions": {"POST": S.REDACTION_READ},
     f"{W}/requests": {"GET": S.AUDIT_READ},
     f"{W}/requests/<str:request_id>": {"GET": S.AUDIT_READ},

@@ -11,14 +11,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
 django.setup()
 
 import inference.gateway.app as app  # noqa: E402  # Django has to be set up first
-from inference.redaction import Evidence, PlaceholderMap  # noqa: E402
+from inference.redaction import Evidence, PlaceholderMap, Policy  # noqa: E402
 
 
 class _Off:
     """In the place of a redactor: to measure what all the rest costs."""
 
-    def redact_texts(self, texts: Sequence[str]) -> tuple[list[str], PlaceholderMap]:
+    policy = Policy()
+
+    def redact_texts(
+        self, texts: Sequence[str], *, routes: Sequence[str] | None = None
+    ) -> tuple[list[str], PlaceholderMap]:
         return list(texts), PlaceholderMap({}, Evidence(0, {}, {}))
+
+    def output(self) -> None:
+        return None
 
 
 if __name__ == "__main__":

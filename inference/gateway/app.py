@@ -27,6 +27,8 @@ from inference.gateway.listener import ChangeListener
 from inference.gateway.parts import Parts, Redaction
 from inference.gateway.processes import new_tag
 from inference.gateway.records import REQUEST_ROWS
+from inference.gateway.redaction_policies import redaction_key
+from inference.gateway.redactors import Redactors
 from inference.gateway.resolver import KeyResolver
 from inference.gateway.shares import Shares
 from inference.gateway.spans import Spans
@@ -48,6 +50,7 @@ class _Running:
     gateway: Gateway
     engine: EngineClient
     audit: GroupCommit
+    redactors: Redactors
     resolver: KeyResolver
     vault: Vault
     shares: Shares
@@ -61,7 +64,8 @@ class Application:
     """ASGI application for `/v1`; answers 503 until it is started."""
 
     def __init__(self, redactor: Redaction | None = None) -> None:
-        """`redactor` replaces personal data; without one, everything that `Redactor` finds is replaced."""
+        """`redactor` replaces personal data for workspaces that decided nothing about it; without one, everything that
+        `Redactor` finds is replaced."""
         self._redactor = redactor or Redactor()
         self._running: _Running | None = None
 
@@ -75,6 +79,7 @@ class Application:
         vault = Vault(KeyRing(cell.keystore_database.conninfo, cell_keys()))
         # The patterns are compiled now and not while the first caller waits.
         self._redactor.redact_texts([""])
+        redactors = Redactors(cell.database.conninfo, self._redactor, redaction_key)
         shares = Shares(cell.redis_url, tag)
         resolver = _resolver(cell, shares)
         grants = Grants(resolver.resolve)
@@ -90,7 +95,7 @@ class Application:
                 engine=engine,
                 audit=audit,
                 audit_limit=cell.audit_queue_limit,
-                redactor=self._redactor,
+                redactors=redactors,
                 vault=vault,
                 spans=None if traces is None else Spans(traces),
             ),
@@ -98,7 +103,9 @@ class Application:
             door=Door(shares, cell.concurrency),
             limits=Limits(cell.body_limit_bytes, cell.trusted_proxies),
         )
-        self._running = _Running(gateway, engine, audit, resolver, vault, shares, traces, listener, listening, sharing)
+        self._running = _Running(
+            gateway, engine, audit, redactors, resolver, vault, shares, traces, listener, listening, sharing
+        )
         _spare_the_collector()
         log.info("gateway.started", process=tag)
 
@@ -114,6 +121,7 @@ class Application:
         await running.shares.close()
         await running.engine.close()
         await running.resolver.close()
+        running.redactors.close()
         await running.vault.close()
         if running.traces is not None:
             await asyncio.to_thread(running.traces.close)

@@ -21,7 +21,7 @@ from inference.engine.protocol import Choice, Embedded, Generated
 from inference.gateway import answers
 from inference.gateway.ending import Ending
 from inference.gateway.engine_calls import accept, engine_failed, gathered, longest, weights
-from inference.gateway.errors import ApiError, audit_unavailable, internal
+from inference.gateway.errors import ApiError, audit_unavailable, internal, redaction_failed
 from inference.gateway.events import DONE, ChatEvents, CompletionEvents, Events, EventWriter, error_event
 from inference.gateway.http import EVENT_STREAM, Disconnected, Header, Receive, Send, send_json
 from inference.gateway.merged import Merged
@@ -32,6 +32,7 @@ from inference.gateway.records import Admission, intent_item, outcome_item
 from inference.gateway.replies import reply_maker
 from inference.gateway.schemas import CompletionRequest, EmbeddingRequest
 from inference.gateway.transcript import Transcript
+from inference.redaction import RedactionError
 from retention.vault import KeyStoreUnavailable, PayloadRow
 
 INTENT_WITHIN_S = 0.002
@@ -83,7 +84,9 @@ class Exchange:
         """When the engine's answer was there, on the clock of `Admission.began`."""
         self.heard = 0
         """Tokens of the answer that a stream has given so far."""
-        self._transcript = Transcript(admission.operations) if admission.grant.stores_payloads else None
+        self._transcript = (
+            Transcript(admission.operations, admission.output) if admission.grant.stores_payloads else None
+        )
         self._interruption: Disconnected | ApiError | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | asyncio.Task[None] | None = None
@@ -109,6 +112,8 @@ class Exchange:
             await self._interrupted(self._interruption, send)
         except EngineFailure as failure:
             await self._fail(engine_failed(failure), send)
+        except RedactionError:
+            await self._fail(redaction_failed(), send)
         except ApiError as error:
             await self._fail(error, send)
         except Exception as error:
@@ -201,7 +206,7 @@ class Exchange:
         choices: list[Choice] = []
         prompt_tokens = completion_tokens = 0
         per_call = request.n or 1
-        make = reply_maker(request, admission.placeholders)
+        make = reply_maker(request, admission.placeholders, admission.output)
         for position, result in enumerate(results):
             generated: Generated = result
             prompt_tokens += generated.prompt_tokens
@@ -236,7 +241,7 @@ class Exchange:
             raise TypeError("embeddings are not streamed")
         make: type[Events] = CompletionEvents if isinstance(request, CompletionRequest) else ChatEvents
         events = make(admission.number.hex, admission.created, request.model, request.include_usage)
-        writer = EventWriter(events, reply_maker(request, admission.placeholders))
+        writer = EventWriter(events, reply_maker(request, admission.placeholders, admission.output))
         engine = self._parts.engine
         inter_token = METRICS.lanes[admission.lane].inter_token
         sent_at = 0.0

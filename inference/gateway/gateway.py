@@ -6,9 +6,7 @@ touches Django's database connections; `tests/inference/gateway/test_lean.py` ho
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -19,8 +17,9 @@ from cell.telemetry import get_logger
 from inference.engine.protocol import Embed, Generate
 from inference.gateway import answers
 from inference.gateway.catalog import Catalog
+from inference.gateway.counts import recordable
 from inference.gateway.door import DEADLINE, LANE, Door, Visit, deadline_of, lane_of
-from inference.gateway.errors import ApiError, internal, invalid, redaction_failed
+from inference.gateway.errors import ApiError, internal, invalid
 from inference.gateway.estimates import answer_estimate, prompt_estimate
 from inference.gateway.exchange import INTENT_WITHIN_S, Exchange
 from inference.gateway.grants import Grant, Grants
@@ -32,15 +31,11 @@ from inference.gateway.parts import Parts
 from inference.gateway.patience import Patience
 from inference.gateway.processes import RequestIds
 from inference.gateway.records import SCOPES, Admission
+from inference.gateway.redacting import Redacted, RequestRedaction
 from inference.gateway.resolver import subject_pseudonym
 from inference.gateway.schemas import ChatRequest, CompletionRequest, EmbeddingRequest, InferenceRequest
-from inference.redaction import Blocked, PlaceholderMap, RedactionError, TextTooLong
 from workspaces.addresses import allowed, client_address
 
-SHORT_CHARACTERS = 8_192
-"""Longer requests are redacted on threads of their own: the worst of texts would hold up every stream for a second and more."""
-LONG_TEXTS_AT_ONCE = 4
-"""They share one core, but the worst of texts does not keep the others waiting for its end."""
 MODEL_SCOPES = frozenset({"models:read", "inference:chat", "inference:embeddings"})
 """Any of them may see which models there are."""
 
@@ -72,7 +67,7 @@ class Gateway:
         self._limits = limits
         self._catalog = Catalog(parts.engine)
         self._patience = Patience(INTENT_WITHIN_S, Exchange.under_way)
-        self._long_texts = ThreadPoolExecutor(LONG_TEXTS_AT_ONCE, thread_name_prefix="long-texts")
+        self._redaction = RequestRedaction(parts.redactors)
         self._routes: dict[str, tuple[str, str, Endpoint]] = {
             "/v1/chat/completions": ("POST", "chat", self._inference(ChatRequest)),
             "/v1/completions": ("POST", "completion", self._inference(CompletionRequest)),
@@ -212,16 +207,14 @@ class Gateway:
         refusal = self._door.admit(visit, model, prompt, answer, headers)
         if refusal is not None:
             await self._door.insist_on_tokens(refusal, visit, model, prompt, answer, headers)
-        texts, placeholders = await self._redact(request, texts)
-        evidence = placeholders.evidence
-        headers.append((b"x-bailiwick-redaction-layers", evidence.layers_header.encode()))
-        if evidence.replaced:
-            headers.append((b"x-bailiwick-redactions", evidence.header.encode()))
+        redacted = await self._redaction.redact(grant, request, texts)
+        evidence = redacted.placeholders.evidence
+        _tell(redacted, headers)
         number = scope["bailiwick.number"]
         request_id = self._id_prefix + number.hex
         about = request.safety_identifier or request.user
         subject = None if not about else subject_pseudonym(grant.pseudonym_key, about)
-        operations = request.operations(texts, request_id, grant.public_id, visit.lane)
+        operations = request.operations(redacted.texts, request_id, grant.public_id, visit.lane)
         _entitle(operations, grant, subject, deadline_at)
         return Admission(
             number=number,
@@ -229,9 +222,11 @@ class Gateway:
             grant=grant,
             request=request,
             operations=operations,  # type: ignore[arg-type]  # a list of one kind is one of requests
-            placeholders=placeholders or None,
-            redactions=dict(evidence.replaced),
+            placeholders=redacted.placeholders or None,
+            redactions=recordable(evidence.replaced),
             policy=evidence.policy_version,
+            output=redacted.redaction.output(),
+            unredacted=redacted.failed,
             lane=visit.lane,
             subject=subject,
             started_at=now(),
@@ -239,24 +234,17 @@ class Gateway:
             deadline_at=deadline_at,
         )
 
-    async def _redact(self, request: InferenceRequest, texts: list[str]) -> tuple[list[str], PlaceholderMap]:
-        """The texts with placeholders. Fails closed: what cannot be redacted goes nowhere. Raises ApiError."""
-        if request.token_inputs:
-            hint = "Send text: this workspace redacts personal data, which cannot be done on token ids."
-            raise ApiError(
-                400, "token_input_not_redactable", hint, param="input" if request.kind == "embedding" else "prompt"
-            )
-        try:
-            if sum(map(len, texts)) <= SHORT_CHARACTERS:
-                return self._parts.redactor.redact_texts(texts)
-            return await asyncio.get_running_loop().run_in_executor(
-                self._long_texts, self._parts.redactor.redact_texts, texts
-            )
-        except (Blocked, TextTooLong) as refused:
-            code = "redaction_blocked" if isinstance(refused, Blocked) else "text_too_long"
-            raise ApiError(400, code, str(refused)) from None
-        except RedactionError:
-            raise redaction_failed() from None
+
+def _tell(redacted: Redacted, headers: list[Header]) -> None:
+    """Tells the caller in headers what was redacted, in counts, and in hashes where the policy wants them."""
+    evidence = redacted.placeholders.evidence
+    headers.append((b"x-bailiwick-redaction-layers", evidence.layers_header.encode()))
+    if evidence.replaced:
+        headers.append((b"x-bailiwick-redactions", evidence.header.encode()))
+    if evidence.hashes:
+        headers.append((b"x-bailiwick-redaction-hashes", ",".join(evidence.hashes).encode()))
+    if redacted.failed:
+        headers.append((b"x-bailiwick-unredacted", b"true"))
 
 
 def _entitle(

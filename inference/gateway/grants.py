@@ -48,6 +48,8 @@ class Grant:
     """Where the key may be used from; empty means anywhere."""
     stores_payloads: bool
     """Whether the workspace keeps what is said, sealed."""
+    redaction: int
+    """The version of the workspace's redaction policy that is in force."""
     serving: ServingInfo
     """How the workspace is served; the three below say it as the engine takes it."""
     weight: float

@@ -1,4 +1,5 @@
-"""One row for each request that was admitted, for each web process that may hold some, for each deployment, and usage by day."""
+"""One row for each request that was admitted, for each web process that may hold some, for each deployment, for each version of
+a redaction policy, and usage by day."""
 
 from __future__ import annotations
 
@@ -70,6 +71,26 @@ class DeploymentRecord(models.Model):
 
     class Meta:
         db_table = "gateway_deployment"
+
+
+class RedactionPolicyVersion(models.Model):
+    """What one workspace decided about redaction. A version never changes; the highest is in force, and without one the default.
+
+    `document` may hold what the customer calls personal, so nobody but the tenant reads it.
+    """
+
+    pk = models.CompositePrimaryKey("workspace_id", "version")
+    workspace_id = models.UUIDField()
+    version = models.PositiveIntegerField()
+    organization_id = models.UUIDField()
+    document = models.JSONField()
+    """As in docs/formats/redaction-policy.md."""
+    compiled = models.BinaryField()
+    """`inference.redaction.CompiledPolicy.dump`."""
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "gateway_redaction_policy"
 
 
 class Usage(models.Model):

@@ -1,4 +1,4 @@
-"""What a gateway is made of, as it sees it: an engine, an audit writer, a redactor and a vault for payloads.
+"""What a gateway is made of, as it sees it: an engine, an audit writer, redactors and a vault for payloads.
 
 They are constructor arguments, so that a test or a benchmark can put real parts of another kind in their places.
 """
@@ -15,7 +15,7 @@ from uuid import UUID
 from audit.groupcommit import Item
 from inference.engine.protocol import Delta, Request, Result
 from inference.gateway.spans import Spans
-from inference.redaction import PlaceholderMap
+from inference.redaction import OutputFilter, PlaceholderMap, Policy
 from retention.vault import PayloadRow
 
 
@@ -44,8 +44,29 @@ class Engine(Protocol):
 
 
 class Redaction(Protocol):
-    def redact_texts(self, texts: Sequence[str]) -> tuple[list[str], PlaceholderMap]:
-        """Raises RedactionError."""
+    @property
+    def policy(self) -> Policy:
+        """What it redacts by."""
+        ...
+
+    def redact_texts(
+        self, texts: Sequence[str], *, routes: Sequence[str] | None = None
+    ) -> tuple[list[str], PlaceholderMap]:
+        """`routes` are which part of the request each text is. Raises RedactionError."""
+        ...
+
+    def output(self) -> OutputFilter | None:
+        """What looks through one answer; None if nobody wants it."""
+        ...
+
+
+class RedactionSource(Protocol):
+    def find(self, workspace: UUID, version: int) -> Redaction | None:
+        """What redacts by that version of the workspace's policy, if it is at hand."""
+        ...
+
+    async def load(self, workspace: UUID, version: int) -> Redaction:
+        """The same from where policies are kept. Raises ApiError."""
         ...
 
 
@@ -79,7 +100,7 @@ class Parts:
     audit: AuditWriter
     audit_limit: int
     """Pending entries beyond which no request is admitted."""
-    redactor: Redaction
+    redactors: RedactionSource
     vault: PayloadVault
     spans: Spans | None = None
     """None while nobody collects them."""

@@ -12,10 +12,11 @@ import msgspec
 from audit.entry import Kind, now, outcome_id
 from audit.groupcommit import Insert, Item
 from inference.engine.protocol import Lane, Request
+from inference.gateway.counts import recordable
 from inference.gateway.ending import Ending
 from inference.gateway.grants import Grant
 from inference.gateway.schemas import InferenceRequest
-from inference.redaction import PlaceholderMap
+from inference.redaction import OutputFilter, PlaceholderMap
 from retention.vault import PayloadRow
 
 SCOPES = {"chat": "inference:chat", "completion": "inference:chat", "embedding": "inference:embeddings"}
@@ -43,6 +44,10 @@ class Admission:
     started_at: datetime
     began: float
     """`time.perf_counter()` at the request's first byte."""
+    output: OutputFilter | None = None
+    """What looks through the answer; None if the policy wants none."""
+    unredacted: bool = False
+    """The texts went on as they were: they could not be redacted, and the policy says so."""
     deadline_at: float | None = None
     """When the answer is of no use to the caller any more, on the same clock."""
 
@@ -87,6 +92,7 @@ class _Requested(msgspec.Struct, frozen=True, gc=False):
     policy: int
     redactions: dict[str, int]
     streamed: bool
+    unredacted: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Completed(msgspec.Struct, frozen=True, gc=False):
@@ -95,6 +101,7 @@ class _Completed(msgspec.Struct, frozen=True, gc=False):
     completion_tokens: int
     duration_ms: int
     finish_reason: str | None
+    found_in_output: dict[str, int] | msgspec.UnsetType
     http_status: int
     prompt_tokens: int
     status: str
@@ -106,7 +113,13 @@ def intent_item(admission: Admission) -> Item:
     """The entry that must be durable before anything is answered; its id is the request's number."""
     grant, request, number, at = admission.grant, admission.request, admission.number, admission.started_at
     after = _Requested(
-        request.kind, admission.lane, request.model, admission.policy, admission.redactions, bool(request.stream)
+        request.kind,
+        admission.lane,
+        request.model,
+        admission.policy,
+        admission.redactions,
+        bool(request.stream),
+        True if admission.unredacted else msgspec.UNSET,
     )
     body = grant.forms.requested(SCOPES[request.kind]).body(entry=number, request=number, at=at, after=after)
     workspace = grant.workspace
@@ -123,6 +136,7 @@ def outcome_item(admission: Admission, ending: Ending, payload: PayloadRow | Non
         ending.completion_tokens,
         duration_ms,
         ending.finish_reason,
+        msgspec.UNSET if admission.output is None else recordable(admission.output.found),
         ending.http_status,
         ending.prompt_tokens,
         ending.status,

@@ -19,6 +19,7 @@ from inference.gateway.errors import ApiError, unauthenticated
 from inference.gateway.forms import Forms
 from inference.gateway.grants import Grant
 from inference.gateway.limits import Limiter
+from inference.gateway.redactors import FIRST_VERSION
 from retention.vault import STORES_PAYLOADS
 from workspaces.addresses import parse_networks
 from workspaces.authentication import ResolvedKey
@@ -31,7 +32,9 @@ log = get_logger(__name__)
 
 
 _QUERY = f"""
-    select {", ".join(ResolvedKey._fields)}, ({STORES_PAYLOADS % "workspace_id"}) from resolve_key(%s)
+    select {", ".join(ResolvedKey._fields)}, ({STORES_PAYLOADS % "workspace_id"}),
+        coalesce(gateway_redaction_version_of(workspace_id), {FIRST_VERSION})
+    from resolve_key(%s)
 """
 
 
@@ -75,7 +78,7 @@ class KeyResolver:
         found = await self._query(token.key_id)
         if found is None or not verify(token.secret, found[0].secret_hash, self._pepper):
             raise unauthenticated("This key is not known here. Check that it was copied whole.")
-        row, stores_payloads = found
+        row, stores_payloads, redaction = found
         if row.revoked_at is not None:
             raise unauthenticated("This key was revoked. Issue a new one.")
         if row.expires_at <= datetime.now(UTC):
@@ -103,6 +106,7 @@ class KeyResolver:
             expires_at=row.expires_at.timestamp(),
             networks=parse_networks(row.cidrs),
             stores_payloads=stores_payloads,
+            redaction=redaction,
             serving=serving,
             weight=serving.weight_percent / 100,
             cache=serving.cache_scope.value,
@@ -112,8 +116,8 @@ class KeyResolver:
             loaded_at=asked,
         )
 
-    async def _query(self, key_id: str) -> tuple[ResolvedKey, bool] | None:
-        """The key, and whether its workspace stores payloads."""
+    async def _query(self, key_id: str) -> tuple[ResolvedKey, bool, int] | None:
+        """The key, whether its workspace stores payloads, and the version of its redaction policy."""
         async with self._lock:
             try:
                 async with asyncio.timeout(ANSWER_S):
@@ -128,16 +132,16 @@ class KeyResolver:
                     retry_after_s=1,
                 ) from None
 
-    async def _ask(self, key_id: str) -> tuple[ResolvedKey, bool] | None:
+    async def _ask(self, key_id: str) -> tuple[ResolvedKey, bool, int] | None:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         cursor = await self._connection.execute(_QUERY, [key_id])
         row: tuple[Any, ...] | None = await cursor.fetchone()
         if row is None:
             return None
-        key = ResolvedKey(*row[:-1])
+        key = ResolvedKey(*row[:-2])
         await self._connection.execute("select touch_key(%s)", [key.key])
-        return key, row[-1]
+        return key, row[-2], row[-1]
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -132,6 +132,10 @@ class SampledRequest(msgspec.Struct, kw_only=True):
         )
 
 
+_ROUTES = {"developer": "system", "tool": "tool_results"}
+"""Where the role of a message is not the name of its part."""
+
+
 class ChatRequest(SampledRequest, kw_only=True):
     messages: list[ChatMessage]
     max_tokens: Positive | None = None
@@ -214,6 +218,15 @@ class ChatRequest(SampledRequest, kw_only=True):
         texts += functions.format_texts(self.response_format, self.structured_outputs)
         return texts
 
+    def routes(self) -> list[str]:
+        """Which part of the request each of `texts` is, as redaction policies name them."""
+        routes = ["stop"] * len(self._stops())
+        for message in self.messages:
+            routes += [_ROUTES.get(message.role, message.role)] * len(list(message_texts(message)))
+        routes += ["tools"] * len(list(functions.tool_texts(self.tools or [])))
+        routes += ["tools"] * len(list(functions.format_texts(self.response_format, self.structured_outputs)))
+        return routes
+
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Generate]:
         left = iter(texts)
         stops = _take(left, len(self._stops()))
@@ -286,6 +299,11 @@ class CompletionRequest(SampledRequest, kw_only=True):
         prompts = [prompt for prompt in self.prompt if isinstance(prompt, str)]
         return self._stops() + prompts + list(functions.format_texts(None, self.structured_outputs))
 
+    def routes(self) -> list[str]:
+        """Which part of the request each of `texts` is, as redaction policies name them."""
+        formats = len(list(functions.format_texts(None, self.structured_outputs)))
+        return ["prompt"] * (len(self.texts()) - formats) + ["tools"] * formats
+
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Generate]:
         left = iter(texts)
         stops = _take(left, len(self._stops()))
@@ -334,6 +352,10 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
 
     def texts(self) -> list[str]:
         return [item for item in self.input if isinstance(item, str)]
+
+    def routes(self) -> list[str]:
+        """Which part of the request each of `texts` is, as redaction policies name them."""
+        return ["input"] * len(self.input)
 
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Embed]:
         inputs: Any = texts if not self.token_inputs else self.input

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from inference.engine.protocol import Choice, Delta, Embed, Generate, Request
+from inference.redaction import OutputFilter
 
 _json = msgspec.json.Encoder().encode
 
@@ -14,10 +15,12 @@ _json = msgspec.json.Encoder().encode
 class Transcript:
     """Collects one request. Nothing in it was restored: it holds placeholders where the caller wrote personal data."""
 
-    __slots__ = ("_answers", "_operations")
+    __slots__ = ("_answers", "_operations", "_output")
 
-    def __init__(self, operations: Sequence[Request]) -> None:
+    def __init__(self, operations: Sequence[Request], output: OutputFilter | None = None) -> None:
+        """`output` masks what the workspace does not want the model to say: it is not kept, either."""
         self._operations = operations
+        self._output = output
         self._answers: dict[int, list[str]] = {}
 
     def hear(self, base: int, deltas: Sequence[Delta]) -> None:
@@ -36,8 +39,9 @@ class Transcript:
 
     @property
     def answer(self) -> bytes:
-        """JSON: the text of each choice, in order; empty for embeddings, whose vectors are not kept."""
-        return _json(["".join(parts) for _, parts in sorted(self._answers.items())])
+        """JSON: the text of each choice, in order; empty for embeddings, whose vectors are not kept. Raises RedactionError."""
+        texts = ["".join(parts) for _, parts in sorted(self._answers.items())]
+        return _json(texts if self._output is None else [self._output.masked(text) for text in texts])
 
 
 def _asked(operation: Request) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from inference.gateway.api.models import DeploymentsView, ModelsView
-from inference.gateway.api.redactions import RedactionsView
+from inference.gateway.api.redactions import RedactionPolicyView, RedactionsView
 from inference.gateway.api.requests import RequestsView, RequestView
 from inference.gateway.api.usage import UsageView
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{_BASE}/requests", RequestsView.as_view(), name="requests"),
     path(f"{_BASE}/requests/<str:request_id>", RequestView.as_view(), name="request"),
     path(f"{_BASE}/usage", UsageView.as_view(), name="usage"),
+    path(f"{_BASE}/redaction-policy", RedactionPolicyView.as_view(), name="redaction-policy"),
     path(f"{_BASE}/redactions", RedactionsView.as_view(), name="redactions"),
     path("models", ModelsView.as_view(), name="models"),
     path("deployments", DeploymentsView.as_view(), name="deployments"),

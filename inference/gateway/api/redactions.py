@@ -1,8 +1,8 @@
-"""A dry run of redaction: what would be replaced in a text."""
+"""How a workspace redacts: its policy, and a dry run of what would be replaced in a text."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,21 +10,48 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import log
-from audit.actions import Action
 from cell.access import Scope
 from cell.api import CellView
-from cell.problems import Problem
-from cell.tenancy import workspace_scope
-from inference.redaction import RedactionError, Redactor
+from inference import redaction
+from inference.gateway.dry_runs import LONGEST_DRY_RUN, dry_run
+from inference.gateway.redaction_policies import redaction_policy_get, redaction_policy_set
+from workspaces.api.base import matched, tagged_response
 
-LONGEST_DRY_RUN = 100_000
-"""Characters. Longer texts are found the same way; a dry run is for looking."""
+ACTIONS = [action.value for action in redaction.Action]
+
+
+class EntitySerializer(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(ACTIONS)
+    min_score = serializers.FloatField(required=False, min_value=0, max_value=1)
+    context = serializers.ChoiceField(  # type: ignore[assignment]  # a field; DRF takes it off the class
+        ["required", "optional"], required=False
+    )
+
+
+class RedactionPolicySerializer(serializers.Serializer[Any]):
+    """For the schema alone: the library reads policies, and says by path what is wrong with one."""
+
+    version = serializers.IntegerField(read_only=True)
+    languages = serializers.ListField(child=serializers.CharField(), required=False)
+    countries = serializers.ListField(child=serializers.CharField(), required=False)
+    default_action = serializers.ChoiceField(ACTIONS, required=False)
+    on_error = serializers.ChoiceField(["block", "allow"], required=False)
+    entities = serializers.DictField(child=EntitySerializer(), required=False)
+    custom = serializers.ListField(child=serializers.DictField(), required=False)
+    allow = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+    deny = serializers.DictField(required=False)
+    placeholder = serializers.DictField(child=serializers.CharField(), required=False)
+    routes = serializers.DictField(child=serializers.BooleanField(), required=False)
+    output_scan = serializers.ChoiceField(["off", "flag", "mask"], required=False)
+    evidence = serializers.DictField(child=serializers.CharField(), required=False)
 
 
 class DryRunSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=LONGEST_DRY_RUN, trim_whitespace=False)
     language = serializers.RegexField("^[a-z]{2}$", required=False, default=None, allow_null=True)
+    policy = serializers.DictField(
+        required=False, default=None, allow_null=True, help_text="One to try instead; takes redaction:write."
+    )
 
 
 class FindingSerializer(serializers.Serializer[Any]):
@@ -33,11 +60,35 @@ class FindingSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     score = serializers.FloatField()
     layer = serializers.CharField()
+    action = serializers.CharField(help_text="What the policy says of its type.")
 
 
 class FoundSerializer(serializers.Serializer[Any]):
     findings = FindingSerializer(many=True)
     layers = serializers.ListField(child=serializers.CharField(), help_text="What looked.")
+    policy = serializers.IntegerField(help_text="The version that was asked; for one to try, that it would become.")
+
+
+class RedactionPolicyView(CellView):
+    """What is done with personal data in this workspace's requests."""
+
+    needs = {"GET": Scope.REDACTION_READ, "PUT": Scope.REDACTION_WRITE}
+
+    @extend_schema(responses=RedactionPolicySerializer)
+    def get(self, request: Request, workspace_id: str) -> Response:
+        return tagged_response(redaction_policy_get(self.workspace).to_json())
+
+    @extend_schema(request=RedactionPolicySerializer, responses=RedactionPolicySerializer)
+    def put(self, request: Request, workspace_id: str) -> Response:
+        current = redaction_policy_get(self.workspace)
+        matched(request, current.to_json())
+        decided = redaction_policy_set(
+            actor=self.actor,
+            workspace=self.workspace,
+            document=request.data,
+            expected_version=current.version,
+        )
+        return tagged_response(decided.to_json())
 
 
 class RedactionsView(CellView):
@@ -49,24 +100,14 @@ class RedactionsView(CellView):
     def post(self, request: Request, workspace_id: str) -> Response:
         form = DryRunSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        try:
-            findings = _redactor().find(form.validated_data["text"], form.validated_data["language"])
-        except RedactionError:
-            raise Problem(503, "redaction-failed", "The text could not be looked through. Try again.") from None
-        counts: dict[str, int] = {}
-        for finding in findings:
-            counts[finding.type] = counts.get(finding.type, 0) + 1
-        with workspace_scope(self.workspace):
-            log.record(
-                actor=self.actor,
-                action=Action.REDACTION_TRIED,
-                workspace=self.workspace,
-                scope=Scope.REDACTION_READ,
-                after={"redactions": counts},
-            )
-        return Response(FoundSerializer({"findings": findings, "layers": _redactor().layers}).data)
-
-
-@cache
-def _redactor() -> Redactor:
-    return Redactor()
+        given = form.validated_data
+        found = dry_run(
+            actor=self.actor,
+            workspace=self.workspace,
+            text=given["text"],
+            language=given["language"],
+            document=given["policy"],
+        )
+        findings = [asdict(finding) | {"action": action} for finding, action in found.findings]
+        shown = {"findings": findings, "layers": found.layers, "policy": found.version}
+        return Response(FoundSerializer(shown).data)

@@ -7,7 +7,7 @@ import time
 
 import httpx
 
-from inference.gateway.gateway import SHORT_CHARACTERS
+from inference.gateway.redacting import SHORT_CHARACTERS
 from tests.inference.gateway.scripted import CHAT
 
 HOSTILE = "DE89 3704\n" * 5_000
