@@ -25,6 +25,7 @@ TABS = (
     Tab("audit", "Audit log", Scope.AUDIT_READ),
     Tab("requests", "Requests", Scope.AUDIT_READ),
     Tab("usage", "Usage", Scope.WORKSPACES_READ),
+    Tab("redaction", "Redaction", Scope.REDACTION_READ),
     Tab("erasures", "Erasures", Scope.ERASURES_READ),
 )
 

@@ -8,6 +8,7 @@ from console.views.audit import AuditLog
 from console.views.erasures import Certificate, ErasureList, ErasureOne
 from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, OrganizationKeyRevocation
 from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
+from console.views.redaction import RedactionDocument, RedactionOne, RedactionTrial
 from console.views.requests import RequestList
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
 from console.views.usage import UsageOne
@@ -50,6 +51,9 @@ urlpatterns = [
     path("workspaces/<str:workspace_id>/audit", AuditLog.as_view(), name="audit"),
     path("workspaces/<str:workspace_id>/requests", RequestList.as_view(), name="requests"),
     path("workspaces/<str:workspace_id>/usage", UsageOne.as_view(), name="usage"),
+    path("workspaces/<str:workspace_id>/redaction", RedactionOne.as_view(), name="redaction"),
+    path("workspaces/<str:workspace_id>/redaction/document", RedactionDocument.as_view(), name="redaction-document"),
+    path("workspaces/<str:workspace_id>/redaction/trial", RedactionTrial.as_view(), name="redaction-trial"),
     path("workspaces/<str:workspace_id>/erasures", ErasureList.as_view(), name="erasures"),
     path("workspaces/<str:workspace_id>/erasures/<str:erasure_id>", ErasureOne.as_view(), name="erasure"),
     path(

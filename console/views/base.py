@@ -102,3 +102,11 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     else:
         target = f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}"
     return redirect(target)
+
+
+def shown_version(request: HttpRequest) -> int:
+    """The version that the page showed: nobody overwrites what they did not see."""
+    text = request.POST.get("version", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Problem(400, "invalid", "The form was incomplete. Load the page again and repeat.")
+    return int(text)

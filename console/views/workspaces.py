@@ -12,7 +12,7 @@ from cell.access import Environment, Scope
 from cell.problems import Problem
 from console.forms import RetentionForm, ServingForm, SettingsForm, WorkspaceForm
 from console.tabs import landing
-from console.views.base import ConsoleView
+from console.views.base import ConsoleView, shown_version
 from retention.policies import retention_policy, retention_policy_set
 from workspaces.contracts import WorkspaceInfo
 from workspaces.regions import own_region
@@ -90,7 +90,7 @@ class WorkspaceOne(_Part):
                 actor=self.actor,
                 workspace=self.workspace,
                 changes=form.cleaned_data,
-                expected_version=_version(request),
+                expected_version=shown_version(request),
             ),
         )
 
@@ -107,7 +107,7 @@ class RegionLock(ConsoleView):
             actor=self.actor,
             workspace=self.workspace,
             changes={"region_locked": locked},
-            expected_version=_version(request),
+            expected_version=shown_version(request),
         )
         return redirect("workspace", workspace_id)
 
@@ -121,7 +121,10 @@ class State(ConsoleView):
     def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
         state = "suspended" if request.POST.get("suspend") == "1" else "active"
         workspace_update(
-            actor=self.actor, workspace=self.workspace, changes={"state": state}, expected_version=_version(request)
+            actor=self.actor,
+            workspace=self.workspace,
+            changes={"state": state},
+            expected_version=shown_version(request),
         )
         return redirect("workspace", workspace_id)
 
@@ -140,7 +143,7 @@ class Serving(_Part):
                 actor=self.actor,
                 workspace=self.workspace,
                 changes=form.cleaned_data,
-                expected_version=_version(request),
+                expected_version=shown_version(request),
             ),
         )
 
@@ -159,7 +162,7 @@ class Retention(_Part):
                 store_payloads=form.cleaned_data["store_payloads"],
                 payload_days=form.cleaned_data["payload_days"],
                 reason=form.cleaned_data["reason"],
-                expected_version=_version(request),
+                expected_version=shown_version(request),
             ),
         )
 
@@ -192,11 +195,3 @@ def _overview(view: ConsoleView, form: Form | None = None, status: int = 200) ->
 def _weighs(view: ConsoleView) -> bool:
     """Whether they may set the workspace's weight."""
     return view.actor.may(Scope.WORKSPACES_WRITE)
-
-
-def _version(request: HttpRequest) -> int:
-    """The version that the page showed: nobody overwrites what they did not see."""
-    text = request.POST.get("version", "")
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise Problem(400, "invalid", "The form was incomplete. Load the page again and repeat.")
-    return int(text)

@@ -57,6 +57,8 @@ POST_ONLY = {
     "state",
     "serving",
     "retention",
+    "redaction-document",
+    "redaction-trial",
     "key-revoke",
     "membership-remove",
 }
