@@ -18,6 +18,13 @@ def matcher(triggers: Sequence[Trigger], ids: Sequence[int] | None = None) -> Ma
     return VectorscanMatcher(triggers, ids) if VectorscanMatcher is not None else Re2Matcher(triggers, ids)
 
 
+def kept_matcher(triggers: Sequence[Trigger], ids: Sequence[int] | None = None) -> Matcher:
+    """The same for the package's own triggers: what one process compiles, the next one loads (`kept`)."""
+    if VectorscanMatcher is None:
+        return Re2Matcher(triggers, ids)
+    return VectorscanMatcher(triggers, ids, kept=True)
+
+
 def loaded(data: bytes) -> Matcher:
     """The matcher that was dumped on this `platform`. Raises MatcherError."""
     if VectorscanMatcher is None:

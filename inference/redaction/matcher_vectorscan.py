@@ -9,14 +9,17 @@ from functools import cache
 
 import hyperscan
 
+from .kept import keep, recall
 from .trigger import Hit, MatcherError, Trigger
 
 
 class VectorscanMatcher:
     """The database is shared, each thread has a scratch. Compiling a hundred triggers takes a second or so."""
 
-    def __init__(self, triggers: Sequence[Trigger], ids: Sequence[int] | None = None) -> None:
-        """`ids` stand for the triggers in hits; their indices if not given."""
+    def __init__(self, triggers: Sequence[Trigger], ids: Sequence[int] | None = None, *, kept: bool = False) -> None:
+        """`ids` stand for the triggers in hits; their indices if not given. With `kept`, what is compiled is kept for other
+        processes of this account: for triggers that are not somebody's own."""
+        self._kept = kept
         self._triggers = tuple(triggers)
         self._ids = list(range(len(self._triggers)) if ids is None else ids)
         self._database: hyperscan.Database | None = None
@@ -72,6 +75,9 @@ class VectorscanMatcher:
     def _compiled(self) -> hyperscan.Database:
         with self._compiling:
             if self._database is None:
+                made_of = f"{platform_of_databases()} {self._ids} {self._triggers}" if self._kept else ""
+                self._database = self._recalled(made_of)
+            if self._database is None:
                 database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
                 try:
                     database.compile(
@@ -82,7 +88,19 @@ class VectorscanMatcher:
                 except hyperscan.error as error:
                     raise MatcherError(type(error).__name__) from error
                 self._database = database
+                if self._kept:
+                    keep(made_of, hyperscan.dumpb(database))
         return self._database
+
+    @staticmethod
+    def _recalled(made_of: str) -> hyperscan.Database | None:
+        data = recall(made_of) if made_of else None
+        if data is None:
+            return None
+        try:
+            return hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+        except hyperscan.error:
+            return None  # of another Vectorscan after all: it is compiled and kept again
 
 
 @cache

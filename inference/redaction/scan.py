@@ -11,7 +11,7 @@ from .context import forget
 from .cues import CUES
 from .errors import ScanFailed
 from .finding import VERIFIED, Span
-from .matcher import matcher
+from .matcher import kept_matcher, matcher
 from .patterns import BUILT_IN, Pattern, Verified
 from .placeholders import SHAPE_TRIGGER
 from .shadow import Shadow, cast
@@ -45,7 +45,7 @@ class Judge(Protocol):
 class Scanner:
     """Finds what `patterns` describe. One scanner serves every thread.
 
-    Compiling takes about a second and happens at the first use, or in `compile`.
+    Compiling takes seconds and happens at the first use, or in `compile`; the built-in one's is kept (`kept`).
     """
 
     def __init__(self, patterns: Sequence[Pattern], matching: Matching = matcher) -> None:
@@ -172,5 +172,5 @@ def _end(hit: Hit) -> int:
     return hit[2]
 
 
-BUILT_IN_SCANNER: Final = Scanner((*BUILT_IN, *CUES))
+BUILT_IN_SCANNER: Final = Scanner((*BUILT_IN, *CUES), kept_matcher)
 """The scanner of the built-in patterns and cues, one a process."""

@@ -8,7 +8,7 @@ from typing import Final
 from ..patterns import Pattern, Verified
 from .person import LETTER, UPPER, Person, holds_any, person_at
 from .titles import after_titles
-from .vocabulary import THINGS, bare, fold
+from .vocabulary import THINGS, bare, fold, longest_first
 
 # A label that only persons have; one word is enough.
 _PERSONAL: Final = (
@@ -142,7 +142,7 @@ def _value(shadow: str, start: int) -> Person | None:
 
 
 def _trigger(labels: str) -> str:
-    written = sorted((re.escape(label).replace(r"\ ", "[ _-]?") for label in fold(labels)), key=len, reverse=True)
+    written = sorted((re.escape(label).replace(r"\ ", "[ _-]?") for label in fold(labels)), key=longest_first)
     return rf"\b(?i:{'|'.join(written)})[\"'*]{{0,2}}[ \t]?[:=>][ \t]{{0,4}}[\"'*]{{0,2}}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .vocabulary import fold
+from .vocabulary import fold, longest_first
 
 _WORD_BEGINS: Final = re.compile(r"(?<![0-9A-Za-z_\xc0-\xff])[^\s]")
 
@@ -22,7 +22,7 @@ class Phrases:
         self.phrases = frozenset(folded)
         """As they stand in a shadow."""
         self._longest = max(map(len, folded))
-        alternatives = "|".join(sorted(map(re.escape, folded), key=len, reverse=True))
+        alternatives = "|".join(sorted(map(re.escape, folded), key=longest_first))
         self.trigger = f"(?i:{alternatives})" if caseless else f"(?:{alternatives})"
         """Vectorscan expression of any of them."""
 

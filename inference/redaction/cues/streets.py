@@ -9,7 +9,7 @@ from typing import Final
 from .countries import COUNTRIES, SUFFIXES
 from .person import LETTER
 from .phrase import Phrases
-from .vocabulary import NEVER, bare
+from .vocabulary import NEVER, bare, longest_first
 
 _ONE: Final = rf"[0-9]{{1,5}}(?: ?[A-Za-z](?![{LETTER}0-9]))?"
 NUMBER: Final = rf"(?<![0-9.,{LETTER}])(?:{_ONE})(?: ?[-/+] ?{_ONE}){{0,3}}(?![0-9{LETTER}]|[.,][0-9])"
@@ -22,7 +22,7 @@ BEFORE_NAME: Final = Phrases("|".join(row.before for row in COUNTRIES if row.bef
 """Words for streets that stand before the street's name."""
 LAST: Final = Phrases("|".join(row.last for row in COUNTRIES if row.last))
 """Words for streets that end a street whose number comes first."""
-LAST_WORD: Final = rf"(?:{LAST.trigger}|{'|'.join(sorted(SUFFIXES, key=len, reverse=True))})(?![{LETTER}])"
+LAST_WORD: Final = rf"(?:{LAST.trigger}|{'|'.join(sorted(SUFFIXES, key=longest_first))})(?![{LETTER}])"
 """Expression of a word that ends a street, rarer ones too."""
 _BOXES: Final = Phrases("|".join(row.boxes for row in COUNTRIES if row.boxes), caseless=True)
 

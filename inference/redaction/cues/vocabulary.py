@@ -23,6 +23,11 @@ def bare(text: str) -> str:
     return text.encode("latin-1").translate(BARE).decode("latin-1")
 
 
+def longest_first(text: str) -> tuple[int, str]:
+    """Sorts alternatives so that the longest is tried first, and alike in every process: what is compiled of them is kept."""
+    return -len(text), text
+
+
 def fold(phrases: str) -> list[str]:
     """Phrases as people write them, separated by ``|``, as they stand in a shadow."""
     return [cast(phrase.strip()).text for phrase in phrases.split("|")]

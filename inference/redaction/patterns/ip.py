@@ -13,7 +13,8 @@ from .pattern import Pattern, Verified
 
 _SCORE: Final = 0.9
 _VERSION_BEFORE: Final = re.compile(
-    r"(?:\bv|\bver\.?|version|versión|versione|versie|wersja|release|build|firmware|sections?|chapter|spec|abschnitt|kapitel|rev\.?|[A-Za-z]/)\s?[:=]?\s?\Z",
+    r"(?:\bv|\bver\.?|version|versión|versione|versie|wersja|release|build|firmware|sections?|chapter|spec|abschnitt|kapitel"
+    r"|rev\.?|[A-Za-z]/)[ \t]?[:=]?[ \t]?\Z",
     re.IGNORECASE,
 )
 """What stands before a four-part version number. ``Chrome/1.2.3.4`` is one, ``//1.2.3.4`` is an address."""
@@ -25,6 +26,8 @@ _V6_RUN: Final = re.compile(r"[0-9A-Fa-f:]{2,39}(?:\.[0-9]{1,3}){0,3}")
 
 def _v4_octets(address: str) -> tuple[int, ...] | None:
     parts = address.split(".")
+    if not all(part.isdecimal() for part in parts):
+        return None
     octets = tuple(map(int, parts))
     plain = all(octet < 256 and (part[0] != "0" or part == "0") for octet, part in zip(octets, parts, strict=True))
     return octets if plain else None
