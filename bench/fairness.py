@@ -32,7 +32,7 @@ QUIET_PROMPT, QUIET_ANSWER = 64, 32
 FLOOD_PROMPT, FLOOD_ANSWER = 128, 64
 FLOOD_WAITING = 48
 QUIET_SHARE = 0.4
-LIMITS = Limits(max_running=32, step_tokens=64, max_waiting=4096, workspace_share=1.0)
+LIMITS = Limits(max_running=32, step_tokens=48, max_waiting=4096, workspace_share=1.0)
 WAYS = ("alone", "fair", "first come")
 ROUNDS = 3
 _LAST = float(1 << 40)
