@@ -324,9 +324,10 @@ def test_a_kill_at_any_moment_loses_nothing_but_cache(opened: Callable[..., Cach
         import sys, torch
         from inference.engine import CacheManager
         cache = CacheManager(folder=sys.argv[1], l3_mb=1, l1_mb=0, l2_mb=0, key=bytes(32))
-        print("up", flush=True)
         for i in range(10**9):
             cache.put(b"%d" % (i % 400), torch.full((1000,), i % 400), workspace=f"w{i % 3}", version="v")
+            if i == 20:
+                print("some are there", flush=True)
             if i % 50 == 49:
                 cache.erase(f"w{i % 2}")
     """
@@ -335,7 +336,7 @@ def test_a_kill_at_any_moment_loses_nothing_but_cache(opened: Callable[..., Cach
             [sys.executable, "-c", writer, str(tmp_path / "l3")], stdout=subprocess.PIPE, env={**os.environ}
         ) as process:
             assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
+            assert process.stdout.readline() == b"some are there\n"
             threading.Event().wait(pause)
             process.send_signal(signal.SIGKILL)
         cache = opened(key=bytes(32), l1_mb=0, l2_mb=0)
