@@ -30,8 +30,8 @@ def test_a_table_of_a_megabyte_is_linear() -> None:
     assert len(Redactor(max_characters=2_000_000).find(large)) == 45_000
     end = time.process_time()
 
-    # A quiet core needs half a second for the large one; nine times the rows must not cost much more than nine times the work.
-    assert end - middle < 3
+    # A quiet core needs a second for the large one; nine times the rows must not cost much more than nine times the work.
+    assert end - middle < 10
     assert end - middle < 20 * (middle - start) + 0.2
 
 

@@ -311,10 +311,10 @@ def test_decomposed_accents_belong_to_the_name() -> None:
 def test_hostile_repetition_stays_linear(unit: str) -> None:
     text = (unit * 100_000)[:100_000]
 
-    start = time.perf_counter()
+    start = time.process_time()
     REDACTOR.redact("Frau Anna Schmidt " + text)
 
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 10
 
 
 def test_many_names_stay_linear() -> None:
@@ -327,7 +327,7 @@ def test_many_names_stay_linear() -> None:
         for d in "aeio"
     )
 
-    start = time.perf_counter()
+    start = time.process_time()
     REDACTOR.redact(text)
 
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

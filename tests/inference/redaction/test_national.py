@@ -284,8 +284,8 @@ def test_every_form_is_judged_without_failing() -> None:
 def test_hostile_repetition_stays_linear(unit: str) -> None:
     text = (unit * 200_000)[:200_000]
 
-    start = time.perf_counter()
+    start = time.process_time()
     REDACTOR.find(text)
 
     # Thirty microseconds for each number, on a busy machine; quadratic behaviour would take minutes.
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 20

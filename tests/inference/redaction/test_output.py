@@ -127,9 +127,9 @@ def test_a_mask_is_never_taken_for_an_issued_placeholder() -> None:
 def test_hostile_answers_stay_linear(unit: str) -> None:
     output = filtered()
     text = (unit * 20_000)[:20_000]
-    began = time.perf_counter()
+    began = time.process_time()
 
     streamed(output, cut(text, 4))
 
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
     assert streamed(filtered(), [text]) == output.masked(text) or re.search("[0-9@]", text)

@@ -144,8 +144,8 @@ def test_speed_is_in_the_promised_region() -> None:
     stream = placeholders.stream()
 
     # The bounds are several times what a quiet machine needs, so that a busy one passes.
-    assert microseconds(lambda: scanner.redact(prose)) < 150
-    assert microseconds(lambda: scanner.redact(dense)) < 5_000
+    assert microseconds(lambda: scanner.redact(prose)) < 800
+    assert microseconds(lambda: scanner.redact(dense)) < 20_000
     assert microseconds(lambda: [stream.feed(" token") for _ in range(100)]) < 500
 
 

@@ -83,7 +83,7 @@ def test_text_without_numbers_has_no_zones() -> None:
 def test_zones_take_linear_time(unit: str) -> None:
     data = (unit * 200_000)[:400_000].encode()
 
-    start = time.perf_counter()
+    start = time.process_time()
     zones(data)
 
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 4
