@@ -94,10 +94,6 @@ class Admission:
     def waiting(self) -> int:
         return sum(queue.waiting for queue in self._queues.values())
 
-    @property
-    def waiting_tokens(self) -> int:
-        return sum(queue.waiting_tokens for queue in self._queues.values())
-
     def check(self, generation: Generation, now: float) -> None:
         """Raises Refusal: 400 when it can never run, 429 when its workspace, 503 when everybody waits for too much already.
 

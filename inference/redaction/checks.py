@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from operator import mul
 from typing import Final
 
@@ -31,9 +32,9 @@ def crc32_base62(body: str, checksum: str) -> bool:
     return value == zlib.crc32(body.encode("ascii"))
 
 
-def weighted_sum(digits: str, weights: tuple[int, ...]) -> int:
-    """The sum of the `digits`, each times its weight; digits that have no weight do not count."""
-    return sum(map(mul, map(int, digits), weights))
+def weighted_sum(digits: str, weights: Sequence[int]) -> int:
+    """The sum of the `digits`, each times its weight, from the left; what has no weight does not count and need not be a digit."""
+    return sum(map(mul, weights, map(int, digits)))  # the weights end first
 
 
 def mod11_10(digits: str) -> bool:

@@ -5,10 +5,10 @@ Every function takes the bare characters in upper case, without a country prefix
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
 from .checks import weighted_sum
+from .checks_dates import is_date
 
 _ES_LETTERS: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
 _BG_CITIZEN: Final = (2, 4, 8, 5, 10, 9, 7, 3, 6)
@@ -38,7 +38,7 @@ def bg_egn(number: str) -> bool:
     """Bulgaria, ЕГН: a date of birth (the month plus 20 before 1900, plus 40 from 2000) and a check digit mod 11."""
     year, month, day = int(number[:2]), int(number[2:4]), int(number[4:6])
     century, month = (2000, month - 40) if month > 40 else (1800, month - 20) if month > 20 else (1900, month)
-    return _exists(century + year, month, day) and weighted_sum(number, _BG_CITIZEN) % 11 % 10 == int(number[9])
+    return is_date(century + year, month, day) and weighted_sum(number, _BG_CITIZEN) % 11 % 10 == int(number[9])
 
 
 def bg_lnch(number: str) -> bool:
@@ -54,11 +54,11 @@ def cz_birth_number(number: str) -> bool:
     """
     year, month, day = int(number[:2]), int(number[2:4]) % 50, int(number[4:6])
     if len(number) == 9:
-        return year < 54 and _exists(1900 + year, month, day)
+        return year < 54 and is_date(1900 + year, month, day)
     year += 1900 if year >= 54 else 2000
     if month > 20 and year >= 2004:
         month -= 20
-    return _exists(year, month, day) and int(number[:9]) % 11 % 10 == int(number[9])
+    return is_date(year, month, day) and int(number[:9]) % 11 % 10 == int(number[9])
 
 
 def lv_personal_code(number: str) -> bool:
@@ -69,7 +69,7 @@ def lv_personal_code(number: str) -> bool:
     if number.startswith("32"):
         return True
     century = {"0": 1800, "1": 1900, "2": 2000}.get(number[6])
-    if century is None or not _exists(century + int(number[4:6]), int(number[2:4]), int(number[:2])):
+    if century is None or not is_date(century + int(number[4:6]), int(number[2:4]), int(number[:2])):
         return False
     return (1 + weighted_sum(number, _LV_PERSON)) % 11 % 10 == int(number[10])
 
@@ -79,15 +79,7 @@ def ro_cnp(number: str) -> bool:
     century = {"1": 1900, "2": 1900, "3": 1800, "4": 1800, "5": 2000, "6": 2000}.get(number[0], 1900)
     if number[0] == "0" or not (1 <= int(number[7:9]) <= 52 or number[7:9] in _RO_COUNTIES):
         return False
-    if not _exists(century + int(number[1:3]), int(number[3:5]), int(number[5:7])):
+    if not is_date(century + int(number[1:3]), int(number[3:5]), int(number[5:7])):
         return False
     rest = weighted_sum(number, _RO_PERSON) % 11
     return (1 if rest == 10 else rest) == int(number[12])
-
-
-def _exists(year: int, month: int, day: int) -> bool:
-    try:
-        date(year, month, day)
-    except ValueError:
-        return False
-    return True

@@ -43,8 +43,8 @@ from stdnum.se import personnummer
 from stdnum.si import ddv, emso
 from stdnum.us import itin, ssn
 
+from inference.redaction.checks import mod11_10
 from inference.redaction.checks_dates import is_date
-from inference.redaction.checks_mod11_10 import mod11_10
 from inference.redaction.checks_verhoeff import verhoeff
 from inference.redaction.patterns.national import PATTERNS
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...checks import luhn
+from ...checks import luhn, weighted_sum
 from ...checks_dates import is_short_date
-from ...checks_weighted import weighted_sum
 from ...context import Words
 from .form import DAY, GAP, NINE, TEN, THIRTEEN, groups
 from .identifier import ANY, announced, identifier

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...checks import weighted_sum
 from ...checks_dates import is_date
-from ...checks_weighted import weighted_sum
 from ...context import Words
 from .form import DAY, ELEVEN, GAP, MONTH
 from .identifier import identifier

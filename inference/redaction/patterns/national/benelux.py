@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...checks import luhn
+from ...checks import luhn, weighted_sum
 from ...checks_dates import is_date, is_short_date
 from ...checks_verhoeff import verhoeff
-from ...checks_weighted import weighted_sum
 from ...context import Words
 from .form import DAY, ELEVEN, GAP, MONTH, NINE, THIRTEEN, groups
 from .identifier import ANY, identifier

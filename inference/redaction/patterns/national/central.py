@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...checks import weighted_sum
 from ...checks_dates import is_date, is_short_date
-from ...checks_weighted import weighted_sum
+from ...checks_vat import pl_nip
+from ...checks_vat_person import cz_birth_number
 from ...context import Words
 from .form import DAY, ELEVEN, GAP, MONTH, TEN, groups, parts
 from .identifier import identifier
 
 _PESEL: Final = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)
 _PESEL_CENTURIES: Final = (1900, 2000, 2100, 2200, 1800)
-_NIP: Final = (6, 5, 7, 2, 3, 4, 5, 6, 7)
 _RISING: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
 
@@ -25,19 +26,7 @@ def pesel(number: str) -> bool:
 
 def nip(number: str) -> bool:
     """Polish NIP, which persons in business have too: the weighted sum modulo 11, 10 is not issued; no tax office is 000."""
-    return number[:3] != "000" and weighted_sum(number, _NIP) % 11 == int(number[9])
-
-
-def birth_number(number: str) -> bool:
-    """Czech and Slovak rodné číslo: date of birth, the month 50 higher for women and 20 where a day had no number left (since
-    2004); nine digits until 1953, then ten that 11 divides, a rest of 10 counting as 0 (until 1985)."""
-    year, month, day = int(number[:2]), int(number[2:4]) % 50, int(number[4:6])
-    if len(number) == 9:
-        return year < 54 and is_date(1900 + year, month, day)
-    year += 1900 if year > 53 else 2000
-    if month > 20 and year >= 2004:
-        month -= 20
-    return is_date(year, month, day) and int(number[:9]) % 11 % 10 == int(number[9])
+    return number[:3] != "000" and pl_nip(number)
 
 
 def personal_number(number: str) -> bool:
@@ -84,11 +73,11 @@ PATTERNS: Final = (
     ),
     identifier(
         "cz-birth-number", "CZ", _BIRTH_TRIGGER,
-        _BIRTH_FORM, birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
+        _BIRTH_FORM, cz_birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
     ),
     identifier(
         "sk-birth-number", "SK", _BIRTH_TRIGGER,
-        _BIRTH_FORM, birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
+        _BIRTH_FORM, cz_birth_number, _BIRTH, telling="[0-9]{6}/[0-9]{4}",
     ),
     identifier(
         "hu-personal",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from ...checks import mod11_10
 from ...checks_dates import is_short_date
-from ...checks_mod11_10 import mod11_10
 from ...context import Words
 from .form import ELEVEN, GAP, groups, parts
 from .identifier import identifier

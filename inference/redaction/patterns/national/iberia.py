@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...checks_weighted import weighted_sum
+from ...checks import weighted_sum
+from ...checks_vat_person import es_dni, es_nie
 from ...context import Words
 from .form import GAP, NINE, SEVEN_AND_LETTER, groups, parts
 from .identifier import identifier
 
-_DNI: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
-_NIE: Final = {"X": "0", "Y": "1", "Z": "2"}
 _NIF: Final = (9, 8, 7, 6, 5, 4, 3, 2)
 
 
 def dni(number: str) -> bool:
     """Spanish DNI, eight digits: the letter is the rest by 23 (Royal Decree 338/1990)."""
-    return _DNI[int(number[:8]) % 23] == number[8] and number[:8].strip("0") != ""
-
-
-def nie(number: str) -> bool:
-    """Spanish NIE, and the NIF of persons who have neither (K, L, M): X, Y and Z stand for 0, 1 and 2."""
-    return _DNI[int(_NIE.get(number[0], "") + number[1:8]) % 23] == number[8]
+    return es_dni(number) and number[:8].strip("0") != ""
 
 
 def nif(number: str) -> bool:
@@ -55,7 +49,7 @@ PATTERNS: Final = (
         "ES",
         SEVEN_AND_LETTER,
         rf"[XYZKLM](?:{GAP}| ?- ?)(?:[0-9]{{7}}|[0-9][ .][0-9]{{3}}[ .][0-9]{{3}})(?:{GAP}| ?- ?)[A-HJ-NP-TV-Z]",
-        nie,
+        es_nie,
         Words("nie", "n i e", "nif", "número de identidad de extranjero", "número de identificación de extranjero",
               "extranjero", "tie", "identificación fiscal"),
         lead=14,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...checks_weighted import weighted_sum
+from ...checks import weighted_sum
 from ...context import Words
 from .form import GAP, SEVEN_AND_LETTER, TEN, groups, parts
 from .identifier import TOLD, identifier

@@ -7,7 +7,7 @@ from typing import Final
 
 from ...checks import luhn
 from ...checks_dates import is_short_date
-from ...checks_weighted import weighted_sum
+from ...checks_vat import cy_tic, el_afm
 from ...context import Words
 from .form import DDMMYY, ELEVEN, GAP, NINE, SEVEN_AND_LETTER, groups, parts
 from .identifier import SAID, identifier
@@ -17,7 +17,6 @@ _ODD: Final = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12,
 _OMOCODIA: Final = str.maketrans("LMNPQRSTUV", "0123456789")
 _MONTHS: Final = "ABCDEHLMPRST"
 _THREE: Final = re.compile(r"[B-DF-HJ-NP-TV-Z]*[AEIOU]*X*")
-_POWERS: Final = (256, 128, 64, 32, 16, 8, 4, 2)
 
 
 def codice_fiscale(number: str) -> bool:
@@ -31,18 +30,6 @@ def codice_fiscale(number: str) -> bool:
         return False
     ranks = [int(character) if character < "A" else ord(character) - 65 for character in number]
     return (sum(_ODD[rank] for rank in ranks[:15:2]) + sum(ranks[1:15:2])) % 26 == ranks[15]
-
-
-def tax_identification(number: str) -> bool:
-    """Cypriot tax identification code: every second digit from the first counts as in a codice fiscale, the letter is the sum
-    modulo 26; 12 does not begin one."""
-    total = sum(_ODD[int(digit)] for digit in number[:8:2]) + sum(map(int, number[1:8:2]))
-    return number[:2] != "12" and total % 26 == ord(number[8]) - 65
-
-
-def afm(number: str) -> bool:
-    """Greek AFM: the digits times powers of two, modulo 11, 10 counting as 0."""
-    return weighted_sum(number, _POWERS) % 11 % 10 == int(number[8]) and number.strip("0") != ""
 
 
 def amka(number: str) -> bool:
@@ -83,7 +70,7 @@ PATTERNS: Final = (
         "GR",
         NINE,
         groups(3, 3, 3),
-        afm,
+        el_afm,
         Words("αφμ", "α φ μ", "afm", "αριθμός φορολογικού μητρώου", "αριθμό φορολογικού μητρώου", "φορολογικού μητρώου",
               "αριθμος φορολογικου μητρωου", stems=("φορολογικ",)),
     ),
@@ -101,7 +88,7 @@ PATTERNS: Final = (
         "CY",
         SEVEN_AND_LETTER,
         rf"[0-9]{{8}}{GAP}[A-Z]",
-        tax_identification,
+        cy_tic,
         Words("tic", "φπα", "αφτ", "α φ τ", "φορολογικής ταυτότητας", "αριθμός φορολογικής ταυτότητας", "φορολογική ταυτότητα",
               "tax identification code", "vergi kimlik", stems=("φορολογικ",)),
         lead=1,

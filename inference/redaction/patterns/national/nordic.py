@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...checks import luhn
+from ...checks import luhn, weighted_sum
 from ...checks_dates import is_date, is_short_date
-from ...checks_weighted import weighted_sum
 from ...context import Words
 from .form import DAY, DDMMYY, ELEVEN, GAP, MONTH, TEN, parts
 from .identifier import ANY, TOLD, identifier

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...checks import weighted_sum
 from ...checks_dates import is_date
-from ...checks_mod11_10 import mod11_10
-from ...checks_weighted import weighted_sum
+from ...checks_vat import hr_oib
+from ...checks_vat_person import bg_egn, bg_lnch
 from ...context import Words
 from .form import DAY, ELEVEN, GAP, MONTH, TEN, THIRTEEN, groups
 from .identifier import identifier
 
-_EGN: Final = (2, 4, 8, 5, 10, 9, 7, 3, 6)
-_LNCH: Final = (21, 19, 17, 13, 11, 9, 7, 3, 1)
 _CNP: Final = (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)
 _CNP_CENTURIES: Final = {
     "1": 1900,
@@ -30,18 +29,9 @@ _EMSO: Final = (7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 _SI_TAX: Final = (8, 7, 6, 5, 4, 3, 2)
 
 
-def egn(number: str) -> bool:
-    """Bulgarian ЕГН: date of birth, the month 20 higher for the 1800s and 40 for the 2000s, serial, check digit."""
-    shift, month = divmod(int(number[2:4]), 20)
-    year = (1900, 1800, 2000, 0, 0)[shift] + int(number[:2])
-    return (
-        shift < 3 and is_date(year, month, int(number[4:6])) and weighted_sum(number, _EGN) % 11 % 10 == int(number[9])
-    )
-
-
 def lnch(number: str) -> bool:
     """Bulgarian ЛНЧ of foreign residents: the weighted sum modulo 10."""
-    return weighted_sum(number, _LNCH) % 10 == int(number[9]) and number.strip("0") != ""
+    return bg_lnch(number) and number.strip("0") != ""
 
 
 def cnp(number: str) -> bool:
@@ -51,11 +41,6 @@ def cnp(number: str) -> bool:
     born = is_date(_CNP_CENTURIES[number[0]] + year, month, day)
     check = weighted_sum(number, _CNP) % 11
     return born and int(number[7:9]) in _COUNTIES and (1 if check == 10 else check) == int(number[12])
-
-
-def oib(number: str) -> bool:
-    """Croatian OIB: MOD 11,10."""
-    return mod11_10(number)
 
 
 def emso(number: str) -> bool:
@@ -78,7 +63,7 @@ PATTERNS: Final = (
         "BG",
         TEN,
         rf"[0-9]{{2}}[0-5][0-9]{DAY}{GAP}[0-9]{{4}}",
-        egn,
+        bg_egn,
         Words("егн", "е г н", "egn", "единен граждански номер", "единния граждански номер", "граждански номер",
               "edinen grazhdanski nomer"),
     ),
@@ -104,7 +89,7 @@ PATTERNS: Final = (
         "HR",
         ELEVEN,
         groups(3, 3, 3, 2) + "|" + groups(2, 3, 3, 3),
-        oib,
+        hr_oib,
         Words("oib", "o i b", "osobni identifikacijski broj", "osobnog identifikacijskog broja", "identifikacijski broj",
               "osobni broj", "porezni broj", stems=("oib",)),
     ),
