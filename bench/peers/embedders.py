@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy
 
-from bench.peers.processes import ROOT, environ, stop
+from bench.peers import packages
+from bench.peers.conversation import Conversation
+from bench.peers.processes import ROOT, environ
 
 HOME = ROOT / ".cache" / "bench-embeddings"
 PACKAGES = (
@@ -31,12 +30,7 @@ _SCRIPT = ROOT / "bench" / "peers" / "embedder_theirs.py"
 
 def install(folder: Path) -> None:
     """Makes the peers' environment (about 1 GB) and, of the checkpoint, their models; both are kept for the next time."""
-    marker = HOME / f".installed-{'-'.join(PACKAGES)}"
-    if not marker.exists():
-        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
-        pip: list[str | Path] = [_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
-        subprocess.run(pip, check=True, stdout=sys.stderr)
-        marker.touch()
+    packages.install(HOME, PACKAGES)
     subprocess.run([_PYTHON, "-I", _SCRIPT, "export", folder, "1"], check=True, stdout=sys.stderr, env=_environ())
 
 
@@ -45,22 +39,11 @@ def _environ() -> dict[str, str]:
     return {name: value for name, value in environ().items() if not name.startswith(("OMP", "MKL", "KMP"))}
 
 
-class Embedder:
+class Embedder(Conversation):
     """One embedder's process; to be used with `with`. Texts are token ids: tokenizing is nobody's part of this."""
 
     def __init__(self, name: str, command: list[str | Path]) -> None:
-        self.name = name
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environ(), cwd=ROOT, start_new_session=True
-        )
-
-    def __enter__(self) -> Embedder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        stop(self._process)
+        super().__init__(name, command, _environ())
 
     def seconds(self, texts: list[list[int]], batch: int) -> float:
         """Time to embed all texts in their order. `batch` is the peers' batch size; ours decides for itself."""
@@ -76,17 +59,7 @@ class Embedder:
         return numpy.frombuffer(data, dtype="<f4").reshape(len(texts), -1)
 
     def _ask(self, task: str, texts: list[list[int]], batch: int) -> Any:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError(f"{self.name} has no pipes")
-        line = b""
-        # A process that has ended answers nothing, and may not even read.
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps({"task": task, "texts": texts, "batch": batch}).encode() + b"\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended while it was measured; its error is above")
-        return json.loads(line)
+        return self.say({"task": task, "texts": texts, "batch": batch})
 
 
 def ours(dtype: str, folder: Path, threads: int) -> Embedder:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+from bench.peers import packages
 from bench.peers.processes import ROOT
 
 VERSION = "1.106.2"
@@ -15,20 +14,7 @@ KEY = "sk-bench-0000"
 
 def install() -> Path:
     """The `litellm` command, installed on the first call (about 700 MB)."""
-    command = HOME / "bin" / "litellm"
-    marker = HOME / f".installed-{VERSION}"
-    if not marker.exists():
-        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
-        pip: list[str | Path] = [
-            HOME / "bin" / "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            f"litellm[proxy]=={VERSION}",
-        ]
-        subprocess.run(pip, check=True, stdout=sys.stderr)
-        marker.touch()
-    return command
+    return packages.install(HOME, [f"litellm[proxy]=={VERSION}"]).with_name("litellm")
 
 
 def configuration(folder: Path, upstream_port: int, model: str) -> Path:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from types import TracebackType
 from typing import Any
 
-from bench.peers.processes import ROOT, environ, stop
+from bench.peers.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +44,15 @@ class Decoded:
         return self.tokens / self.decode_s
 
 
-class Rival:
+class Rival(Conversation):
     """One competitor's process; to be used with `with`."""
 
     def __init__(self, module: str, *arguments: str) -> None:
-        self._module = module
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environ(),
-            cwd=ROOT,
-            start_new_session=True,
-        )
-
-    def __enter__(self) -> Rival:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        stop(self._process)
+        super().__init__(module, [sys.executable, "-m", module, *arguments])
 
     def ask(self, order: Order) -> dict[str, Any]:
         """Raises RuntimeError when the process has ended."""
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("a competitor's process has no pipes")
-        self._process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self._module} ended while it was measured; its error is above")
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = self.say(asdict(order))
         return answer
 
     def decode(self, order: Order) -> Decoded:
