@@ -22,9 +22,10 @@ from inference.engine import deployment as files
 from inference.engine.deployment import Deployment, DeploymentError
 from inference.engine.errors import CheckpointError
 from inference.engine.protocol import Deploy
+from inference.gateway import rollout
 
 if TYPE_CHECKING:
-    from inference.gateway.model_store import Manifest
+    from inference.gateway.model_store import Manifest, ModelStore
 
 
 class Operator:
@@ -38,7 +39,6 @@ class Operator:
 
     def import_model(self, source: Path, name: str) -> None:
         """Keeps the checkpoint at `source` in the object store and serves it under a new name."""
-        from inference.gateway import rollout
 
         def fresh(before: Deployment | None) -> None:
             if before is not None:
@@ -58,42 +58,32 @@ class Operator:
 
     def canary(self, name: str, share: float, source: Path | None) -> Deployment:
         """Has the checkpoint at `source`, or the canary there is, answer that share of the requests."""
-        from inference.gateway import rollout
-
         with _told():
             if source is None:
-                return self._change(name, lambda before: rollout.reweighed(_existing(before, name), share))
+                return self._step(name, lambda before: rollout.reweighed(before, share))
             _existing(self._now(name), name)
             digest = _keep(source, name, "command").digest
-            return self._change(name, lambda before: rollout.canary(_existing(before, name), digest, share))
+            return self._step(name, lambda before: rollout.canary(before, digest, share))
 
     def promote(self, name: str) -> Deployment:
         """Has the canary answer everything."""
-        from inference.gateway import rollout
-
         with _told():
-            return self._change(name, lambda before: rollout.promoted(_existing(before, name)))
+            return self._step(name, rollout.promoted)
 
     def roll_back(self, name: str) -> Deployment:
         """Without its canary, or back to what served before."""
-        from inference.gateway import rollout
-
         with _told():
-            return self._change(name, lambda before: rollout.rolled_back(_existing(before, name)))
+            return self._step(name, rollout.rolled_back)
 
     def cascade(self, name: str, small: str, large: str, threshold: float) -> Deployment:
         """Serves a cascade of two models, or changes one."""
-        from inference.gateway import rollout
-
         with _told():
             return self._change(name, lambda before: rollout.cascade(before, name, small, large, threshold))
 
     def batch(self, name: str, window: str | dict[str, Any]) -> Deployment:
         """Batches a model's embeddings under a preset or the five knobs, from the next request on."""
-        from inference.gateway import rollout
-
         with _told():
-            return self._change(name, lambda before: rollout.batched(_existing(before, name), window))
+            return self._step(name, lambda before: rollout.batched(before, window))
 
     def deployment(self, name: str) -> Deployment:
         with _told():
@@ -107,6 +97,10 @@ class Operator:
         from inference.gateway.deployments import deployment_list
 
         return next((info.deployment for info in deployment_list() if info.deployment.name == name), None)
+
+    def _step(self, name: str, step: Callable[[Deployment], Deployment]) -> Deployment:
+        """A change of what there is. Raises DeploymentError if there is no such model."""
+        return self._change(name, lambda before: step(_existing(before, name)))
 
     def _change(self, name: str, change: Callable[[Deployment | None], Deployment]) -> Deployment:
         from cell.access import system_actor
@@ -125,7 +119,6 @@ class Operator:
 def prepare(home: Home) -> None:
     """Before an engine starts: the demo models in a new cell, and each deployment's file and checkpoints. Raises ModelError."""
     from cell.access import system_actor
-    from inference.gateway import rollout
     from inference.gateway.deployments import deployment_change, deployment_list
 
     with _told():
@@ -165,12 +158,10 @@ def _keep(source: Path, name: str, auth: str) -> Manifest:
 
     from audit import log
     from audit.actions import Action
-    from audit.exports import objects
     from cell.access import system_actor
-    from inference.gateway.model_store import ModelStore
 
     models.check(source)
-    manifest = ModelStore(objects()).keep(source)
+    manifest = _store().keep(source)
     with transaction.atomic():
         log.record(
             actor=system_actor(auth),
@@ -183,14 +174,18 @@ def _keep(source: Path, name: str, auth: str) -> Manifest:
 
 def _bring(home: Home, deployment: Deployment) -> None:
     """Has the checkpoints of a deployment where the engine reads them."""
+    folder = home.models / rollout.CHECKPOINTS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    store = _store()
+    for version in deployment.versions:
+        store.fetch(version.digest, folder)
+
+
+def _store() -> ModelStore:
     from audit.exports import objects
     from inference.gateway.model_store import ModelStore
-    from inference.gateway.rollout import CHECKPOINTS
 
-    folder = home.models / CHECKPOINTS
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for version in deployment.versions:
-        ModelStore(objects()).fetch(version.digest, folder)
+    return ModelStore(objects())
 
 
 def _file(home: Home, name: str) -> Path:
