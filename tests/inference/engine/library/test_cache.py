@@ -325,7 +325,7 @@ def test_a_kill_at_any_moment_loses_nothing_but_cache(opened: Callable[..., Cach
         from inference.engine import CacheManager
         cache = CacheManager(folder=sys.argv[1], l3_mb=1, l1_mb=0, l2_mb=0, key=bytes(32))
         for i in range(10**9):
-            cache.put(b"%d" % (i % 400), torch.full((1000,), i % 400), workspace=f"w{i % 3}", version="v")
+            cache.put(b"%d" % (i % 400), torch.full((1000,), i % 400), workspace=f"w{i % 400 % 3}", version="v")
             if i == 20:
                 print("some are there", flush=True)
             if i % 50 == 49:
