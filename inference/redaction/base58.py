@@ -7,6 +7,10 @@ from typing import Final
 
 BITCOIN: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 RIPPLE: Final = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
+BASE58: Final = "[1-9A-HJ-NP-Za-km-z]"
+"""A digit, as an expression."""
+LONG_RUN: Final = f"{BASE58}{{25}}"
+"""What every key and address has: rare, because few words are so long."""
 _CHECK_BYTES: Final = 4
 _MONERO_BLOCK: Final = 11
 """Digits of eight bytes: Monero encodes block by block, the last one shorter."""

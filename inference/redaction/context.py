@@ -34,9 +34,10 @@ class Words:
     The last word of a phrase may be a stem, too: ``stems=("driver licen",)``.
     """
 
-    __slots__ = ("_heads", "_phrases")
+    __slots__ = ("_heads", "_phrases", "_trigger")
 
     def __init__(self, *words: str, stems: Iterable[str] = ()) -> None:
+        self._trigger: str | None = None
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         """By first word: the words after it, and the stem of one more ("" for none)."""
         self._heads: dict[str, tuple[str, ...]] = {}
@@ -63,7 +64,12 @@ class Words:
 
     @property
     def trigger(self) -> str:
-        """A Vectorscan expression that matches wherever one of them may be: never less than `among` finds, often more."""
+        """A Vectorscan expression that matches wherever one of them may be: hardly less than `among` finds, often more."""
+        if self._trigger is None:
+            self._trigger = self._expression()
+        return self._trigger
+
+    def _expression(self) -> str:
         endings: set[tuple[str, ...]] = {(stem,) for stems in self._heads.values() for stem in stems}
         whole: set[tuple[str, ...]] = set()
         for first, phrases in self._phrases.items():
@@ -74,9 +80,9 @@ class Words:
         for sequences, after in ((whole, r"(?:[^a-z\xdf-\xff]|$)"), (endings, "")):
             short = sorted(sequences.difference(long))
             if short:
-                parts.append(rf"(?:^|[^A-Za-z\xc0-\xff])(?i:{'|'.join(map(_written, short))}){after}")
+                parts.append(rf"(?:^|[^A-Za-z\xc0-\xff])(?i:{'|'.join(map(_spaced, short))}){after}")
                 parts.extend(
-                    rf"[a-z\xdf-\xff]{first[0].upper()}(?i:{_written((first[1:], *rest))}){after}"
+                    rf"[a-z\xdf-\xff]{first[0].upper()}(?i:{_spaced((first[1:], *rest))}){after}"
                     for first, *rest in short
                 )
         return "|".join(parts)
@@ -87,16 +93,22 @@ class Words:
 
     def among_words(self, words: Sequence[str]) -> bool:
         """Whether one of them is among the `words` of a piece of a shadow, as `split` gives them."""
-        for index, word in enumerate(words):
-            stems = self._heads.get(word[:_HEAD])
-            if stems is not None and word.startswith(stems):
+        heads, phrases = self._heads, self._phrases
+        may = [index for index, word in enumerate(words) if word[:_HEAD] in heads or word in phrases]
+        return any(self.begin(words, index) for index in may) if may else False
+
+    def begin(self, words: Sequence[str], index: int) -> bool:
+        """Whether one of them begins at the word at `index`."""
+        word = words[index]
+        stems = self._heads.get(word[:_HEAD])
+        if stems is not None and word.startswith(stems):
+            return True
+        for rest, stem in self._phrases.get(word, ()):
+            after = index + 1 + len(rest)
+            if rest and tuple(words[index + 1 : after]) != rest:
+                continue
+            if not stem or (after < len(words) and words[after].startswith(stem)):
                 return True
-            for rest, stem in self._phrases.get(word, ()):
-                after = index + 1 + len(rest)
-                if rest and tuple(words[index + 1 : after]) != rest:
-                    continue
-                if not stem or (after < len(words) and words[after].startswith(stem)):
-                    return True
         return False
 
 
@@ -108,21 +120,23 @@ class _Sight(threading.local):
     """What was looked at last, because several patterns ask about the same value. It holds text: `forget` when a scan ends."""
 
     shadow: str | None = None
-    tables: Tables
-    span: tuple[int, int] = (-1, -1)
-    near: tuple[list[str], list[str]] | None = None
+    start: int = -1
+    end: int = -1
+    ahead: list[str] | None = None
+    behind: list[str] | None = None
     place: Place | None = None
+    tables: Tables
     answers: dict[tuple[Words, str], bool]
 
-    def look(self, shadow: str, start: int, end: int) -> None:
+    def look(self, shadow: str, start: int) -> None:
         if shadow is not self.shadow:
             self.shadow = shadow
             self.tables = Tables()
             self.answers = {}
-        elif self.span == (start, end):
+        elif self.start == start:
             return
-        self.span = (start, end)
-        self.near = self.place = None
+        self.start = start
+        self.ahead = self.behind = self.place = None
 
 
 _SIGHT: Final = _Sight()
@@ -130,21 +144,21 @@ _SIGHT: Final = _Sight()
 
 def forget() -> None:
     """Lets go of the text that was looked at last."""
-    _SIGHT.shadow = _SIGHT.near = _SIGHT.place = None
+    _SIGHT.shadow = _SIGHT.ahead = _SIGHT.behind = _SIGHT.place = None
     _SIGHT.tables, _SIGHT.answers = Tables(), {}
 
 
-def placed(shadow: str, start: int, end: int) -> Place:
-    """The place of the value at ``shadow[start:end]`` in a structure."""
-    _SIGHT.look(shadow, start, end)
+def placed(shadow: str, start: int) -> Place:
+    """The place of the value that begins at `start` in a structure."""
+    _SIGHT.look(shadow, start)
     if _SIGHT.place is None:
-        _SIGHT.place = place(shadow, start, end, _SIGHT.tables)
+        _SIGHT.place = place(shadow, start, _SIGHT.tables)
     return _SIGHT.place
 
 
 def entitled(shadow: str, start: int, end: int, words: Words) -> bool:
     """Whether one of the `words` is in the names that a structure gives the value at ``shadow[start:end]``."""
-    names = placed(shadow, start, end).names
+    names = placed(shadow, start).names
     if not names:
         return False
     answers = _SIGHT.answers
@@ -158,11 +172,14 @@ def entitled(shadow: str, start: int, end: int, words: Words) -> bool:
 
 def near(shadow: str, start: int, end: int) -> tuple[list[str], list[str]]:
     """The words before the value at ``shadow[start:end]``, also of the line above, and those after it on its line."""
-    _SIGHT.look(shadow, start, end)
-    if _SIGHT.near is None:
-        after = shadow[end : end + AFTER]
-        _SIGHT.near = before(shadow, start), split(after.partition("\n")[0])
-    return _SIGHT.near
+    _SIGHT.look(shadow, start)
+    ahead, behind = _SIGHT.ahead, _SIGHT.behind
+    if ahead is None:
+        ahead = _SIGHT.ahead = before(shadow, start)
+    if behind is None or end != _SIGHT.end:
+        behind = _SIGHT.behind = split(shadow[end : end + AFTER].partition("\n")[0])
+        _SIGHT.end = end
+    return ahead, behind
 
 
 def before(shadow: str, start: int, floor: int = 0) -> list[str]:
@@ -193,7 +210,7 @@ def called(shadow: str, start: int, end: int, words: Words) -> bool:
     count: in ``{"passport": "…", "order": "…"}`` the order is no passport."""
     if entitled(shadow, start, end, words):
         return True
-    where = placed(shadow, start, end)
+    where = placed(shadow, start)
     if where.telling:
         return words.among_words(before(shadow, start, where.scope))
     ahead, behind = near(shadow, start, end)
@@ -201,12 +218,28 @@ def called(shadow: str, start: int, end: int, words: Words) -> bool:
 
 
 def _written(words: Sequence[str]) -> str:
-    """An expression of the `words`, with what may be between them and accented letters in both cases."""
-    spelled = (
-        "".join(letter if letter < "\xe0" or letter in "\xf7\xff" else f"[{letter}{letter.upper()}]" for letter in word)
-        for word in words
+    """An expression of the `words`, with what may be between them."""
+    return rf"{_BETWEEN}{{0,8}}".join(map(_spelled, words))
+
+
+def _spaced(words: Sequence[str]) -> str:
+    """The same for short words, with no more between them than the scanner can see as one literal: a sign and a space, or
+    nothing where the next has a capital ("fNac")."""
+    first, *rest = words
+    return _spelled(first) + "".join(
+        rf"(?:[ \n._/-]{_spelled(word)}|[.:] {_spelled(word)}|(?-i:{word[0].upper()}){_spelled(word[1:])})"
+        for word in rest
     )
-    return r"[^A-Za-z0-9\xc0-\xff]{0,8}".join(spelled)
+
+
+_BETWEEN: Final = r"[^A-Za-z0-9\xc0-\xff]"
+
+
+def _spelled(word: str) -> str:
+    """An expression of a word with its accented letters in both cases."""
+    return "".join(
+        letter if letter < "\xe0" or letter in "\xf7\xff" else f"[{letter}{letter.upper()}]" for letter in word
+    )
 
 
 _HUMP: Final = re.compile(r"(?<=[a-z\xdf-\xff])(?=[A-Z\xc0-\xde])")
@@ -214,4 +247,8 @@ _HUMP: Final = re.compile(r"(?<=[a-z\xdf-\xff])(?=[A-Z\xc0-\xde])")
 
 def split(text: str) -> list[str]:
     """The words of a piece of a shadow in lower case, camelCase cut at its humps."""
-    return _WORD.findall(_HUMP.sub(" ", text).lower())
+    words: list[str] = _WORD.findall(text)
+    for word in words:
+        if not (word.islower() or word[1:].islower() or word.isupper() or word.isdigit()):
+            return _WORD.findall(_HUMP.sub(" ", text).lower())  # there may be one
+    return [word.lower() for word in words]

@@ -9,6 +9,7 @@ from functools import cache
 
 import hyperscan
 
+from .alternatives import apart
 from .kept import keep, recall
 from .trigger import Hit, MatcherError, Trigger
 
@@ -79,11 +80,16 @@ class VectorscanMatcher:
                 self._database = self._recalled(made_of)
             if self._database is None:
                 database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+                parts = [
+                    (expression, index, _flags(trigger))
+                    for trigger, index in zip(self._triggers, self._ids, strict=True)
+                    for expression in apart(trigger.expression)
+                ]
                 try:
                     database.compile(
-                        expressions=[trigger.expression.encode("latin-1") for trigger in self._triggers],
-                        ids=self._ids,
-                        flags=[_flags(trigger) for trigger in self._triggers],
+                        expressions=[expression.encode("latin-1") for expression, _, _ in parts],
+                        ids=[index for _, index, _ in parts],
+                        flags=[flags for _, _, flags in parts],
                     )
                 except hyperscan.error as error:
                     raise MatcherError(type(error).__name__) from error

@@ -1,6 +1,8 @@
 """The scanner: every pattern in a pass of the matcher over a shadow, then each pattern's own check.
 
-Patterns that cannot match but where digits lie close together (`zones`) are looked for there only."""
+Ordinary text holds little that is personal, so most patterns are not looked for in most of it: those that cannot match but where
+digits lie close together only there (`zones`), and those with a gate (a word that has to announce them, a sign that all their
+values have) only in texts that the gate is in."""
 
 from __future__ import annotations
 
@@ -51,35 +53,45 @@ class Scanner:
     def __init__(self, patterns: Sequence[Pattern], matching: Matching = matcher) -> None:
         """`matching` makes the matchers; the machine's own unless a test wants others."""
         self._patterns = tuple(patterns)
-        sharing: dict[Trigger, list[int]] = {}
+        sharing: dict[tuple[str, Trigger], list[int]] = {}
         for index, pattern in enumerate(self._patterns):
             trigger = Trigger(pattern.trigger, pattern.caseless, pattern.start_known)
-            sharing.setdefault(trigger, []).append(index)
+            sharing.setdefault((pattern.gate, trigger), []).append(index)
         self._sharers = tuple(map(tuple, sharing.values()))
         """The patterns of each trigger: one that several share is compiled and reported once."""
-        words = tuple(dict.fromkeys(pattern.words for pattern in patterns if pattern.words is not None))
+        whole: list[int] = []
+        near: list[int] = []
+        gated: dict[str, list[int]] = {}
+        triggers = [trigger for _, trigger in sharing]
+        for index, (gate, trigger) in enumerate(sharing):
+            if gate:
+                gated.setdefault(gate, []).append(index)
+            else:
+                (near if near_digits(trigger.expression) else whole).append(index)
         self._shape, self._wrap = len(sharing), len(sharing) + 1
-        triggers = (
-            *sharing,
-            Trigger(SHAPE_TRIGGER, once=True),
-            Trigger(WRAP_TRIGGER, start_known=False),
-            *(Trigger(each.trigger, once=True) for each in words),
+        first_gate = self._wrap + 1
+        self._whole = matching(
+            [
+                *(triggers[index] for index in whole),
+                Trigger(SHAPE_TRIGGER, once=True),
+                Trigger(WRAP_TRIGGER, start_known=False),
+                *(Trigger(gate, once=True) for gate in gated),
+            ],
+            [*whole, *range(self._shape, first_gate + len(gated))],
         )
-        self._needed = tuple(
-            None if pattern.words is None else self._wrap + 1 + words.index(pattern.words) for pattern in patterns
-        )
-        """By pattern: the index of the words that it asks for among the triggers."""
-        near = [index for index in range(self._shape) if near_digits(triggers[index].expression)]
-        whole = [index for index in range(len(triggers)) if index not in set(near)]
-        self._whole = matching([triggers[index] for index in whole], whole)
-        self._in_zones = matching([triggers[index] for index in near], near) if near else None
+        self._near = matching([triggers[index] for index in near], near) if near else None
+        self._gated = {
+            gate: matching([triggers[index] for index in behind], behind)
+            for gate, behind in enumerate(gated.values(), first_gate)
+        }
+        """By the index of the gate: the triggers behind it."""
 
     def compile(self) -> None:
         """Compiles the patterns once, whichever thread comes first. Raises ScanFailed."""
         try:
-            self._whole.compile()
-            if self._in_zones is not None:
-                self._in_zones.compile()
+            for each in (self._whole, self._near, *self._gated.values()):
+                if each is not None:
+                    each.compile()
         except MatcherError as error:
             raise ScanFailed("compiling the patterns", error) from error
 
@@ -91,30 +103,22 @@ class Scanner:
             if not hits:
                 return Scan(shadow, [], False)
             folded = shadow.text
-            words = {index for index, _, _ in hits if index > self._wrap}
-            spans = self._verified(folded, hits, words, language, ignored, judge)
+            spans = self._verified(folded, hits, language, ignored, judge)
             breaks = [end for index, _, end in hits if index == self._wrap]
             if breaks:
                 found = tuple(spans)
+                gates = frozenset(index for index, _, _ in hits if index > self._wrap)
                 for unwrapped in unwrap(folded, breaks):
-                    again = self._hits(unwrapped.text.encode("latin-1"))
-                    spans += unwrapped.crossing(
-                        self._verified(unwrapped.text, again, words, language, ignored, judge), found
-                    )
+                    again = self._hits(unwrapped.text.encode("latin-1"), gates)
+                    spans += unwrapped.crossing(self._verified(unwrapped.text, again, language, ignored, judge), found)
         except (MatcherError, MemoryError) as error:
             raise ScanFailed("the scanner", error) from None
         return Scan(shadow, spans, any(index == self._shape for index, _, _ in hits))
 
     def _verified(
-        self,
-        folded: str,
-        hits: list[Hit],
-        words: set[int],
-        language: str | None,
-        ignored: frozenset[str],
-        judge: Judge | None,
+        self, folded: str, hits: list[Hit], language: str | None, ignored: frozenset[str], judge: Judge | None
     ) -> list[Span]:
-        """The values that the `hits` in a shadow belong to, as they come; `words` are the sets of words of which it has any."""
+        """The values that the `hits` in a shadow belong to, as they come."""
         patterns = self._patterns
         spans: list[Span] = []
         covered: dict[int, int] = {}
@@ -130,9 +134,6 @@ class Scanner:
                 # A trigger inside what the same pattern already took can only repeat it; without this, a text made of
                 # triggers would be read to its end once for each of them.
                 if end <= covered.get(index, 0):
-                    continue
-                needed = self._needed[index]
-                if needed is not None and needed not in words:
                     continue
                 pattern = patterns[index]
                 if pattern.type in ignored:
@@ -153,23 +154,21 @@ class Scanner:
         forget()
         return spans
 
-    def _hits(self, data: bytes) -> list[Hit]:
-        """By their ends."""
+    def _hits(self, data: bytes, gates: frozenset[int] = frozenset()) -> list[Hit]:
+        """By their starts, so that what lies in a value comes after it. `gates` are open whether or not `data` opens them."""
         hits = self._whole.hits(data)
-        if self._in_zones is None:
-            return hits
-        near = zones(data)
-        if not near.data:
-            return hits
-        before = len(hits)
-        hits += [(index, *near.original(start, end)) for index, start, end in self._in_zones.hits(near.data)]
-        if 0 < before < len(hits):
-            hits.sort(key=_end)
+        if gates or hits:
+            for gate in gates.union(index for index, _, _ in hits if index > self._wrap):
+                hits += self._gated[gate].hits(data)
+        if self._near is not None and (near := zones(data)).data:
+            hits += [(index, *near.original(start, end)) for index, start, end in self._near.hits(near.data)]
+        hits.sort(key=_place)
         return hits
 
 
-def _end(hit: Hit) -> int:
-    return hit[2]
+def _place(hit: Hit) -> int:
+    """Where a hit begins, or ends if that is all that is known."""
+    return hit[1] or hit[2]
 
 
 BUILT_IN_SCANNER: Final = Scanner((*BUILT_IN, *CUES), kept_matcher)

@@ -44,8 +44,8 @@ class Place(NamedTuple):
 _PROSE: Final = Place("", 0, False)
 
 
-def place(shadow: str, start: int, end: int, tables: Tables) -> Place:
-    """The place of the value at ``shadow[start:end]``. `tables` are those of this shadow."""
+def place(shadow: str, start: int, tables: Tables) -> Place:
+    """The place of the value that begins at `start`. `tables` are those of this shadow."""
     cell = tables.cell(shadow, start)
     if cell is not None and not _OTHERWISE.search(shadow, cell.row, start):
         return Place(cell.names, cell.start, cell.telling)

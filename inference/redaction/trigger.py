@@ -48,5 +48,5 @@ class Matcher(Protocol):
         ...
 
     def hits(self, data: bytes) -> list[Hit]:
-        """The hits by their ends: for each start at least one end, the same hit never twice. Raises MatcherError."""
+        """The hits by their ends: for each start at least one end, the same hit hardly ever twice. Raises MatcherError."""
         ...

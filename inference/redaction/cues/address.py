@@ -44,6 +44,8 @@ _TOWN: Final = re.compile(
 """Up to three words and a district: "Frankfurt am Main", "Praha 1", "Lyon Cedex 01", "Milano (MI)"."""
 _TO_TOWN: Final = r"(?:,? {1,2}|,?\r?\n *)"
 _FIRST: Final = re.compile(rf"(?<![0-9{LETTER}.,/+-])(?:{_FIRST_CODES}){_TO_TOWN}")
+_GROUPS_BEFORE: Final = re.compile(r"[0-9]{2,4}[ .-][0-9]{2,4}[ .-]\Z")
+"""What makes a postcode the last group of a longer number."""
 _LAST_FORM: Final = re.compile(rf"(?:{_LAST_CODES})(?![0-9{LETTER}])")
 _COUNTRY: Final = re.compile(
     rf"[ \t]*,?[ \t]*(?:\r?\n[ \t>]*)?(?:{'|'.join(map(re.escape, fold(COUNTRY_NAMES)))})(?![{LETTER}])"
@@ -58,8 +60,10 @@ _LABEL: Final = re.compile(
 def _verify_first(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     """A postcode and then its town."""
     code = _first_code(shadow, end - 1)
+    if code is None or _GROUPS_BEFORE.search(shadow, max(0, code.start() - 12), code.start()):
+        return None
     town = _TOWN.match(shadow, end - 1)
-    if code is None or town is None or _is_no_town(town.group()):
+    if town is None or _is_no_town(town.group()):
         return None
     finish = _with_country(shadow, _without_stop(shadow, town.end()))
     begin = _street_before(shadow, code.start(), bare_too=not _is_year(code.group().strip()))
@@ -209,14 +213,13 @@ _CODE_TRIGGER: Final = (
     r"(?:[0-9]{4}|[0-9]{5}|[0-9]{6}|[0-9]{3} [0-9]{2}|[0-9]{2}-[0-9]{3}|[0-9]{4}-[0-9]{3}|[0-9]{4} ?[A-Z]{2})"
     rf"{_TO_TOWN}[{UPPER}]"
 )
-_CODE_LAST_TRIGGER: Final = (
-    r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[A-Z][0-9][0-9W] ?[A-Z0-9]{4}|LV-[0-9]{4}|[A-Z]{3} ?[0-9]{4}|[A-Z]{2},? [0-9]{5}"
-    r")\b|[a-z\xe0-\xff],? [0-9]{5,6}\b"
-)
+_CODE_LAST_TRIGGER: Final = r"\b(?:LV-[0-9]{4}|[A-Z]{3} ?[0-9]{4}|[A-Z]{2},? [0-9]{5})\b|[a-z\xe0-\xff],? [0-9]{5,6}\b"
+_LETTERS_LAST_TRIGGER: Final = r"\b[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}\b|\b[A-Z][0-9][0-9W] ?[A-Z0-9]{4}\b"
 
 PATTERNS: Final = (
     Pattern("address-code", "ADDRESS", _CODE_TRIGGER, _verify_first, start_known=False, layer="cues"),
     Pattern("address-code-last", "ADDRESS", _CODE_LAST_TRIGGER, _verify_last, start_known=False, layer="cues"),
+    Pattern("address-letters-last", "ADDRESS", _LETTERS_LAST_TRIGGER, _verify_last, start_known=False, layer="cues"),
     Pattern(
         "street-after",
         "ADDRESS",

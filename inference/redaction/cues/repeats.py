@@ -63,15 +63,17 @@ def repeats(texts: Sequence[tuple[Shadow, Sequence[Span]]]) -> list[list[Span]]:
     if not words:
         return found
     keys = {word.encode("ascii"): entry for word, entry in words.items()}
+    folds = [shadow.data.translate(BARE) for shadow, _ in texts]
     groups = [
-        list(_groups(shadow.text, _places(shadow.text, shadow.data.translate(BARE), keys))) for shadow, _ in texts
+        list(_groups(shadow.text, _places(shadow.text, fold, keys)))
+        for (shadow, _), fold in zip(texts, folds, strict=True)
     ]
     # Words that someone also wrote small, by themselves, mean something else as well.
     common = {id(group[0].word) for row in groups for group in row if len(group) == 1 and not group[0].capital}
     joined = {local for text, spans in known for local in _joined_locals(text, spans)}
-    for (text, spans), row, further in zip(known, groups, found, strict=True):
+    for fold, (text, spans), row, further in zip(folds, known, groups, found, strict=True):
         further.extend(_outside(spans, _spans(text, row, common)))
-        if joined:
+        if joined and _may_pair(_without_addresses(fold, spans), joined):
             further.extend(_outside(spans, _pairs(text, joined)))
     return found
 
@@ -146,6 +148,29 @@ def _joined_locals(text: str, spans: Sequence[Span]) -> Iterator[str]:
             local = bare(text[start:end]).rpartition("@")[0]
             if len(local) > 4 and local.isascii() and local.isalpha() and local not in ROLES:
                 yield local
+
+
+def _without_addresses(fold: bytes, spans: Sequence[Span]) -> bytes:
+    pieces, done = [], 0
+    for start, end in sorted(span[:2] for span in spans if span[2] == "EMAIL"):
+        pieces.append(fold[done:start])
+        done = end
+    return b"@".join((*pieces, fold[done:]))
+
+
+def _may_pair(fold: bytes, joined: Set[str]) -> bool:
+    """Whether `_pairs` may find something: all of a local part, turned round or not, is there but for spaces, or all but its first
+    or last letter. Most often not, and looking at every pair of capitalised words takes longer than the scan."""
+    squeezed = fold.translate(None, b" -")
+    for local in joined:
+        for spelling in _spellings(local):
+            name = spelling.encode("ascii")
+            if name[1:] in fold or name[:-1] in fold:
+                return True
+            twice = name + name
+            if any(twice[first : first + len(name)] in squeezed for first in range(len(name))):
+                return True
+    return False
 
 
 def _pairs(text: str, joined: Set[str]) -> Iterator[Span]:

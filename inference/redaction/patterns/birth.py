@@ -137,7 +137,7 @@ def _announced(shadow: str, start: int, end: int) -> bool:
     or by a word right after it."""
     if entitled(shadow, start, end, BIRTH):
         return True
-    where = placed(shadow, start, end)
+    where = placed(shadow, start)
     floor = _since_other_date(shadow, start, where.scope if where.telling else 0)
     if BIRTH.among_words(before(shadow, start, floor)):
         return True

@@ -9,7 +9,7 @@ import binascii
 import re
 from typing import Final
 
-from ..base58 import RIPPLE, decode, decode_checked, decode_monero
+from ..base58 import BASE58, LONG_RUN, RIPPLE, decode, decode_checked, decode_monero
 from ..bech32 import bech32
 from ..context import Words, named
 from ..finding import VERIFIED
@@ -17,8 +17,7 @@ from ..keccak import keccak256
 from .pattern import Pattern, Verified
 
 _SCORE_NAMED: Final = 0.85
-_BASE58: Final = "[1-9A-HJ-NP-Za-km-z]"
-_RUN: Final = re.compile(_BASE58 + "{25,112}(?![0-9A-Za-z_])")
+_RUN: Final = re.compile(BASE58 + "{25,112}(?![0-9A-Za-z_])")
 _VERSIONS: Final = {
     # First character: the version bytes that give it. Sources: chainparams.cpp of each currency, TRON's documentation.
     "1": (b"\x00",),
@@ -121,12 +120,18 @@ def _stellar(shadow: str, start: int, end: int, language: str | None) -> Verifie
 
 
 PATTERNS: Final = (
-    # Fewer first characters make the whole scan a third faster; a Solana address, which may begin with any, needs its word anyhow.
-    Pattern("base58", "CRYPTO", rf"\b[13LMDXA9Tt2mnr748]{_BASE58}{{24}}|\b(?:[xyzt]pub|Ltub){_BASE58}{{24}}", _base58),
+    # Not with any first character: a Solana address, which may begin with any, needs its word anyhow.
+    Pattern(
+        "base58",
+        "CRYPTO",
+        rf"\b[13LMDXA9Tt2mnr748]{BASE58}{{24}}|\b(?:[xyzt]pub|Ltub){BASE58}{{24}}",
+        _base58,
+        sign=LONG_RUN,
+    ),
     Pattern(
         "solana",
         "CRYPTO",
-        rf"\b(?:[Ss]olana|SOL|SPL|[Pp]hantom|[Pp]ub[Kk]ey)[^\n]{{0,24}}[^0-9A-Za-z]{_BASE58}{{32}}",
+        rf"\b(?:[Ss]olana|SOL|SPL|[Pp]hantom|[Pp]ub[Kk]ey)[^\n]{{0,24}}[^0-9A-Za-z]{BASE58}{{32}}",
         lambda shadow, start, end, language: _base58(shadow, end - 32, end, language),
     ),
     Pattern(

@@ -25,6 +25,7 @@ _OTHERS: Final = Words(*_OTHER_WORDS.split(), stems=_OTHER_STEMS.split())
 """Words between a document's name and a number, or in the name of its field, that say it is something else."""
 _LISTED: Final = 6
 """Characters of a word with digits from which it may be another number of the same kind, in a list."""
+_DIGIT: Final = re.compile("[0-9]")
 _AMOUNT_AFTER: Final = re.compile(
     r"(?:,[0-9]{1,2})?(?: ?[$%\xa2-\xa5]| (?:EUR|USD|GBP|CHF|PLN|CZK|HUF|RON|SEK|NOK|DKK|euro)\b)"
 )
@@ -54,13 +55,13 @@ def announced(shadow: str, start: int, end: int, words: Words) -> bool:
     """Whether `words` announce the value, and no other number or word for something else stands between."""
     if entitled(shadow, start, end, words):
         return not entitled(shadow, start, end, _OTHERS)
-    where = placed(shadow, start, end)
+    where = placed(shadow, start)
     ahead = before(shadow, start, where.scope) if where.telling else near(shadow, start, end)[0]
     for index in reversed(range(len(ahead))):
         word = ahead[index]
-        if words.among_words(ahead[index:]):
+        if words.begin(ahead, index):
             return True
-        if (len(word) < _LISTED and any(map(str.isdigit, word))) or _OTHERS.among_words((word,)):
+        if (len(word) < _LISTED and _DIGIT.search(word)) or _OTHERS.begin((word,), 0):
             return False
     return not where.telling and words.among_words(near(shadow, start, end)[1])
 

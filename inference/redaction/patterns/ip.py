@@ -22,6 +22,7 @@ _PREFIX_LENGTH: Final = re.compile(r"/([0-9]{1,3})(?![0-9A-Za-z_/.-])")
 _ZONE: Final = re.compile(r"%(?:25)?[A-Za-z0-9][A-Za-z0-9._~-]{0,15}(?<![.-])")
 _HEX_OR_COLON: Final = "0123456789abcdefABCDEF:"
 _V6_RUN: Final = re.compile(r"[0-9A-Fa-f:]{2,39}(?:\.[0-9]{1,3}){0,3}")
+_GROUPS: Final = r":[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:"
 
 
 def _v4_octets(address: str) -> tuple[int, ...] | None:
@@ -88,7 +89,7 @@ def _is_v6(written: str) -> bool:
 
 PATTERNS: Final = (
     Pattern("ipv4", "IP", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _verify_v4),
-    Pattern("ipv6", "IP", r"\b(?:[0-9A-Fa-f]{1,4}:){6}[0-9A-Fa-f]{1,4}[:.]", _verify_v6),
+    Pattern("ipv6", "IP", r"\b(?:[0-9A-Fa-f]{1,4}:){6}[0-9A-Fa-f]{1,4}[:.]", _verify_v6, sign=_GROUPS),
     Pattern("ipv6-compressed", "IP", r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}::", _verify_v6),
     Pattern("ipv6-leading", "IP", r"(?:^|[^0-9A-Za-z_:])::[0-9A-Fa-f]{1,4}", _verify_v6),
 )

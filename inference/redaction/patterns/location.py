@@ -196,6 +196,7 @@ PATTERNS: Final = (
         "LOCATION",
         rf"\b[0-9]{{1,3}} ?{_DEGREE} ?[0-9]{{1,2}}(?:[.,][0-9]{{1,6}})? ?{_MINUTE}",
         _degrees,
+        sign=f"{_DEGREE} ?[0-9]",
     ),
     Pattern(
         "coordinates-compass",

@@ -61,6 +61,6 @@ def _second(shadow: str, start: int, end: int, language: str | None) -> Verified
 
 
 PATTERNS: Final = (
-    Pattern("mrz", "PASSPORT", r"[ACIPV][A-Z0-9<][A-Z<]{3}[A-Z0-9<]{20}", _zone),
+    Pattern("mrz", "PASSPORT", r"[ACIPV][A-Z0-9<][A-Z<]{3}[A-Z0-9<]{20}", _zone, sign="<<"),
     Pattern("mrz-second-line", "PASSPORT", r"\b[A-Z0-9<]{9}[0-9][A-Z<]{3}[0-9]{7}[MFX<][0-9]{7}", _second),
 )

@@ -37,6 +37,13 @@ class Pattern:
     country: str = ""
     """ISO 3166 code of the country whose numbers it finds; "" for what is the same everywhere."""
     words: Words | None = None
-    """Words without which `verify` never finds anything: where a text has none of them, it is not asked."""
+    """Words without which `verify` never finds anything: where a text has none of them, the trigger is not looked for."""
+    sign: str = ""
+    """The same as an expression, which is rare and cheap to look for: where it matches nothing, the trigger is not looked for."""
     context: Words | None = None
     """Words that announce what it finds, for policies that want it announced; `verify` may ask for others, or for none."""
+
+    @property
+    def gate(self) -> str:
+        """An expression that matches in every text in which `verify` may find something; "" where any text may."""
+        return self.sign if self.words is None else self.words.trigger

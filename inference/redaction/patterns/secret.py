@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from ..base58 import decode_checked
+from ..base58 import BASE58, LONG_RUN, decode_checked
 from ..checks import crc32_base62
 from ..finding import VERIFIED
 from .pattern import Pattern, Verified
@@ -253,7 +253,7 @@ PATTERNS: Final = (
     _prefixed("woocommerce", "c[ks]_", "[0-9a-f]", 40, 40),
     _prefixed("easypost", "EZ[AT]K", "[A-Za-z0-9]", 54, 54),
     _prefixed("shippo", "shippo_(?:live|test)_", "[0-9a-f]", 40, 40),
-    Pattern("wallet-key", "SECRET", r"\b(?:[5KL]|[xyzt]prv)[1-9A-HJ-NP-Za-km-z]{24}", _wallet),
+    Pattern("wallet-key", "SECRET", rf"\b(?:[5KL]|[xyzt]prv){BASE58}{{24}}", _wallet, sign=LONG_RUN),
     _form(
         "jwt",
         r"eyJ[A-Za-z0-9_-]{10}",

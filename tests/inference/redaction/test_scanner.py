@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from inference.redaction import Redactor, ScanFailed
+from inference.redaction.context import Words
 from inference.redaction.patterns import Pattern
 from inference.redaction.scan import Scanner
 
@@ -105,6 +106,43 @@ def test_nothing_is_looked_for_inside_what_check_digits_vouch_for() -> None:
 
     assert [span[:4] for span in scan.spans] == [(0, 2, "PHONE", 0.7), (3, 12, "IBAN", 1.0), (13, 15, "PHONE", 0.7)]
     assert asked == [0, 13]
+
+
+def test_what_lies_in_a_value_comes_after_it_however_soon_it_ends() -> None:
+    def sure(shadow: str, start: int, end: int, language: str | None) -> tuple[int, int, float]:
+        return start, end, 1.0
+
+    def never(shadow: str, start: int, end: int, language: str | None) -> None:
+        raise AssertionError("asked of a part of the value")
+
+    scanner = Scanner([Pattern("part", "PHONE", "[0-9]{4}", never), Pattern("whole", "IBAN", "DE1 [0-9 ]{9}", sure)])
+
+    assert [span[:3] for span in scanner.scan("an DE1 2345 6789.", None, frozenset()).spans] == [(3, 16, "IBAN")]
+
+
+def gated(*, sign: str = "", words: Words | None = None) -> Scanner:
+    return Scanner(
+        [Pattern("gated", "IP", "[0-9]{3}", lambda _, start, end, __: (start, end, 0.5), sign=sign, words=words)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scanner", "opening"), [(gated(sign="a{3}"), "aaa"), (gated(words=Words("Ausweis", "né le")), "ausweis")]
+)
+def test_a_trigger_behind_a_gate_is_looked_for_only_where_the_gate_matches(scanner: Scanner, opening: str) -> None:
+    closed = scanner.scan("123 aa né", None, frozenset())
+    opened = scanner.scan(f"123 and {opening}", None, frozenset())
+
+    assert closed.spans == []
+    assert [span[:3] for span in opened.spans] == [(0, 3, "IP")]
+
+
+def test_a_gate_that_is_far_away_is_open_where_lines_are_joined() -> None:
+    pattern = Pattern("wrapped", "IBAN", "[0-9]{4} [0-9]{4}", lambda _, start, end, __: (start, end, 1.0), sign="xyz")
+
+    scan = Scanner([pattern]).scan(f"xyz{'.' * 400}1234\n5678", None, frozenset())
+
+    assert [span[:2] for span in scan.spans] == [(403, 412)]
 
 
 def test_an_invalid_pattern_fails_closed() -> None:

@@ -8,12 +8,15 @@ from typing import Final
 from ...context import named
 from ..pattern import Pattern, Verified
 from .forms import BY_DIGITS, END, LETTERED, SEPARATOR, Form
-from .words import HUMP, LABEL, NUMBER, OTHERWISE
+from .words import LABELS, LABELS_AHEAD, NUMBER, OTHERWISE
 from .writing import bare, goes_on, has_thousands, is_amount, is_one_number
 
 _SCORE: Final = 0.85
 _SCORE_UNCHECKED: Final = 0.6
-_FIRST_DIGITS: Final = re.compile(r"[^0-9]{0,32}([0-9])[0-9A-Za-z+*]?(?:[ ./\r\n\t-]{0,10}[0-9]){4}")
+_BETWEEN: Final = 32
+"""Characters between the word and the number's first digit."""
+_LABEL: Final = re.compile("|".join(LABELS_AHEAD))
+_DIGITS_FROM: Final = re.compile(r"[0-9][0-9A-Za-z+*]?(?:[ ./\r\n\t-]{0,10}[0-9]){4}")
 _LETTERS_BEFORE: Final = re.compile(r"(?<![0-9A-Za-z_\xc0-\xff])[A-Za-z]{1,2}[ .-]?\Z")
 _LONGEST: Final = 40
 _DIGITS: Final = re.compile(rf"[0-9]+(?:{SEPARATOR}[0-9]+){{0,7}}")
@@ -26,11 +29,11 @@ _AMOUNT_LONGEST: Final = 8
 
 
 def _after_a_word(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
-    word = end - 1  # the character after it, mostly
-    digits = _FIRST_DIGITS.match(shadow, word)
-    if digits is None:
+    place = end - 1
+    label = _LABEL.match(shadow, start) if _DIGITS_FROM.match(shadow, place) else None
+    if label is None:
         return None
-    place = digits.start(1)
+    word = label.end() - 1  # the character after it, mostly
     before = shadow[place - 1]
     letters = _LETTERS_BEFORE.search(shadow, max(word, place - 4), place)
     if letters:
@@ -102,12 +105,21 @@ def _is_something_else(shadow: str, start: int, end: int, word: int) -> bool:
     )
 
 
+_BRACKET: Final = r" ?[(\[](?:[^0-9\n)\]]{0,12}[^0-9A-Za-z\n)\]])?"
+
 PATTERNS: Final = (
-    Pattern("vat-announced", "VAT", rf"(?:(?:^|[^A-Za-z]){LABEL}|{HUMP})", _after_a_word, start_known=False),
+    Pattern(
+        "vat-announced",
+        "VAT",
+        "|".join(rf"{label}[^0-9]{{0,{_BETWEEN}}}[0-9]" for label in LABELS_AHEAD),
+        _after_a_word,
+    ),
     Pattern(
         "vat-before-word",
         "VAT",
-        rf"[0-9][A-Za-z]{{0,2}}(?: ?[(\[](?:[^0-9\n)\]]{{0,12}}[^0-9A-Za-z\n)\]])?{LABEL}|[ .-]?MVA\b)",
+        "|".join(
+            rf"[0-9][A-Za-z]{{0,2}}{ahead}" for ahead in (*(f"{_BRACKET}{label}" for label in LABELS), r"[ .-]?MVA\b")
+        ),
         _before_a_word,
     ),
 )

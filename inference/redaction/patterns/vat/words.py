@@ -130,9 +130,11 @@ _LONG: Final = r"""
     cod.unic identificare identificaci intracom partita.iva y.?tunnus arvonlis podatkow k.ibemaks v.rt.bas mokes.io ad.sz.m
     davcn danov bulstat breisluach merverdi vir.isauk
 """
-LABEL: Final = (
-    rf"(?:(?i:{'|'.join(_SHORT.split())})(?:[^A-Za-z]|(?i:id|n[rou]|reg|in\b|ue))|(?i:{'|'.join(_LONG.split())}))"
-)
-"""The scanner's expression for the words that may announce a number without prefix; `BY_COUNTRY` then decides."""
-HUMP: Final = "[a-z](?:Vat|VAT|Tva|Btw|Iva|Nif|Cif|Nip|Dic|Moms|Uid|Ust|Tax)[A-Z_]"
-"""And for those inside a name in camelCase."""
+_SHORT_LABEL: Final = rf"(?i:{'|'.join(_SHORT.split())})(?:[^A-Za-z]|(?i:id|n[rou]|reg|in\b|ue))"
+_LONG_LABEL: Final = rf"(?i:{'|'.join(_LONG.split())})"
+_HUMP: Final = "[a-z](?:Vat|VAT|Tva|Btw|Iva|Nif|Cif|Nip|Dic|Moms|Uid|Ust|Tax)[A-Z_]"
+"""One inside a name in camelCase."""
+LABELS: Final = (_SHORT_LABEL, _LONG_LABEL)
+"""The scanner's expressions for the words that may announce a number without prefix; `BY_COUNTRY` then decides."""
+LABELS_AHEAD: Final = (*(rf"(?:^|[^A-Za-z]){label}" for label in LABELS), _HUMP)
+"""The same where a word begins."""
