@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from .shadow import cast
 from .structure import Place, place
@@ -127,12 +127,14 @@ class _Sight(threading.local):
     place: Place | None = None
     tables: Tables
     answers: dict[tuple[Words, str], bool]
+    notes: dict[str, dict[int, Any]]
 
     def look(self, shadow: str, start: int) -> None:
         if shadow is not self.shadow:
             self.shadow = shadow
             self.tables = Tables()
             self.answers = {}
+            self.notes = {}
         elif self.start == start:
             return
         self.start = start
@@ -145,7 +147,13 @@ _SIGHT: Final = _Sight()
 def forget() -> None:
     """Lets go of the text that was looked at last."""
     _SIGHT.shadow = _SIGHT.ahead = _SIGHT.behind = _SIGHT.place = None
-    _SIGHT.tables, _SIGHT.answers = Tables(), {}
+    _SIGHT.tables, _SIGHT.answers, _SIGHT.notes = Tables(), {}, {}
+
+
+def notes(shadow: str, subject: str) -> dict[int, Any]:
+    """What is known on a `subject` by offsets into this shadow, for what many values ask about the same place. Empty at first."""
+    _SIGHT.look(shadow, _SIGHT.start)
+    return _SIGHT.notes.setdefault(subject, {})
 
 
 def placed(shadow: str, start: int) -> Place:

@@ -141,13 +141,18 @@ def _value(shadow: str, start: int) -> Person | None:
     return person if _VALUE_ENDS.match(shadow, person.end) else None
 
 
-def _trigger(labels: str) -> str:
-    written = sorted((re.escape(label).replace(r"\ ", "[ _-]?") for label in fold(labels)), key=longest_first)
-    return rf"\b(?i:{'|'.join(written)})[\"'*]{{0,2}}[ \t]?[:=>][ \t]{{0,4}}[\"'*]{{0,2}}"
+_SIGNS: Final = ("[:=>]", r"[ \t][:=>]", r"[\"'*]{1,2}[ \t]?[:=>]")
+"""What comes after a label. One by one, the scanner sees short labels with it as literals ("to:")."""
+
+
+def _trigger(labels: str, first: str) -> str:
+    """Any of the `labels` with a sign and a value that begins with one of `first`."""
+    written = "|".join(sorted((re.escape(label).replace(r"\ ", "[ _-]?") for label in fold(labels)), key=longest_first))
+    return "|".join(rf"\b(?i:{written}){sign}[ \t]{{0,4}}[\"'*]{{0,2}}[{first}]" for sign in _SIGNS)
 
 
 PATTERNS: Final = (
     # The second may begin with a particle ("de la Cruz", "van Dijk").
-    Pattern("field", "NAME", rf"{_trigger(_GENERAL)}[{UPPER}]", _verify, start_known=False, layer="cues"),
-    Pattern("person-field", "NAME", rf"{_trigger(_PERSONAL)}[{UPPER}dv']", _verify, start_known=False, layer="cues"),
+    Pattern("field", "NAME", _trigger(_GENERAL, UPPER), _verify, start_known=False, layer="cues"),
+    Pattern("person-field", "NAME", _trigger(_PERSONAL, f"{UPPER}dv'"), _verify, start_known=False, layer="cues"),
 )

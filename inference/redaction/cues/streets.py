@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ..context import notes
 from .countries import COUNTRIES, SUFFIXES
 from .person import LETTER
 from .phrase import Phrases
@@ -54,11 +55,24 @@ _LONGEST_PARTICLE: Final = 6
 def streets(shadow: str, start: int, end: int, *, first: bool = False) -> Iterator[tuple[int, int]]:
     """Streets and post boxes, as ``(start, end)``, whose numbers are in ``shadow[start:end]``: the last few, or the `first`."""
     numbers = list(_NUMBERS.finditer(shadow, start, end))
+    known: dict[int, tuple[int, tuple[int, int] | None]] = notes(shadow, "streets")
     for number in numbers[:1] if first else numbers[-_MOST_NUMBERS:]:
-        street = _before(shadow, number.start(), number.end()) or _after(shadow, number.start(), number.end())
+        place, stop = number.span()
+        # Many postcodes ask about the same number. One that the `end` cut off is another.
+        if known.get(place, (0, None))[0] != stop:
+            known[place] = stop, _street(shadow, place, stop)
+        street = known[place][1]
         if street is not None:
-            units = _UNITS.match(shadow, street[1])
-            yield street[0], units.end() if units else street[1]
+            yield street
+
+
+def _street(shadow: str, number: int, end: int) -> tuple[int, int] | None:
+    """The street or post box whose number it is."""
+    street = _before(shadow, number, end) or _after(shadow, number, end)
+    if street is None:
+        return None
+    units = _UNITS.match(shadow, street[1])
+    return street[0], units.end() if units else street[1]
 
 
 def _before(shadow: str, number: int, end: int) -> tuple[int, int] | None:
