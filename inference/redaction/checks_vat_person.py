@@ -16,8 +16,10 @@ _BG_FOREIGNER: Final = (21, 19, 17, 13, 11, 9, 7, 3, 1)
 _LV_PERSON: Final = (10, 5, 8, 4, 2, 1, 6, 3, 7, 9)
 _RO_PERSON: Final = (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)
 
-_RO_COUNTIES: Final = ("70", "80", "81", "82", "83")
-"""Codes of no county, beside 01 to 52."""
+_RO_COUNTIES: Final = frozenset((*range(1, 49), 50, 51, 52, 54, 56, 60, 64, 70, 78, *range(80, 85), 87, 88, 90, 98, 99))
+"""01 to 46 are counties and sectors; the population register says which others it has given out."""
+_RO_CENTURIES: Final = {"1": (1900,), "2": (1900,), "3": (1800,), "4": (1800,), "5": (2000,), "6": (2000,)}
+_RO_FOREIGNER: Final = (1900, 2000)
 
 
 def es_dni(number: str) -> bool:
@@ -64,9 +66,10 @@ def cz_birth_number(number: str) -> bool:
 def lv_personal_code(number: str) -> bool:
     """Latvia, personas kods: day, month, year, a digit for the century, and a check digit mod 11 (10 becomes 0).
 
-    Those issued since July 2017 begin with 32 and have neither date nor check digit.
+    Those issued since July 2017 have neither date nor check digit: a 3, a digit from 2 to 9, nine digits that say nothing
+    (Fizisko personu reģistra likums, section 5).
     """
-    if number.startswith("32"):
+    if number[0] == "3" and number[1] > "1":
         return True
     century = {"0": 1800, "1": 1900, "2": 2000}.get(number[6])
     if century is None or not is_date(century + int(number[4:6]), int(number[2:4]), int(number[:2])):
@@ -75,11 +78,13 @@ def lv_personal_code(number: str) -> bool:
 
 
 def ro_cnp(number: str) -> bool:
-    """Romania, CNP: sex and century, date of birth, county, serial, check digit mod 11 (10 becomes 1)."""
-    century = {"1": 1900, "2": 1900, "3": 1800, "4": 1800, "5": 2000, "6": 2000}.get(number[0], 1900)
-    if number[0] == "0" or not (1 <= int(number[7:9]) <= 52 or number[7:9] in _RO_COUNTIES):
-        return False
-    if not is_date(century + int(number[1:3]), int(number[3:5]), int(number[5:7])):
+    """Romania, CNP: sex and century, date of birth, county, serial, check digit mod 11 where 10 counts as 1 (Law 105/1996).
+
+    Residents from abroad (7, 8) and holders of a tax number only (9) may be born in either century.
+    """
+    month, day, year = int(number[3:5]), int(number[5:7]), int(number[1:3])
+    centuries = _RO_CENTURIES.get(number[0], _RO_FOREIGNER)
+    if number[0] == "0" or not any(is_date(century + year, month, day) for century in centuries):
         return False
     rest = weighted_sum(number, _RO_PERSON) % 11
-    return (1 if rest == 10 else rest) == int(number[12])
+    return int(number[7:9]) in _RO_COUNTIES and (1 if rest == 10 else rest) == int(number[12])

@@ -197,6 +197,8 @@ def tax_id_unlikely(value: str) -> bool:
     return any(digit * 3 in value[:10] for digit in DIGITS)
 
 
+ROMANIAN_CODES = ("50", "54", "56", "60", "64", "78", "84", "87", "88", "90", "98", "99")
+
 CASES = (
     # The oracle does not look at the date of birth.
     Case("at-social", vnr.is_valid, lambda d: f"{d.randint(1, 9)}{digits(d, 2)}?{ddmmyy(d)}",
@@ -259,8 +261,9 @@ CASES = (
     # The oracle also takes companies' numbers.
     Case("pt-nif", pt_nif.is_valid, lambda d: d.choice("1234") + digits(d, 7) + "?", differs=lambda value: value[0] not in "1234"),
     Case("ro-cnp", cnp.is_valid, lambda d: d.choice("1256") + yymmdd(d) + f"{d.randint(1, 46):02}" + digits(d, 3) + "?",
-         # The oracle takes foreigners (7, 8, 9) for born in the 1900s, where 00 is no leap year.
-         differs=lambda value: value[0] in "789" and value[1:7] == "000229"),
+         # The oracle takes foreigners (7, 8, 9) for born in the 1900s, where 00 is no leap year, and does not know of codes that
+         # the population register says are in use and are no county's.
+         differs=lambda value: (value[0] in "789" and value[1:7] == "000229") or value[7:9] in ROMANIAN_CODES),
     Case("se-personnummer", personnummer.is_valid, lambda d: f"{yymmdd(d)}-{digits(d, 3)}?",
          # The oracle does not know samordningsnummer.
          differs=lambda value: int(value[4:6]) > 60),

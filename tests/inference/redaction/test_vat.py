@@ -86,8 +86,10 @@ def explained(country: str, number: str) -> bool:
             # and 50 is women's (the oracle takes them for every year and adds them up).
             year, month = int(number[:2]), int(number[2:4]) % 50
             return (len(number) == 9 and year > 53) or month > 12
-        case "LV":  # codes from 32 have no check digit (the oracle: have); the century is 0 to 2 (the oracle: any)
-            return number.startswith("32") or number[6] > "2"
+        case (
+            "LV"
+        ):  # codes from 32 to 39 have no check digit (the oracle: have); the century is 0 to 2 (the oracle: any)
+            return (number[0] == "3" and number[1] > "1") or number[6] > "2"
         case "RO":  # of a CNP the oracle knows the counties of one year, and the date of today
             return len(number) == 13
     return False
@@ -253,6 +255,9 @@ def test_the_words_of_every_language_announce(country: str, labels: str) -> None
         ("VSK númer: IS 123456", "IS 123456"),
         ("MWST-Nr. LI 54321", "LI 54321"),
         ("VAT XI980780684", "XI980780684"),
+        ("DIČ CZ25959573\n4. Adresa", "CZ25959573"),
+        ("ДДС номер BG202290967\n4. Адрес", "BG202290967"),
+        ("Cod TVA RO39214808\n4. Adresa", "RO39214808"),
     ],
 )
 def test_found_as_it_is_written(text: str, value: str) -> None:
@@ -293,6 +298,8 @@ def test_found_as_it_is_written(text: str, value: str) -> None:
         "VAT",
         "VAT 1",
         "(VAT",
+        "id;name;vat;created\n193408646;Anna;;2024-01-02\n",
+        "LV 39 000012345",
     ],
 )
 def test_left_alone(text: str) -> None:

@@ -6,13 +6,13 @@ from typing import Final
 
 from ...checks import weighted_sum
 from ...checks_dates import is_date
+from ...checks_vat_person import lv_personal_code
 from ...context import Words
 from .form import DAY, ELEVEN, GAP, MONTH
 from .identifier import identifier
 
 _FIRST: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 1)
 _SECOND: Final = (3, 4, 5, 6, 7, 8, 9, 1, 2, 3)
-_LATVIAN: Final = (1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def isikukood(number: str) -> bool:
@@ -31,16 +31,6 @@ def _checked(number: str) -> bool:
     if rest == 10:
         rest = weighted_sum(number, _SECOND) % 11 % 10
     return rest == int(number[10])
-
-
-def personas_kods(number: str) -> bool:
-    """Latvian personas kods: with a date of birth, the century and a check digit until June 2017; since then two digits from
-    32 and nine that say nothing."""
-    if number[0] == "3" and number[1] > "1":
-        return True
-    year = 1800 + int(number[6]) * 100 + int(number[4:6])
-    born = is_date(year, int(number[2:4]), int(number[:2]))
-    return born and (1101 - weighted_sum(number, _LATVIAN)) % 11 % 10 == int(number[10])
 
 
 PATTERNS: Final = (
@@ -65,7 +55,7 @@ PATTERNS: Final = (
         "LV",
         ELEVEN,
         f"(?:{DAY}{MONTH}[0-9]{{2}}(?:{GAP}| ?- ?)[0-2]|3[2-9][0-9]{{4}}(?:{GAP}| ?- ?)[0-9])[0-9]{{4}}",
-        personas_kods,
+        lv_personal_code,
         Words("personas kods", "personas koda", "personas kodu", "personas kodam", "pers kods", "p k", "pk"),
         telling="(?!3[2-9])[0-9]{6}-[0-9]{5}",
     ),

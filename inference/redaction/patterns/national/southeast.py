@@ -7,24 +7,11 @@ from typing import Final
 from ...checks import weighted_sum
 from ...checks_dates import is_date
 from ...checks_vat import hr_oib
-from ...checks_vat_person import bg_egn, bg_lnch
+from ...checks_vat_person import bg_egn, bg_lnch, ro_cnp
 from ...context import Words
 from .form import DAY, ELEVEN, GAP, MONTH, TEN, THIRTEEN, groups
 from .identifier import identifier
 
-_CNP: Final = (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)
-_CNP_CENTURIES: Final = {
-    "1": 1900,
-    "2": 1900,
-    "3": 1800,
-    "4": 1800,
-    "5": 2000,
-    "6": 2000,
-    "7": 2000,
-    "8": 2000,
-    "9": 2000,
-}
-_COUNTIES: Final = frozenset((*range(1, 49), 51, 52, 70, 80, 81, 82, 83))
 _EMSO: Final = (7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 _SI_TAX: Final = (8, 7, 6, 5, 4, 3, 2)
 
@@ -32,15 +19,6 @@ _SI_TAX: Final = (8, 7, 6, 5, 4, 3, 2)
 def lnch(number: str) -> bool:
     """Bulgarian ЛНЧ of foreign residents: the weighted sum modulo 10."""
     return bg_lnch(number) and number.strip("0") != ""
-
-
-def cnp(number: str) -> bool:
-    """Romanian CNP: sex and century, date of birth, county, serial, check digit modulo 11, where 10 counts as 1 (Law 105/1996).
-    Foreigners (7, 8, 9) may be born in any century."""
-    month, day, year = int(number[3:5]), int(number[5:7]), int(number[1:3])
-    born = is_date(_CNP_CENTURIES[number[0]] + year, month, day)
-    check = weighted_sum(number, _CNP) % 11
-    return born and int(number[7:9]) in _COUNTIES and (1 if check == 10 else check) == int(number[12])
 
 
 def emso(number: str) -> bool:
@@ -79,8 +57,8 @@ PATTERNS: Final = (
         "ro-cnp",
         "RO",
         THIRTEEN,
-        rf"[1-9]{GAP}[0-9]{{2}}{GAP}{MONTH}{GAP}{DAY}{GAP}[0-8][0-9](?:{GAP}[0-9]{{4}}|[0-9]{{3}}{GAP}[0-9])",
-        cnp,
+        rf"[1-9]{GAP}[0-9]{{2}}{GAP}{MONTH}{GAP}{DAY}{GAP}[0-9]{{2}}(?:{GAP}[0-9]{{4}}|[0-9]{{3}}{GAP}[0-9])",
+        ro_cnp,
         Words("cnp", "c n p", "cod numeric personal", "codul numeric personal", "codului numeric personal", "numeric personal",
               "nif", "cod de identificare fiscală"),
     ),

@@ -24,6 +24,8 @@ _GROUP: Final = re.compile("[0-9]+")
 _END: Final = re.compile(END)
 _BEFORE_WORD: Final = re.compile(r"[0-9][A-Za-z]{0,2}?(?=[ .-]?MVA| ?[(\[])")
 _JOINTS: Final = " .-/"
+_NEXT_ROW: Final = re.compile(r"[;,|\t][^\n]*[A-Za-z][^\n]*\n")
+"""The rest of a table's first row: what follows is in another column."""
 _WORD_LONGEST: Final = 40
 _AMOUNT_LONGEST: Final = 8
 
@@ -97,7 +99,8 @@ def _is_something_else(shadow: str, start: int, end: int, word: int) -> bool:
         or not is_one_number(written)
     ):
         return True
-    if OTHERWISE.among(shadow[word:start]):
+    between = shadow[word:start]
+    if OTHERWISE.among(between) or _NEXT_ROW.search(between):
         return True
     # "VAT 12 345 678" and "VAT 12345" are as likely an amount of the tax.
     return (len(written) < _AMOUNT_LONGEST or has_thousands(written)) and not NUMBER.among(

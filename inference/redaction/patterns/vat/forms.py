@@ -118,8 +118,8 @@ FORMS: Final = (
     _form("LI", "99999", None, upper=True, alone=None),
     _form("LT", "999999999999 999999999", checks.lt_pvm, strong=True),
     _form("LU", "99999999", checks.lu_tva, strong=True),
-    # Persons' codes from 32 have no check digit.
-    _form("LV", "99999999999", checks.lv_pvn, alone=rf"(?!LV[ .-]?32){_PLAIN}"),
+    # Persons' codes from 32 to 39 have no check digit.
+    _form("LV", "99999999999", checks.lv_pvn, alone=rf"(?!LV[ .-]?3[ .-]?[2-9]){_PLAIN}"),
     _form("MT", "99999999", checks.mt_vat, strong=True),
     _form("NL", "999999999B99", checks.nl_btw, strong=True),
     # "NO 974 760 673" may as well be the word for number.

@@ -22,8 +22,8 @@ def _verify(form: Form) -> Verify:
     def verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
         if start and (shadow[start - 1].isalnum() or shadow[start - 1] == "_"):
             return None
-        value = form.prefixed.match(shadow, start)
-        if value is None or (form.check is not None and not form.check(bare(value[1]))):
+        value = _value(form, shadow, start)
+        if value is None:
             return None
         stop = value.end()
         if not could_be_one_number(value[1]) or goes_on(shadow, start, stop):
@@ -39,6 +39,16 @@ def _verify(form: Form) -> Verify:
         return (start, stop, _SCORE_ALONE) if _is_plain(form, value) and not something_else else None
 
     return verify
+
+
+def _value(form: Form, shadow: str, start: int) -> re.Match[str] | None:
+    """The number at `start` whose check digits hold. What the next line begins with may be no part of it: its own number."""
+    value = form.prefixed.match(shadow, start)
+    if value is None or form.check is None or form.check(bare(value[1])):
+        return value
+    line = shadow.find("\n", value.start(1), value.end())
+    shorter = form.prefixed.match(shadow, start, line) if line >= 0 else None
+    return shorter if shorter and form.check(bare(shorter[1])) else None
 
 
 def _is_plain(form: Form, value: re.Match[str]) -> bool:
