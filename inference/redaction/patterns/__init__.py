@@ -16,6 +16,8 @@ from . import (
     keyed,
     licence,
     location,
+    location_degrees,
+    location_grid,
     mac,
     mail,
     mrz,
@@ -51,6 +53,8 @@ BUILT_IN: Final[tuple[Pattern, ...]] = (
     *keyed.PATTERNS,
     *crypto.PATTERNS,
     *location.PATTERNS,
+    *location_degrees.PATTERNS,
+    *location_grid.PATTERNS,
     *ip_forms.PATTERNS,
     *national.PATTERNS,
 )

@@ -1,7 +1,8 @@
-"""Coordinates: decimal pairs, degrees with letters, degrees and minutes, ``geo:`` URIs (RFC 5870), Open Location Codes.
+"""Coordinates in decimals: pairs, keys, URLs of maps, ``geo:`` URIs (RFC 5870), ISO 6709 strings; Open Location Codes, what3words.
 
-Two decimal fractions are a place only where a word, a key, the URL of a map or the letters of the compass say so, and only with
-enough digits to point at a street rather than a region.
+Two decimal fractions are a place where a word, a key or the URL of a map says so, or where they are written as maps give them to be
+copied, ``52.52001, 13.40495``; and only with enough digits to point at a street rather than a region. Degrees and minutes are in
+`location_degrees`, grids in `location_grid`.
 """
 
 from __future__ import annotations
@@ -15,19 +16,33 @@ from .pattern import Pattern, Verified
 
 _SCORE: Final = 0.9
 _SCORE_NAMED: Final = 0.85
+_SCORE_ALONE: Final = 0.7
 _TELLING: Final = re.compile(
-    r"(?:/@|[?&#;](?:q|ll|sll|cbll|daddr|saddr|query|center|destination|origin|mlat|at|loc|pt|map)=(?:loc:)?|/maps/(?:place|search|dir)/"
-    r"|#map=[0-9.]{1,5}/|!3d|\bPOINT ?Z? ?\()\Z",
+    r"(?:/@|[?&#;](?:q|ll|sll|cbll|daddr|saddr|query|center|destination|origin|mlat|at|loc|pt|map|cp|x|pos|latlng|coords|viewpoint|route)="
+    r"(?:loc:)?|[?&]to=ll\.|/maps/(?:place|search|dir)/|\.here\.com/l/|#map=[0-9.]{1,5}/|!3d|\bPOINT ?Z? ?\()\Z",
     re.IGNORECASE,
 )
 """What stands right before the coordinates in the URL of a map and in well-known text."""
 _TELLING_LONGEST: Final = 24
 _NUMBER: Final = r"[+-]?[0-9]{1,3}[.,][0-9]{3,15}"
 _PAIR: Final = re.compile(
-    rf"(?P<first>{_NUMBER})[\xb0\xba]?(?:\s?[,;/|]\s{{0,6}}|\s{{1,3}}|!4d|%2C|&mlon=)(?P<second>{_NUMBER})(?![0-9A-Za-z_]|\.[0-9])"
+    rf"(?P<first>{_NUMBER})[\xb0\xba]?(?:\s?[,;/|]\s{{0,6}}|\s{{1,3}}|!4d|%2C|~|&(?:m?lon|lng|y)=)(?P<second>{_NUMBER})(?![0-9A-Za-z_]|\.[0-9])"
 )
 _LIST_BEFORE: Final = re.compile(r"[0-9][,;] ?\Z")
 _LIST_AFTER: Final = re.compile(r"\s?[,;]\s?[+-]?[0-9]{1,3}\.[0-9]{3}")
+_COPIED: Final = re.compile(r"[+-]?[1-8][0-9]\.(?P<first>[0-9]{5,8}), ?-?[0-9]{1,3}\.(?P<second>[0-9]{5,8})(?![0-9])")
+"""As maps give them: latitude first, five to eight decimals (0.1 m is the seventh), a comma."""
+_COPIED_BEFORE: Final = frozenset(("", " ", "\n", "\t", '"', "'", "(", ">", ":", "|"))
+_CODE_BEFORE: Final = re.compile(r"(?:= ?\(?|[0-9A-Za-z_]\()\Z")
+"""An assignment or a call."""
+_QUANTITY_AFTER: Final = re.compile(
+    r" ?(?:[])}%\xb0\xb1\xa4$*/^=]|(?:[mck]?m|k?g|m?s|eur|usd|k?hz|px|k?w|v|a|k|ev|pt|deg|rad)\b)", re.IGNORECASE
+)
+_QUANTITIES: Final = Words(
+    "ci", "interval", "mean", "median", "std", "sd", "sigma", "range", "between", "values", "ratio", "loss", "weights", "bounds",
+    "tensor", "array", "vector", "matrix", "mittelwert", "intervall", "zwischen", "entre", "moyenne", "media", "valores", "werte",
+)  # fmt: skip
+"""Words that make two fractions quantities."""
 
 
 def _decimals(number: str) -> int:
@@ -56,17 +71,41 @@ def _pair(shadow: str, start: int, end: int, language: str | None) -> Verified |
     precise = precise and max(_decimals(pair["first"]), _decimals(pair["second"])) >= 4
     if not precise or before in ("_", ".", "$", "\xa4") or _LIST_AFTER.match(shadow, stop):
         return None
-    if _LIST_BEFORE.search(shadow, max(0, start - 3), start) or not named(shadow, start, stop, LOCATION_WORDS):
+    if _LIST_BEFORE.search(shadow, max(0, start - 3), start):
         return None
-    return start, stop, _SCORE_NAMED
+    if named(shadow, start, stop, LOCATION_WORDS):
+        return start, stop, _SCORE_NAMED
+    return (start, stop, _SCORE_ALONE) if _is_copied(shadow, start, stop) else None
+
+
+def _is_copied(shadow: str, start: int, end: int) -> bool:
+    """Whether the pair is written as maps write one, and not in code or as quantities."""
+    pair = _COPIED.fullmatch(shadow, start, end)
+    if pair is None or abs(len(pair["first"]) - len(pair["second"])) > 1:
+        return False
+    if shadow[start - 1 : start] not in _COPIED_BEFORE:
+        return False
+    if _CODE_BEFORE.search(shadow, max(0, start - 3), start):
+        return False
+    return _QUANTITY_AFTER.match(shadow, end) is None and not named(shadow, start, end, _QUANTITIES)
 
 
 _KEYED: Final = re.compile(_NUMBER + r"(?![0-9A-Za-z_]|[.,][0-9])")
+_LATITUDE: Final = (
+    r"(?:lat(?:itud[a-z]{0,4})?|breitengrad|bredd?e?grad|leveysaste|szeroko[a-z]{2,3}(?: geo[a-z.]{0,10})?)"
+)
+_LONGITUDE: Final = (
+    r"(?:lo?ng?(?:itud[a-z]{0,4})?|l[\xe4\xe6e]ng[den]{1,3}grad|pituusaste|dlugo[a-z]{2,3}(?: geo[a-z.]{0,10})?)"
+)
 _PARTNERS: Final = {
-    "la": re.compile(r"\b(?:geo_?)?(?:lon|lng|long)(?:itud[a-z]*)?[\"']?[\s:=]", re.IGNORECASE),
-    "lo": re.compile(r"(?<![A-Za-z])(?:[a-z]+_)?lat(?:itud[a-z]*)?[\"']?[\s:=]", re.IGNORECASE),
+    True: re.compile(rf"(?<![A-Za-z])(?:[a-z]+_)?{_LONGITUDE}[\"']?[\s:=]", re.IGNORECASE),
+    False: re.compile(rf"(?<![A-Za-z])(?:[a-z]+_)?{_LATITUDE}[\"']?[\s:=]", re.IGNORECASE),
 }
-_KEY: Final = re.compile(r"(la|lo|ln)[a-z]*[\"']?\s{0,2}[:=]\s{0,2}[\"']?\Z", re.IGNORECASE)
+"""What names the other number, by whether one's own is the latitude."""
+_KEY: Final = re.compile(
+    rf"(?:(?P<latitude>{_LATITUDE})|{_LONGITUDE})[\"']?\s{{0,2}}[:=]\s{{0,2}}[\"']?\Z", re.IGNORECASE
+)
+_KEY_LONGEST: Final = 36
 _PARTNER_DISTANCE: Final = 80
 
 
@@ -76,58 +115,17 @@ def _keyed(shadow: str, start: int, end: int, language: str | None) -> Verified 
     while shadow[first - 1] in "0123456789.,+-":
         first -= 1
     number = _KEYED.match(shadow, first)
-    key = _KEY.search(shadow, max(0, first - 20), first)
+    key = _KEY.search(shadow, max(0, first - _KEY_LONGEST), first)
     if number is None or key is None:
         return None
-    latitude = key.group(1).lower() == "la"
+    latitude = key["latitude"] is not None
     if abs(float(number.group().replace(",", "."))) > (90 if latitude else 180):
         return None
-    around = _PARTNERS["la" if latitude else "lo"]
+    around = _PARTNERS[latitude]
     near = around.search(shadow, number.end(), number.end() + _PARTNER_DISTANCE) or around.search(
-        shadow, max(0, start - _PARTNER_DISTANCE), start
+        shadow, max(0, key.start() - _PARTNER_DISTANCE), key.start()
     )
     return (first, number.end(), _SCORE_NAMED) if near else None
-
-
-_DEGREE: Final = "[\xb0\xba]"
-_MINUTE: Final = "['\xb4`\x1a\x92]"
-_SECOND: Final = "(?:[\"\x94\x1a]|''|\x1a\x1a)"
-_ANGLE: Final = (
-    rf"[0-9]{{1,3}}(?:[.,][0-9]{{2,10}} ?{_DEGREE}?|(?: ?{_DEGREE} ?| )[0-9]{{1,2}}(?:[.,][0-9]{{1,6}})?(?: ?{_MINUTE}"
-    rf"(?: ?[0-9]{{1,2}}(?:[.,][0-9]{{1,6}})?(?: ?{_SECOND})?)?)?)"
-)
-_COMPASS: Final = re.compile(
-    rf"(?:(?P<north>{_ANGLE}) ?[NS]\b[ ,;/]{{0,3}}(?P<east>{_ANGLE}) ?[EOW]\b"
-    rf"|\b[NS] ?(?P<north_after>{_ANGLE})[ ,;/]{{1,3}}[EOW] ?(?P<east_after>{_ANGLE})(?![0-9A-Za-z]))"
-)
-_SIGNED: Final = re.compile(rf"-?{_ANGLE}[ ,;/]{{1,3}}-?{_ANGLE}(?![0-9A-Za-z])")
-_HALF: Final = re.compile(
-    rf"[0-9]{{1,3}} ?{_DEGREE} ?[0-9]{{1,2}}(?:[.,][0-9]{{1,6}})? ?{_MINUTE}"
-    rf"(?: ?[0-9]{{1,2}}(?:[.,][0-9]{{1,6}})? ?{_SECOND})? ?[NSEWO]\b"
-)
-
-
-def _compass(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
-    place = _COMPASS.match(shadow, start)
-    if place is None or (start and (shadow[start - 1].isalnum() or shadow[start - 1] in "._")):
-        return None
-    north, east = (place["north"] or place["north_after"]), (place["east"] or place["east_after"])
-    if int(re.split(r"\D", north)[0]) > 90 or int(re.split(r"\D", east)[0]) > 180:
-        return None
-    return start, place.end(), _SCORE
-
-
-def _degrees(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
-    whole = _compass(shadow, start, end, language)
-    if whole:
-        return whole
-    half = _HALF.match(shadow, start)
-    if half and not (start and shadow[start - 1].isalnum()):
-        return start, half.end(), _SCORE_NAMED
-    signed = _SIGNED.match(shadow, start - 1 if shadow[start - 1 : start] == "-" else start)
-    if signed and named(shadow, signed.start(), signed.end(), LOCATION_WORDS):
-        return signed.start(), signed.end(), _SCORE_NAMED
-    return None
 
 
 _GEO: Final = re.compile(
@@ -139,6 +137,24 @@ _GEO: Final = re.compile(
 def _geo(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     uri = _GEO.match(shadow, start)
     return (start, uri.end(), _SCORE) if uri else None
+
+
+_ISO_6709: Final = re.compile(
+    r"[+-](?P<latitude>[0-9]{2}|[0-9]{4}|[0-9]{6})(?P<fraction>\.[0-9]{1,10})?[+-](?P<longitude>[0-9]{3}|[0-9]{5}|[0-9]{7})(?:\.[0-9]{1,10})?"
+    r"(?:[+-][0-9]{1,5}(?:\.[0-9]{1,4})?)?(?:CRS[0-9A-Za-z_:]{1,16})?/"
+)
+"""Degrees, with minutes and seconds if there are more digits, an altitude, a reference system, and the slash that ends it."""
+
+
+def _iso_6709(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    place = _ISO_6709.match(shadow, start)
+    if place is None or (start and (shadow[start - 1].isalnum() or shadow[start - 1] in "+-./_")):
+        return None
+    latitude, longitude = place["latitude"], place["longitude"]
+    if int(latitude[:2]) > 90 or int(longitude[:3]) > 180 or len(longitude) != len(latitude) + 1:
+        return None
+    precise = len(latitude) == 6 or len(place["fraction"] or "") > 3
+    return (start, place.end(), _SCORE) if precise else None
 
 
 _PLUS: Final = re.compile(r"(?:[2-9CFGHJMPQRVWX]{8}|[2-9CFGHJMPQRVWX]{4,6})\+[2-9CFGHJMPQRVWX]{2,3}(?![0-9A-Za-z_+])")
@@ -175,7 +191,7 @@ PATTERNS: Final = (
     Pattern(
         "coordinates",
         "LOCATION",
-        r"\b[0-9]{1,3}[.,][0-9]{3,15}[\xb0\xba]?(?:\s?[,;/|]\s{0,6}|\s{1,3}|!4d|%2C|&mlon=)[+-]?[0-9]{1,3}[.,][0-9]{3}",
+        r"\b[0-9]{1,3}[.,][0-9]{3,15}[\xb0\xba]?(?:\s?[,;/|]\s{0,6}|\s{1,3}|!4d|%2C|~|&(?:m?lon|lng|y)=)[+-]?[0-9]{1,3}[.,][0-9]{3}",
         _pair,
     ),
     Pattern(
@@ -187,31 +203,12 @@ PATTERNS: Final = (
     Pattern(
         "coordinates-keyed",
         "LOCATION",
-        r"(?:^|[^a-z])(?:lat|lon|lng|long)(?:itude?)?[\"']?\s{0,2}[:=]\s{0,2}[\"']?[+-]?[0-9]{1,3}[.,][0-9]{3}",
+        r"(?:lat|lon|lng|long|itud[a-z]{0,4}|grad|aste|osc|geo[a-z.]{0,9})[\"']?\s{0,2}[:=]\s{0,2}[\"']?[+-]?[0-9]{1,3}[.,][0-9]{3}",
         _keyed,
         caseless=True,
     ),
     Pattern(
-        "coordinates-degrees",
-        "LOCATION",
-        rf"\b[0-9]{{1,3}} ?{_DEGREE} ?[0-9]{{1,2}}(?:[.,][0-9]{{1,6}})? ?{_MINUTE}",
-        _degrees,
-        sign=f"{_DEGREE} ?[0-9]",
-    ),
-    Pattern(
-        "coordinates-compass",
-        "LOCATION",
-        rf"\b[0-9]{{1,3}}[.,][0-9]{{2,10}} ?{_DEGREE}? ?[NS][ ,;/]{{0,3}}[0-9]",
-        _compass,
-    ),
-    Pattern(
-        "coordinates-minutes", "LOCATION", r"\b[0-9]{2} [0-5]?[0-9](?:[.,][0-9]{1,6})? ?[NS][ ,;/]{1,3}[0-9]", _compass
-    ),
-    Pattern(
-        "coordinates-letter",
-        "LOCATION",
-        rf"\b[NS] ?[0-9]{{1,2}}(?:[.,][0-9]{{3}}| ?{_DEGREE} ?[0-9]| [0-9]{{2}}\.[0-9]{{2}})",
-        _compass,
+        "iso-6709", "LOCATION", r"[+-][0-9]{2,6}(?:\.[0-9]{1,10})?[+-][0-9]{3,7}(?:\.[0-9]{1,10})?[/+C-]", _iso_6709
     ),
     Pattern("geo-uri", "LOCATION", r"\bgeo:-?[0-9]{1,2}[.,]", _geo, caseless=True),
     Pattern("plus-code", "LOCATION", r"\b[2-9CFGHJMPQRVWX]{4,8}\+[2-9CFGHJMPQRVWX]{2}", _plus),

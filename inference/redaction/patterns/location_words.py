@@ -6,48 +6,23 @@ from typing import Final
 
 from ..context import Words
 
+_PROGRAMS: Final = (
+    "lat", "lats", "lon", "lng", "latlng", "latlon", "latlong", "lnglat", "lonlat", "gps", "geo", "gnss", "geojson", "exif",
+    "wgs84", "wgs 84", "epsg 4326", "iso6709", "iso 6709", "geolocation", "geopoint", "geopos", "geoloc", "location", "loc",
+    "position", "pos", "poi", "waypoint", "marker", "viewport", "geofence", "osm", "openstreetmap", "google maps",
+)  # fmt: skip
+_PEOPLE: Final = (
+    "breite", "länge", "standort", "aufenthaltsort", "position", "wegpunkt", "treffpunkt", "fundort", "ubicación", "posición",
+    "localização", "posição", "posizione", "punto", "emplacement", "lieu", "repère", "sijainti", "sijainnin", "lokalizacja",
+    "pozycja", "poloha", "pozice", "pozícia", "locatie", "positie", "locație", "poziție", "τοποθεσία", "θέση", "местоположение",
+    "позиция", "lokacija", "položaj", "pozicija", "lokacja", "asukoht", "asend", "atrašanās vieta", "pozīcija", "buvimo vieta",
+    "padėtis", "suíomh", "pożizzjoni", "post", "plats", "placering", "posisjon", "plassering", "staðsetning", "hnit", "helyzet",
+    "helyszín", "last seen", "last seen at", "last known", "zuletzt gesehen", "dernière position", "meet at", "meet me at",
+    "parked at", "geparkt",
+)  # fmt: skip
 LOCATION_WORDS: Final = Words(
-    *(
-        "lat",
-        "lats",
-        "lon",
-        "lng",
-        "latlng",
-        "latlon",
-        "latlong",
-        "lnglat",
-        "lonlat",
-        "gps",
-        "geo",
-        "gnss",
-        "geojson",
-        "exif",
-    ),
-    *(
-        "wgs84",
-        "wgs 84",
-        "epsg 4326",
-        "geolocation",
-        "geopoint",
-        "geopos",
-        "geoloc",
-        "breite",
-        "länge",
-        "location",
-        "loc",
-    ),
-    *(
-        "standort",
-        "aufenthaltsort",
-        "ubicación",
-        "localização",
-        "posizione gps",
-        "emplacement",
-        "sijainti",
-        "lokalizacja",
-        "poloha",
-    ),
-    *("locatie", "locație", "τοποθεσία", "местоположение", "lokacija", "lokacja", "asukoht", "suíomh"),
+    *_PROGRAMS,
+    *_PEOPLE,
     stems=(
         *(
             "latitud",
