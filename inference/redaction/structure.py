@@ -1,8 +1,8 @@
 r"""Structure as context: what a value is called by the text around it, where that text is data rather than prose.
 
 ``place`` answers for JSON (the key, also of an enclosing array or object, also escaped in a string), ``name: value`` and
-``name=value`` (forms, headers, YAML), XML and HTML (tag and attributes) and tables (CSV, TSV, semicolons, Markdown: the cell of
-the first row in the same column, and the first cell of the row).
+``name=value`` (forms, headers, YAML), XML and HTML (tag and attributes), SQL's INSERT (the column) and tables (CSV, TSV,
+semicolons, Markdown: the cell of the first row in the same column, and the first cell of the row).
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ def place(shadow: str, start: int, tables: Tables) -> Place:
     cell = tables.cell(shadow, start)
     if cell is not None and not _OTHERWISE.search(shadow, cell.row, start):
         return Place(cell.names, cell.start, cell.telling)
+    column = tables.statements.column(shadow, start)
+    if column is not None:
+        return Place(column.name, column.start, column.telling)
     floor = max(0, start - REACH)
     before = shadow[floor:start]
     found = _in_json(before) or _in_field(before)

@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from .generic import tells
+from .statement import Statements
 
 _DELIMITERS: Final = "\t;|,"
 _LONGEST_ROW: Final = 4096
@@ -46,9 +47,11 @@ class Tables:
     however many values are in it.
     """
 
-    __slots__ = ("_block", "_row")
+    __slots__ = ("_block", "_row", "statements")
 
     def __init__(self) -> None:
+        self.statements = Statements()
+        """Those that fill the tables of a database."""
         self._block: _Block | None = None
         self._row: tuple[int, int, str] = (-1, -1, "")
         """Start and end of the line that was asked about last, and its first cell if that is a word."""

@@ -30,8 +30,8 @@ class Zones(NamedTuple):
     origins: list[int]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        """Where a match in `data` lies in the text; a start of 0 is not known. A match never lies in two zones."""
-        zone = bisect_right(self.starts, end) - 1
+        """Where a match in `data` lies in the text; a start of 0 is an unknown one and stays. A match never lies in two zones."""
+        zone = bisect_right(self.starts, end - 1) - 1
         moved = self.origins[zone] - self.starts[zone]
         return start + moved if start else 0, end + moved
 

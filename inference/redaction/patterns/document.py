@@ -9,19 +9,17 @@ from typing import Final
 
 from ..context import Words, before, entitled, near, placed
 from ..masks import bare, free, is_date, shape
+from ..words.otherwise import THINGS
 from .pattern import Verified, Verify
 
 BY_CONTEXT: Final = 0.75
 """The score of a number that has the right form and the right word near it."""
 _OTHER_WORDS: Final = """
-    order ticket isbn invoice tel fax sku plz zip postfach build version case case-id ttl timeout ms bytes size count fee price cost
-    preis prix prezzo precio cena timestamp created updated iso din rfc verified
+    isbn tel fax sku plz zip postfach build version case case-id ttl timeout ms bytes size count fee price cost preis prix prezzo
+    precio cena timestamp created updated iso din rfc verified lot hash
 """
-_OTHER_STEMS: Final = """
-    bestell auftrag rechnung factur fattur pedido commande telef phone mobil zamówien track sendung kundenn konton postleit ordin
-    faktur commit
-"""
-_OTHERS: Final = Words(*_OTHER_WORDS.split(), stems=_OTHER_STEMS.split())
+_OTHER_STEMS: Final = "telef phone mobil track kundenn konton postleit commit"
+_OTHERS: Final = THINGS | Words(*_OTHER_WORDS.split(), stems=_OTHER_STEMS.split())
 """Words between a document's name and a number, or in the name of its field, that say it is something else."""
 _LISTED: Final = 6
 """Characters of a word with digits from which it may be another number of the same kind, in a list."""
@@ -55,6 +53,8 @@ def announced(shadow: str, start: int, end: int, words: Words) -> bool:
     """Whether `words` announce the value, and no other number or word for something else stands between."""
     if entitled(shadow, start, end, words):
         return not entitled(shadow, start, end, _OTHERS)
+    if shadow[max(0, start - 3) : start].rstrip().endswith("#"):
+        return False
     where = placed(shadow, start)
     ahead = before(shadow, start, where.scope) if where.telling else near(shadow, start, end)[0]
     for index in reversed(range(len(ahead))):

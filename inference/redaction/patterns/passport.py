@@ -52,6 +52,8 @@ def _mixed(value: str) -> float | None:
     """Letters and digits in any order are too common: at least one letter first or second, three digits, and the check digit
     where there is one."""
     digits = sum(map(str.isdigit, value))
+    if len(value) == 9 and digits and _GERMAN.issuperset(value) and not value.isdigit():
+        return BY_CONTEXT  # no vowels: no word
     if digits < 2 or digits == len(value) or not value[:2].strip("0123456789"):
         return None
     if len(value) == 10:

@@ -7,9 +7,11 @@ import re
 from itertools import pairwise
 from typing import Final
 
+from ..context import entitled, split
+from ..words.phone import FRAGMENT, PHONE_CUES, PHONE_NAMES
 from .pattern import Pattern, Verified
 from .phone_plan import BY_LANGUAGE, GROUPED, LENGTHS, PAIRS, SHORT_TRUNK, TRUNK
-from .phone_words import PHONE_WORDS, named_otherwise
+from .phone_words import PHONE_THINGS, named_otherwise
 
 _SEPARATOR: Final = r"(?: ?[./-] ?|\) ?[/-]? ?| ?\(| {1,2})"
 _RUN: Final = re.compile(rf"[0-9]+(?:{_SEPARATOR}[0-9]+)*")
@@ -17,7 +19,6 @@ _RUN_LONGEST: Final = 60
 _DIGITS: Final = re.compile(r"[0-9]+")
 _TRUNK_START: Final = re.compile(r"0(?:\) ?)?[1-9]")
 """Also (0)30, but neither 0.25 nor 0-3."""
-_FIRST_NUMBER: Final = re.compile(r"[+(]*[0-9]")
 _DAY: Final = "(?:0?[1-9]|[12][0-9]|3[01])"
 _DATE: Final = re.compile(
     rf"{_DAY}([./ -]){_DAY}\1(?:19|20)?[0-9]{{2}}(?![0-9]|\1[0-9]{{2}}(?![0-9]))"  # but not 01 23 45 67 89
@@ -41,8 +42,26 @@ _AMOUNT_BEFORE: Final = re.compile(r"(?:[$\xa2-\xa5]|EUR|USD|GBP|CHF|PLN|[0-9][ 
 _ALL_DIGITS: Final = "0123456789"
 
 _MOST_DIGITS: Final = 13
+_WHOLE: Final = 8
+"""Digits after which a slash is between two numbers, not behind an area code."""
+_FOURS: Final = re.compile(r"[0-9]{4}(?:[ -][0-9]{4}){3}(?![0-9])")
+_PART: Final = re.compile(r"[0-9]{7,}-[0-9]{1,2}")
+"""How orders and parts are written, and telephone numbers hardly."""
+_FEW_DIGITS: Final = 3
+"""Different digits up to which a number is made up, or octal: 017777777777."""
+_CODE_BEFORE: Final = re.compile(r"\(([1-9][0-9]{0,2})\) ?\Z")
+_CODED: Final = re.compile(r"\(([1-9][0-9]{1,2})\) ?")
+_SIX: Final = re.compile(r"[0-9](?:[ ().\-/]{0,3}[0-9]){5}\Z")
+_SIX_LONGEST: Final = 21
+_CUE_REACH: Final = 40
+"""Characters before a number in which the word is that announces it."""
+_SINCE: Final = re.compile(r"[^\n0-9]*\Z")
+_FIRST_OF_TWO: Final = re.compile(r"[+(]*[0-9][0-9 ()./-]{4,20}[0-9] ?(?:[/,;|+&]|[a-z\xe0-\xff]{1,5}) ?\(?\Z")
+_FIRST_LONGEST: Final = 34
+_CELL_ENDS: Final = re.compile(r"[)]?[ \t]{0,3}(?:[\r\n;|\t\"'<,}\]/&]|\Z)")
 _SCORE_INTERNATIONAL: Final = 0.9
 _SCORE_CUED: Final = 0.85
+_SCORE_SHORT: Final = 0.8
 _SCORE_NATIONAL: Final = 0.7
 
 
@@ -52,6 +71,8 @@ def _groups(shadow: str, start: int, most: int) -> list[tuple[int, str]]:
     run = _RUN.match(shadow, start, start + _RUN_LONGEST)
     digits = ""
     for group in _DIGITS.finditer(shadow, start, run.end() if run else start):
+        if len(digits) >= _WHOLE and "/" in shadow[groups[-1][0] : group.start()]:
+            break  # another number: 041 073 734 / 030 523 512
         digits += group.group()
         if len(digits) > most:
             break
@@ -100,10 +121,11 @@ def _international(shadow: str, start: int, end: int, language: str | None) -> V
     if plus and shadow[start + 1] == " " and len(groups) < 2:
         return None  # an addition
     least, most = LENGTHS[code]
-    # "+49 (0)30": the zero is dialled only inside the country. Italy's is part of the number.
+    # "+49 (0)30": the zero is dialled only inside the country. Italy's is part of the number, and others' are dialled by mistake.
     trunk = code != "39" and digits[len(code) : len(code) + 1] == "0"
     for stop, digits in reversed(groups):
-        if least <= len(digits) - len(code) - trunk <= most:
+        size = len(digits) - len(code)
+        if least <= size - trunk <= most or (trunk and size == least):
             if shadow[stop : stop + 1].isalnum() or not (plus or _free(shadow, start, stop)):
                 return None
             if shadow[stop - 2] == "." or (stop == groups[0][0] and _FRACTION.match(shadow, stop)):
@@ -116,7 +138,7 @@ def _trunk(shadow: str, start: int, end: int, language: str | None) -> Verified 
     if not _TRUNK_START.match(shadow, start):
         return None
     groups = _groups(shadow, start, _MOST_DIGITS)
-    if not groups or _DATE.match(shadow, start):
+    if not groups or _DATE.match(shadow, start) or _FOURS.match(shadow, start):
         return None
     pairs = PAIRS.match(shadow, start)
     for stop, digits in reversed(groups):
@@ -124,6 +146,8 @@ def _trunk(shadow: str, start: int, end: int, language: str | None) -> Verified 
         if short or ((pairs is None or stop == pairs.end()) and TRUNK.fullmatch(digits)):
             start = _opened(shadow, start)
             if shadow[start:stop] == _ALL_DIGITS or _DATE_INSIDE.search(shadow, start, stop):
+                return None
+            if _PART.fullmatch(shadow, start, stop) or len(set(digits)) <= _FEW_DIGITS:
                 return None
             return (start, stop, _SCORE_NATIONAL) if _free(shadow, start, stop) else None
     return None
@@ -136,7 +160,27 @@ def _grouped(shadow: str, start: int, end: int, language: str | None) -> Verifie
     start, stop = _opened(shadow, start), form.end()
     if _AMOUNT_AFTER.match(shadow, stop) or _AMOUNT_BEFORE.search(shadow, max(0, start - 5), start):
         return None
+    code = _CODE_BEFORE.search(shadow, max(0, start - 6), start)
+    if code is not None and _is_whole(code.group(1), shadow[start:stop]):
+        start = code.start()
     return (start, stop, _SCORE_NATIONAL) if _free(shadow, start, stop) else None
+
+
+def _is_whole(code: str, number: str) -> bool:
+    """Whether the `number` has as many digits as the country with that `code` gives its own."""
+    least, most = LENGTHS.get(code, (0, 0))
+    return least <= sum(map(str.isdigit, number)) <= most
+
+
+def _coded(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """A country's code in brackets: (351) 938337040."""
+    code = _CODED.match(shadow, start)
+    if code is None:
+        return None
+    for stop, digits in reversed(_groups(shadow, code.end(), _MOST_DIGITS)):
+        if _is_whole(code.group(1), digits):
+            return (start, stop, _SCORE_NATIONAL) if _free(shadow, start, stop) else None
+    return None
 
 
 def _by_language(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
@@ -146,21 +190,76 @@ def _by_language(shadow: str, start: int, end: int, language: str | None) -> Ver
     return (start, end, _SCORE_NATIONAL) if _free(shadow, start, end) else None
 
 
+def _first_digit(shadow: str, end: int) -> int:
+    """Where the first of the six digits stands that end at `end`."""
+    six = _SIX.search(shadow, max(0, end - _SIX_LONGEST), end)
+    return end if six is None else six.start()
+
+
+def _words_before(shadow: str, begin: int) -> list[str]:
+    """The words between `begin` and the line feed or the number before it, as far as a cue may be away; none where they are the
+    name of something else than a number (``phone_verified_at``)."""
+    since = _SINCE.search(shadow, max(0, begin - _CUE_REACH), begin)
+    words = split(since.group()) if since else []
+    return [] if since and "_" in since.group() and PHONE_THINGS.among_words(words) else words
+
+
 def _cued(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
-    first = _FIRST_NUMBER.search(shadow, start, end)
-    if first is None or "+" in first.group() or named_otherwise(shadow, first.start()):
+    digit = _first_digit(shadow, end)
+    begin = _opened(shadow, digit)
+    if shadow[begin - 1 : begin] == "+":
         return None
-    begin, digit = first.start(), first.end() - 1
+    words = _words_before(shadow, begin)
+    if not PHONE_CUES.among_words(words) or named_otherwise(shadow, begin):
+        return None
     groups = _groups(shadow, digit, _MOST_DIGITS)
     if _DATE.match(shadow, digit) or any(len(b[1]) - len(a[1]) == 1 for a, b in pairwise(groups)):
         return None  # a date, or a version
-    near = not any(map(str.isalpha, shadow[max(start, begin - 3) : begin].strip()))
+    near = PHONE_CUES.among_words(words[-2:])
     for stop, digits in reversed(groups):
         if 6 <= len(digits) <= _MOST_DIGITS:
             amount = _AMOUNT_AFTER.match(shadow, stop) or (not near and _AMOUNT.fullmatch(shadow, digit, stop))
             if amount or shadow[stop : stop + 1].isalnum() or _DATE_INSIDE.search(shadow, digit, stop):
                 return None
-            return begin, stop, _SCORE_CUED
+            return begin, stop, _cued_score(shadow[digit:stop], digits)
+    return None
+
+
+def _cued_score(written: str, digits: str) -> float:
+    """A short one in groups may be a part: of what goes on in the next line."""
+    return _SCORE_CUED if len(digits) > _WHOLE or written.isdigit() else _SCORE_SHORT
+
+
+def _listed(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """The second of two numbers after one word: "Tel. 453 62 829 / 471 32 494"."""
+    digit = _first_digit(shadow, end)
+    begin = _opened(shadow, digit)
+    first = _FIRST_OF_TWO.search(shadow, max(0, begin - _FIRST_LONGEST), begin)
+    if first is None or not PHONE_CUES.among_words(_words_before(shadow, first.start())):
+        return None
+    return _run_of(shadow, begin, digit)
+
+
+def _placed(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
+    """Whatever digits fill a cell, a key's value or a field whose name says that it is a telephone number."""
+    digit = _first_digit(shadow, end)
+    value = _run_of(shadow, _opened(shadow, digit), digit)
+    if value is None or not _CELL_ENDS.match(shadow, value[1]):
+        return None
+    if not entitled(shadow, value[0], value[1], PHONE_NAMES) or entitled(shadow, value[0], value[1], PHONE_THINGS):
+        return None
+    return value
+
+
+def _run_of(shadow: str, begin: int, digit: int) -> Verified | None:
+    """The longest number whose first digit is at `digit`; no date, no amount, no word's part."""
+    if _DATE.match(shadow, digit):
+        return None
+    for stop, digits in reversed(_groups(shadow, digit, _MOST_DIGITS)):
+        if len(digits) >= 6:
+            if _AMOUNT_AFTER.match(shadow, stop) or shadow[stop : stop + 1].isalnum():
+                return None
+            return begin, stop, _cued_score(shadow[digit:stop], digits)
     return None
 
 
@@ -177,6 +276,19 @@ PATTERNS: Final = (
     ),
     Pattern("phone-by-language", "PHONE", r"\b[2-9][0-9](?: ?[0-9]{2}){3}(?:[0-9]{1,2})?\b", _by_language),
     Pattern(
-        "phone-cued", "PHONE", rf"\b(?:{PHONE_WORDS})\b[^\n0-9]{{0,20}}[0-9](?:{_GAP}[0-9]){{5}}", _cued, caseless=True
+        "phone-listed",
+        "PHONE",
+        rf"[0-9]{{2}} ?(?:[/,;|+&]|[a-z\xe0-\xff]{{1,5}}) ?\(?[0-9](?:{_GAP}[0-9]){{5}}",
+        _listed,
+    ),
+    Pattern("phone-placed", "PHONE", rf"[:=|;,\t\"'>][ \t]{{0,3}}\(?[0-9](?:{_GAP}[0-9]){{5}}", _placed),
+    Pattern("phone-coded", "PHONE", rf"\([1-9][0-9]{{1,2}}\) ?[1-9](?:{_GAP}[0-9]){{6}}", _coded),
+    Pattern(
+        "phone-cued",
+        "PHONE",
+        rf"{FRAGMENT}[^\n0-9]{{0,16}}[0-9](?:{_GAP}[0-9]){{5}}",
+        _cued,
+        caseless=True,
+        start_known=False,
     ),
 )

@@ -4,30 +4,53 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..context import Words
+from ..words.otherwise import STEMS, WHOLE
+
 
 def _words(row: str) -> tuple[str, ...]:
     return tuple(row.split())
 
 
-PHONE_WORDS: Final = "|".join(
-    _words("""
-    tel tele(?:ph|f)on[a-z]{0,7} téléphone teléfono telemóvel phone mobile? mobil[a-z]{0,6} móvil portable handy
-    handynummer cell cellular cellulare gsm fax rufnummer rückruf durchwahl hotline whatsapp komorka komórka puhelin puh tlf
-    """)
+PHONE_THINGS: Final = Words(
+    *(
+        "id",
+        "ids",
+        "at",
+        "on",
+        "model",
+        "price",
+        "cost",
+        "count",
+        "type",
+        "os",
+        "version",
+        "code",
+        "pin",
+        "bill",
+        "hash",
+        "ms",
+        "date",
+    ),
+    *("uuid", "sku", "imei", "serial"),
+    stems=("verif", "creat", "updat", "confirm", "valid"),
 )
-"""Expression of the words after which a run of digits is a telephone number."""
+"""Words beside those that make it the name of something else: ``phone_verified_at``, "phone model"."""
 
 # What these begin says what a number is, also with an ending: Bestellnummer, Rechnungsnr, orderNumber.
-_STEMS: Final = _words("""
-    order bestell auftrag rechnung invoice factur fattur pedido commande ordine zamowieni zamówieni ticket referen référen
-    artik articl serie serial tracking sendung kundenn konton vertrag akten version postleit steuer patent build commit regon
+_STEMS: Final = STEMS + _words("""
+    kundenn konton postleit steuer patent build commit regon version akten vertrag invoice artik serie zamowieni
 """)
-_WORDS: Final = frozenset(
-    _words("id ref sku isbn issn ean gtin upc plz zip vat tax nip siret siren part model uid rev")
+_WORDS: Final = WHOLE | frozenset(
+    _words("id sku isbn issn ean gtin upc plz zip vat tax nip siret siren part model uid rev lot inc")
 )
 # Whose number it is says so only together with a word for "number": a customer has a telephone, too.
 _OWNERS: Final = _words("account client customer kunde klant konto contract contrat member user case")
-_NUMBER_WORDS: Final = frozenset(_words("no nr num number nummer numer numero número numéro n code date"))
+_NUMBER_WORDS: Final = frozenset(
+    _words(
+        "no nr num number nummer numer numero número numéro n code date nomer broj císlo stevilka nro numurs numeris"
+    )
+)
 _BETWEEN: Final = " .:=\xb0\xba(\"'-_/"
 _LETTERS: Final = "".join(chr(point) for point in range(256) if chr(point).isalpha())
 _DISTANCE: Final = 36

@@ -58,6 +58,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("AAA123456", "Pasaporte {}"),
         ("AAA123456", "número de soporte {}"),
         ("12345678", "Passnummer: {}"),
+        ("G2GGKRZMY", "Reisepass {}."),
+        ("YP4853629", "INSERT INTO p (vin, passport_no) VALUES ('', '{}');"),
         ("123456789", "UK passport no {}"),
         ("A12345678", "US passport {}"),
         ("X1234567", "Schweizer Pass Nr. {}"),
@@ -228,6 +230,28 @@ def test_vehicles(value: str, template: str) -> None:
 )
 def test_left_alone(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "réf. CY-3159-57",
+        "référence 74-74-5933-1",
+        "colis 9191 4801 9985",
+        "Parcel 3746 7869 2573",
+        "lähetys 2257 1852 1015",
+        "δέμα 2849 4073 6544",
+        "colet 9191 4801 9985",
+        "zásilka 91914801",
+        "przesyłka 91914801",
+        "csomag 91914801",
+        "пратка 91914801",
+        "Rechnung AB123456",
+        "# 32094317",
+    ],
+)
+def test_what_a_word_calls_something_else_is_no_second_passport(then: str) -> None:
+    assert found(f"Passeport n° 25JO17760, {then}, merci") == [("PASSPORT", "25JO17760")]
 
 
 def test_the_numbers_of_a_list() -> None:

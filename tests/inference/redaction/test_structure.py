@@ -44,6 +44,12 @@ def asked(text: str, value: str = "12345") -> tuple[bool, bool]:
         "Here they are:\n\nname,iban\nAnna,12345\n",
         "name,iban\n" + "Anna,99\n" * 5000 + "Ben,12345",
         "Feld;Wert\nName;Anna\nIBAN;12345",
+        f"INSERT INTO people (id, iban) VALUES (1, '{FAR} 12345');",
+        f"insert or ignore into `people` (`id`, `iban`, `at`) values (1, '{FAR} 12345', NOW());",
+        "INSERT INTO p (name, iban) VALUES ('O''Brien, A.', 'x'),\n"
+        + "('Anna', '99'),\n" * 800
+        + "('Ben (B)', '12345');",
+        "REPLACE INTO p (at, iban, city) VALUES (DATE(1, 2), 12345, 'Ulm')",
     ],
 )
 def test_a_structure_names_a_value(text: str) -> None:
@@ -62,6 +68,8 @@ def test_a_structure_names_a_value(text: str) -> None:
         '<a iban="" order="12345"/>',
         "iban,order\n,12345",
         "| iban | order |\n|---|---|\n| | 12345 |",
+        "INSERT INTO t (iban, order_no) VALUES ('', '12345');",
+        "INSERT INTO t (iban, order_no) VALUES ('1', '2'), ('3', '12345');",
     ],
 )
 def test_the_name_of_a_neighbour_is_not_its_own(text: str) -> None:
@@ -93,6 +101,9 @@ def test_names_that_say_nothing_leave_it_to_the_words(text: str) -> None:
         "We have an iban, and a name.\n" + "Then, later on in this sentence, " + "12345",
         "iban,city\n" + "x" * 5000 + ",12345",
         '{"iban": 1}' + " " * 600 + '"12345"',
+        f"INSERT INTO t (iban) VALUES ('1');{' ' * 50}12345",
+        f"INSERT INTO t (iban) SELECT {'x' * 50} 12345",
+        f"INSERT INTO t (iban) VALUES ('1', {'x' * 50}, '12345')",
     ],
 )
 def test_no_structure_no_name(text: str) -> None:

@@ -5,20 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...shadow import cast
+from ...words.otherwise import STEMS, WHOLE
 
-_STEMS: Final = tuple(
-    cast(
-        """
-        order bestell auftrag beställ ordre tilau rechnung invoice faktur factur fattur pedido encomenda commande ordine zamówieni
-        objednáv rendel comand поръчк naročil narudžb tellimu užsak pasūtīj παραγγελ ticket referen artik articl artículo serie
-        serial tracking sendung paket parcel shipment lieferung kundenn customer account konto vertrag contract akten version
-        build commit phone telefon telefo téléph mobil fax batch charge article produ item checksum hash timestamp
-        """
-    )
-    .text.lower()
-    .split()
-)
+_OWN_STEMS: Final = """
+    auftrag invoice artik serie kundenn customer account konto vertrag contract akten version build commit phone telefon telefo
+    téléph mobil fax article produ checksum hash timestamp
+"""
+_STEMS: Final = (*STEMS, *_OWN_STEMS.split())
 _WORDS: Final = frozenset(
     (
         "isbn",
@@ -59,7 +52,7 @@ _NUMBER_WORDS: Final = frozenset(
         "s",
     )
 )
-_WORD: Final = re.compile(r"[A-Za-z\xb5\xc0-\xff]+")
+_WORD: Final = re.compile(r"[A-Za-z\xb5À-ÿ]+")
 _DISTANCE: Final = 32
 
 
@@ -68,5 +61,5 @@ def named_otherwise(shadow: str, start: int) -> bool:
     for word in reversed(_WORD.findall(shadow, max(0, start - _DISTANCE), start)):
         folded = word.lower()
         if folded not in _NUMBER_WORDS:
-            return folded in _WORDS or folded.startswith(_STEMS)
+            return folded in _WORDS or folded in WHOLE or folded.startswith(_STEMS)
     return False
