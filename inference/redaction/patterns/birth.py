@@ -113,9 +113,9 @@ def _marked(shadow: str, start: int, end: int, language: str | None) -> Verified
 def _stands_alone(shadow: str, start: int) -> bool:
     """Whether a date may begin at `start`; also after a prefix, as in Maltese "fit-3 ta' Mejju"."""
     earlier, character = shadow[start - 2 : start - 1], shadow[start - 1 : start]
-    return (free(shadow, start) or (character == "-" and earlier.isalpha())) and not (
-        character == "," and earlier.isdigit()
-    )
+    if character == "," and earlier.isdigit():  # the fraction of an amount, or the next cell of a row
+        return entitled(shadow, start, start + 1, BIRTH)
+    return free(shadow, start) or (character == "-" and earlier.isalpha())
 
 
 def _plausible(year: str, month: str, day: str) -> bool:

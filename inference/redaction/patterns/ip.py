@@ -13,11 +13,14 @@ from .pattern import Pattern, Verified
 
 _SCORE: Final = 0.9
 _VERSION_BEFORE: Final = re.compile(
-    r"(?:\bv|\bver\.?|version|versión|versione|versie|wersja|release|build|firmware|sections?|chapter|spec|abschnitt|kapitel"
-    r"|rev\.?|[A-Za-z]/)[ \t]?[:=]?[ \t]?\Z",
+    r"(?:\b(?:v|ver|sw|fw|rev)\.?|vers[a-z\xdf-\xff]{0,6}|wersj[aieio]|verz[ijei][aeo\xf3]?|versz?i[oó]n?|utg[aå]ve|\xfatg\xe1fa|ekdosh[s]?"
+    r"|leagan|release|build|patch|firmware|sections?|chapter|spec|abschnitt|kapitel|[A-Za-z]/|[~^=<>]=|\brevision)"
+    r"(?: ?(?:no|nr|number|nummer|numer|num\xe9ro|n)\b\.?)?[\"']?[ \t]?[:=(]?[ \t]?[\"'=]?\Z",
     re.IGNORECASE,
 )
-"""What stands before a four-part version number. ``Chrome/1.2.3.4`` is one, ``//1.2.3.4`` is an address."""
+"""What stands before a four-part version number, the name of a field with it: ``"version": "1.2.3.4"``. ``Chrome/1.2.3.4`` is one,
+``//1.2.3.4`` is an address."""
+_VERSION_LONGEST: Final = 28
 _PREFIX_LENGTH: Final = re.compile(r"/([0-9]{1,3})(?![0-9A-Za-z_/.-])")
 _ZONE: Final = re.compile(r"%(?:25)?[A-Za-z0-9][A-Za-z0-9._~-]{0,15}(?<![.-])")
 _HEX_OR_COLON: Final = "0123456789abcdefABCDEF:"
@@ -43,7 +46,7 @@ def _verify_v4(shadow: str, start: int, end: int, language: str | None) -> Verif
     after = shadow[end : end + 2]
     if after[:1].isalnum() or (after[:1] in (".", "-") and after[1:].isalnum()):
         return None
-    if _VERSION_BEFORE.search(shadow, max(0, start - 14), start):
+    if _VERSION_BEFORE.search(shadow, max(0, start - _VERSION_LONGEST), start):
         return None
     return start, prefixed(shadow, end, 32), _SCORE
 
