@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+import re
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from stdnum import iban, luhn
 
 from bench.corpus import KINDS, PARTS, PLAIN, Document, Gold, Part, corpus
+from bench.corpus.authors import BY_FILE, is_author
 from bench.corpus.draw import Draw
 from bench.corpus.noise import noisy
 from bench.corpus.verdict import is_covered, judge
@@ -106,3 +111,26 @@ def test_a_verdict_counts_values_and_findings() -> None:
 
     assert (verdict.values, verdict.covered, verdict.findings, verdict.right, verdict.right_type) == (3, 2, 3, 2, 1)
     assert (named.recall, named.precision) == (1.0, 0.5)
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the names were read in Python 3.11")
+@pytest.mark.parametrize("path", BY_FILE)
+def test_authors_stand_in_the_file_beside_them(path: str) -> None:
+    source = (Path(os.__file__).parent / path).read_text("utf-8")
+    flat = re.sub(r"\s+", " ", source)
+
+    assert [name for name in BY_FILE[path] if name not in flat] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Guido van Rossum", "GUIDO", "van Rossum", "Malley", "Jacques Frechet, Collin Winter", "McCahill"]
+)
+def test_a_part_of_an_authors_name_is_an_authors(text: str) -> None:
+    assert is_author(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["MAL", "Jane Doe", "ossum", "Guido Winter", "Guido, Jane", "", "Python Software Foundation"]
+)
+def test_what_is_no_authors_name_counts(text: str) -> None:
+    assert not is_author(text)
