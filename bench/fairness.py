@@ -22,9 +22,10 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.fairqueue import Account, FairQueue
+from inference.engine.lanes import Lane
 from inference.engine.library.interval import Interval, bootstrap_ratio, dependent_block, percentile
 from inference.engine.library.latency import poisson_arrivals
-from inference.engine.protocol import Delta, EngineError, Lane, Result, Sampling
+from inference.engine.protocol import Delta, EngineError, Result, Sampling
 from inference.engine.request import Generation
 
 QUIET = [f"quiet{number}" for number in range(9)]

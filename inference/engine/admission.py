@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.errors import Refusal, refuse
 from inference.engine.fairqueue import FairQueue
-from inference.engine.protocol import LANES, Lane
+from inference.engine.lanes import LANES, Lane
 from inference.engine.request import Generation
 
 _MEMORY_S = 5.0

@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 from typing import Generic, TypeVar
 
-from inference.engine.protocol import LANES, Lane
+from inference.engine.lanes import LANES, Lane
 from inference.engine.window import Flush, Hold, Reason, Situation, Window, bucket
 
 T = TypeVar("T")

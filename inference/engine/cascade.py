@@ -17,7 +17,8 @@ import msgspec
 
 from inference.engine.deployment import CascadeRule
 from inference.engine.errors import refuse
-from inference.engine.protocol import CascadeStats, Choice, Delta, EngineError, Generate, Generated, Result
+from inference.engine.protocol import Choice, Delta, EngineError, Generate, Generated, Result
+from inference.engine.stats import CascadeStats
 
 if TYPE_CHECKING:
     from inference.engine.connection import Stream

@@ -9,11 +9,14 @@ from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.fairqueue import FairQueue
+from inference.engine.lanes import LANES
 from inference.engine.prefix import PrefixIndex
-from inference.engine.protocol import LANES, EngineError, LaneStats, ModelStats, Scope, TokenLogprob
+from inference.engine.protocol import EngineError, TokenLogprob
+from inference.engine.receipts import Scope
 from inference.engine.request import Choice, Generation, State
 from inference.engine.sampler import Counts, Draw, Drawn, Penalties, sample
 from inference.engine.scheduler import Chunk, Scheduler
+from inference.engine.stats import LaneStats, ModelStats
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.worker import SAMPLED_BLOCKS, Found, Wiped, Worker
 

@@ -10,8 +10,11 @@ from inference.engine.batch_queue import Flushes
 from inference.engine.embedding_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
-from inference.engine.protocol import LANES, Embedded, EngineError, Lane, LaneStats, ModelStats, Scope, Timings
+from inference.engine.lanes import LANES, Lane
+from inference.engine.protocol import Embedded, EngineError, Timings
+from inference.engine.receipts import Scope
 from inference.engine.request import Embedding, State
+from inference.engine.stats import LaneStats, ModelStats
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
 

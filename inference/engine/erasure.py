@@ -15,7 +15,8 @@ import msgspec
 
 from inference.engine.engine import Engine
 from inference.engine.journal import log
-from inference.engine.protocol import Embed, Erased, Generate, ModelErased, ModelVerified, Scope, Verified
+from inference.engine.protocol import Embed, Generate
+from inference.engine.receipts import Erased, ModelErased, ModelVerified, Scope, Verified
 from inference.engine.scrub import can_scrub, scrub, scrub_stack, wipes_freed
 from inference.engine.served import ServedModel
 

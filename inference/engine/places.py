@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from inference.engine.admission import Limits
-from inference.engine.protocol import LANES, Lane
+from inference.engine.lanes import LANES, Lane
 from inference.engine.request import Choice, Generation
 
 _SQUEEZED = 4

@@ -10,11 +10,11 @@ from typing import Literal
 import msgspec
 
 from inference.engine.deployment import Deployment, Version
+from inference.engine.lanes import Lane
+from inference.engine.receipts import Erased, Scope, Verified
+from inference.engine.stats import StatsReport
 from inference.engine.window import Preset
 
-Lane = Literal["realtime", "standard", "batch"]
-LANES: tuple[Lane, ...] = ("realtime", "standard", "batch")
-"""Highest first."""
 FinishReason = Literal["stop", "length", "cancelled", "deadline", "error", "erased"]
 
 
@@ -149,23 +149,6 @@ class Stats(msgspec.Struct, tag="stats", tag_field="op"):
     pass
 
 
-class Scope(msgspec.Struct, omit_defaults=True, frozen=True):
-    """Whose data is meant: all of a workspace's, or within it one key's, one subject's or one request's."""
-
-    workspace: str
-    key: str = ""
-    subject: str = ""
-    request: str = ""
-
-    def covers(self, workspace: str, key: str, subject: str, request: str) -> bool:
-        return (
-            self.workspace == workspace
-            and self.key in ("", key)
-            and self.subject in ("", subject)
-            and self.request in ("", request)
-        )
-
-
 class Erase(msgspec.Struct, tag="erase", tag_field="op"):
     """End the scope's requests, and forget and zero all that the engine keeps of its workspace.
 
@@ -267,127 +250,6 @@ class ModelInfo(msgspec.Struct):
 
 class Models(msgspec.Struct, tag="models", tag_field="kind"):
     models: list[ModelInfo]
-
-
-STEP_TOKENS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-"""Upper bounds, inclusive, by which `ModelStats.step_tokens` counts."""
-
-
-class LaneStats(msgspec.Struct):
-    running: int
-    waiting: int
-
-
-class CascadeStats(msgspec.Struct):
-    """How often the small model of a cascade was sure enough to answer since it was deployed."""
-
-    model: str
-    exits: int
-    escalations: int
-    """Requests that went on to the large one."""
-    failures: int
-    """Of those, the ones that the small model could not answer at all, such as for a prompt too long for it."""
-
-
-class ModelStats(msgspec.Struct, omit_defaults=True):
-    """What one model's worker has counted since it was loaded."""
-
-    model: str
-    """Its name; where several versions answer under it, the pinned name of one."""
-    lanes: dict[Lane, LaneStats]
-    prompt_tokens: int = 0
-    """Computed: those found in the cache are in `prefix_hit_tokens`."""
-    generated_tokens: int = 0
-    cache_used: float = 0.0
-    """Part of the KV cache that running requests hold, 0 to 1."""
-    prefix_queried_tokens: int = 0
-    prefix_hit_tokens: int = 0
-    evicted_blocks: int = 0
-    preemptions: int = 0
-    recomputed_tokens: int = 0
-    slow_path: int = 0
-    """Steps whose shape had no captured graph, while graphs are on."""
-    refused: dict[str, int] = {}
-    """Requests that were not queued, by the code of their error."""
-    ended: dict[str, int] = {}
-    """Requests that were ended from outside: `cancelled`, `deadline`, `erased`, `error`."""
-    flushes: list[tuple[str, str, int]] = []
-    """Batches of embeddings: window, reason, count."""
-    batch_sizes: list[tuple[str, int, int]] = []
-    """The same by texts in the batch: window, size, count."""
-    step_tokens: list[int] = []
-    """Steps by how many tokens they computed: one count for each bound of `STEP_TOKENS`, and one for more than the last."""
-    computed_tokens: int = 0
-    """Of all those steps: prompts' pieces, and one for each running answer."""
-
-
-class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
-    running: int
-    waiting: int
-    draining: bool
-    uptime_s: float
-    steps: int
-    generated_tokens: int
-    models: list[ModelStats] = []
-    cascades: list[CascadeStats] = []
-    device_utilization: float | None = None
-    """Part of the last moments in which the device computed, 0 to 1; None where it does not tell."""
-
-
-class ModelErased(msgspec.Struct):
-    """What was wiped of one model's memory."""
-
-    model: str
-    digest: str
-    """Of its weights, as in `ModelInfo`."""
-    epoch: int
-    """Number of the workspace's last cache key, which is gone; 0 when it had none."""
-    requests: int
-    """Requests of the scope that were ended."""
-    blocks: int
-    """Cache blocks that were zeroed."""
-    bytes: int
-    """Device memory that was zeroed, buffers included."""
-    held: int
-    """Blocks that other requests of the workspace still read: they are found by nobody and zeroed when those end."""
-
-
-class Erased(msgspec.Struct, tag="erased", tag_field="kind"):
-    """The receipt of an Erase. `sha256` is over the rest of it as JSON with sorted keys."""
-
-    scope: Scope
-    models: list[ModelErased]
-    started_at: float
-    ended_at: float
-    """Seconds since 1970."""
-    scrubbed_bytes: int = 0
-    """Host memory, free at the time, that was overwritten; 0 where the process cannot do it."""
-    wiped_as_freed: bool = False
-    """Whether the process overwrites host memory as it frees it, so that no fragment can have stayed elsewhere."""
-    sha256: str = ""
-
-
-class ModelVerified(msgspec.Struct):
-    model: str
-    requests: int
-    """Requests of the scope, running or waiting."""
-    indexed: int
-    """Blocks of the workspace that a request could find."""
-    sampled: int
-    """Free blocks whose memory was read back."""
-    nonzero: int
-    """Of those, the ones that were not zero."""
-
-
-class Verified(msgspec.Struct, tag="verified", tag_field="kind"):
-    scope: Scope
-    models: list[ModelVerified]
-    receipt: Erased | None = None
-    """Of the last erase of just this scope, while the engine remembers it."""
-
-    @property
-    def remaining(self) -> int:
-        return sum(model.requests + model.indexed + model.nonzero for model in self.models)
 
 
 class Done(msgspec.Struct, tag="done", tag_field="kind"):

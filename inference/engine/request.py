@@ -15,6 +15,7 @@ from typing import Protocol
 
 from inference.engine import protocol
 from inference.engine.history import History
+from inference.engine.lanes import Lane
 from inference.engine.matcher import CompiledGrammar, Matcher
 from inference.engine.prefix import Chain
 from inference.engine.protocol import (
@@ -23,11 +24,11 @@ from inference.engine.protocol import (
     EngineError,
     FinishReason,
     Generated,
-    Lane,
     Result,
     Timings,
     TokenLogprob,
 )
+from inference.engine.receipts import Scope
 from inference.engine.stops import StopScanner
 from inference.engine.tokenizer import TextStream, Tokenizer
 from inference.engine.window import Preset
@@ -90,7 +91,7 @@ class Request(ABC):
     def wipe(self) -> None:
         """Drops the prompt and the answer from memory."""
 
-    def is_of(self, scope: protocol.Scope) -> bool:
+    def is_of(self, scope: Scope) -> bool:
         return scope.covers(self.workspace, self.key, self.subject, self.request)
 
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from inference.engine.admission import Admission, Limits
 from inference.engine.blocks import BLOCK_TOKENS, DETERMINISTIC_PIECE, BlockPool
 from inference.engine.fairqueue import INPUT_PRICE, OUTPUT_PRICE, Account, FairQueue
+from inference.engine.lanes import LANES, Lane
 from inference.engine.memory import Memory
 from inference.engine.places import Places, slots
-from inference.engine.protocol import LANES, Lane
 from inference.engine.request import Choice, Generation, State
 
 PATIENCE_S = 5.0

@@ -28,6 +28,7 @@ from inference.engine.listener import listen, unlink
 from inference.engine.occupancy import device_utilization
 from inference.engine.protocol import Delta, EngineError, Result
 from inference.engine.served import LoadOptions, ServedModel
+from inference.engine.stats import StatsReport
 from inference.engine.worker import AnyJob, Job
 
 INLINE_CHARS = 16 * 1024
@@ -238,12 +239,12 @@ class Server:
             attempt.stream.take(stands.deltas)
         attempt.stream.take(stands.result)
 
-    async def _stats(self) -> protocol.StatsReport:
+    async def _stats(self) -> StatsReport:
         engine = self._engine
         asked = [engine.ask(partial(model.worker.stats, name)) for name, model in self._models]
         models = [await asyncio.wrap_future(answer) for answer in asked]
         utilization = await asyncio.to_thread(device_utilization, self._options.device)
-        return protocol.StatsReport(
+        return StatsReport(
             running=engine.running,
             waiting=engine.waiting,
             draining=self._draining,

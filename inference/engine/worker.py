@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from inference.engine.errors import DEADLINE, ERASED
-from inference.engine.protocol import STEP_TOKENS, EngineError, ModelStats, Scope
+from inference.engine.protocol import EngineError
+from inference.engine.receipts import Scope
 from inference.engine.request import Request, State
+from inference.engine.stats import STEP_TOKENS, ModelStats
 
 R = TypeVar("R", bound=Request)
 _ENDINGS = {DEADLINE.code: "deadline", ERASED.code: "erased"}
@@ -21,7 +23,7 @@ SAMPLED_BLOCKS = 64
 
 @dataclass(frozen=True, slots=True)
 class Wiped:
-    """What an erase did, see `protocol.ModelErased`."""
+    """What an erase did, see `receipts.ModelErased`."""
 
     epoch: int
     requests: int
@@ -32,7 +34,7 @@ class Wiped:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a verify saw, see `protocol.ModelVerified`."""
+    """What a verify saw, see `receipts.ModelVerified`."""
 
     requests: int
     indexed: int

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from math import ceil
 from time import perf_counter
 
-from inference.engine.protocol import Lane, ModelInfo
+from inference.engine.lanes import Lane
+from inference.engine.protocol import ModelInfo
 from inference.gateway.breaker import CircuitBreaker
 from inference.gateway.errors import ApiError, invalid
 from inference.gateway.exchange import DEADLINE_S, Exchange

@@ -8,7 +8,8 @@ import socket
 from cell.config import config
 from cell.ids import Tag, tagged
 from inference.engine.client import EngineClient
-from inference.engine.protocol import Erase, Request, Result, Scope, Verified, Verify
+from inference.engine.protocol import Erase, Request, Result, Verify
+from inference.engine.receipts import Scope, Verified
 from retention.stores import Evidence, Target
 
 ENGINE_WAIT_S = 8.0

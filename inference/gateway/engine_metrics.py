@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.protocol import STEP_TOKENS, CascadeStats, ModelStats, Stats, StatsReport
+from inference.engine.protocol import Stats
+from inference.engine.stats import STEP_TOKENS, CascadeStats, ModelStats, StatsReport
 
 ANSWER_S = 2.0
 """An engine answers between two steps."""

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from inference.engine.protocol import LANES, Lane, Timings
+from inference.engine.lanes import LANES, Lane
+from inference.engine.protocol import Timings
 from inference.gateway.ending import Ending
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)

@@ -11,7 +11,8 @@ import msgspec
 
 from audit.entry import Kind, now, outcome_id
 from audit.groupcommit import Insert, Item
-from inference.engine.protocol import Lane, Request
+from inference.engine.lanes import Lane
+from inference.engine.protocol import Request
 from inference.gateway.counts import recordable
 from inference.gateway.ending import Ending
 from inference.gateway.grants import Grant

@@ -13,7 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from inference.engine.protocol import Embed, Generate, Lane, Sampling
+from inference.engine.lanes import Lane
+from inference.engine.protocol import Embed, Generate, Sampling
 from inference.gateway import functions
 from inference.gateway.errors import invalid, unsupported
 from inference.gateway.functions import (

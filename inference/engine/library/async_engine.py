@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from inference.engine.batch_queue import Batch, BatchQueue, Flushes, Item, QueueFull
+from inference.engine.lanes import LANES, Lane
 from inference.engine.library import serving
 from inference.engine.library.batch import BatchInferenceEngine
 from inference.engine.library.cache import CacheManager
@@ -24,7 +25,6 @@ from inference.engine.library.padding import Padding
 from inference.engine.library.profiler import LatencyProfiler
 from inference.engine.library.result import InferenceResult
 from inference.engine.library.rows import Row
-from inference.engine.protocol import LANES, Lane
 from inference.engine.window import LADDER, EarlyFlush, Window
 
 SAMPLE_EVERY = 100

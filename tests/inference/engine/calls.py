@@ -8,14 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from inference.engine.client import EngineClient
-from inference.engine.protocol import (
-    Delta,
-    Generate,
-    Generated,
-    Sampling,
-    Stats,
-    StatsReport,
-)
+from inference.engine.protocol import Delta, Generate, Generated, Sampling, Stats
+from inference.engine.stats import StatsReport
 from tests.inference.engine.conftest import EngineProcess
 
 CANARY = "CANARY-7f3a9"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.protocol import Delta, EngineError, Generated, Lane, Result, Sampling
+from inference.engine.lanes import Lane
+from inference.engine.protocol import Delta, EngineError, Generated, Result, Sampling
 from inference.engine.request import Generation
 from inference.engine.tokenizer import Tokenizer
 

@@ -15,19 +15,11 @@ from inference.engine.frames import (
     decode_chunk,
     decode_error,
 )
-from inference.engine.protocol import (
-    Delta,
-    Generate,
-    Generated,
-    ListModels,
-    Models,
-    Sampling,
-    Stats,
-    StatsReport,
-)
+from inference.engine.protocol import Delta, Generate, Generated, ListModels, Models, Sampling, Stats
 from inference.engine.scheduler import Limits
 from inference.engine.served import LoadOptions
 from inference.engine.server import Server
+from inference.engine.stats import StatsReport
 from tests.inference.engine.peer import RawPeer
 
 LONG = Generate(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.engine.batch_queue import Batch, BatchQueue, Item, QueueFull
-from inference.engine.protocol import LANES
+from inference.engine.lanes import LANES
 from inference.engine.window import PRESETS, Hold, Window, bucket
 
 BATCH = 300

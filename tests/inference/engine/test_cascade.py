@@ -12,7 +12,8 @@ from inference.engine import deployment
 from inference.engine.cascade import confidence
 from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.deployment import CascadeRule, Deployment
-from inference.engine.protocol import CascadeStats, Choice, Deploy, Embed, ListModels, Models, TokenLogprob
+from inference.engine.protocol import Choice, Deploy, Embed, ListModels, Models, TokenLogprob
+from inference.engine.stats import CascadeStats
 from tests.inference.engine import checkpoints
 from tests.inference.engine.calls import generate, read, stats, text_of, until_idle, whole, with_client
 from tests.inference.engine.conftest import EngineProcess

@@ -13,7 +13,8 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.erasure import sealed
-from inference.engine.protocol import EngineError, Erased, Sampling, Scope
+from inference.engine.protocol import EngineError, Sampling
+from inference.engine.receipts import Erased, Scope
 from tests.inference.engine import checkpoints
 from tests.inference.engine.harness import generated, generation, run
 

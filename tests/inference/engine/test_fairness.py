@@ -12,8 +12,8 @@ import pytest
 
 from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool
+from inference.engine.lanes import Lane
 from inference.engine.prefix import PrefixIndex
-from inference.engine.protocol import Lane
 from inference.engine.scheduler import Chunk, Scheduler
 from tests.inference.engine.schedules import request
 

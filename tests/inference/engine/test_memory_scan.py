@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from inference.engine.client import EngineClient
-from inference.engine.protocol import Erase, Erased, Generate, Sampling, Scope
+from inference.engine.protocol import Erase, Generate, Sampling
+from inference.engine.receipts import Erased, Scope
 from inference.engine.tokenizer import Tokenizer
 from tests.inference.engine import checkpoints
 from tests.inference.engine.conftest import EngineProcess

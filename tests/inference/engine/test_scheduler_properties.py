@@ -13,8 +13,8 @@ from inference.engine.admission import Limits
 from inference.engine.blocks import BLOCK_TOKENS, BlockPool
 from inference.engine.errors import Refusal
 from inference.engine.fairqueue import OUTPUT_PRICE
+from inference.engine.lanes import LANES
 from inference.engine.prefix import PrefixIndex
-from inference.engine.protocol import LANES
 from inference.engine.request import EXPECTED_ANSWER, Generation, State
 from inference.engine.scheduler import Scheduler
 from tests.inference.engine.harness import Events

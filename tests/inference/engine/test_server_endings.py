@@ -14,17 +14,8 @@ from inference.engine.frames import (
     decode_result,
     frame,
 )
-from inference.engine.protocol import (
-    Delta,
-    Erase,
-    Erased,
-    Generate,
-    Generated,
-    Scope,
-    Stats,
-    Verified,
-    Verify,
-)
+from inference.engine.protocol import Delta, Erase, Generate, Generated, Stats, Verify
+from inference.engine.receipts import Erased, Scope, Verified
 from tests.inference.engine.calls import generate, read, stats, text_of, until_idle, whole, with_client
 from tests.inference.engine.conftest import EngineProcess
 from tests.inference.engine.peer import RawPeer

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.protocol import Embed, Generate, ModelStats, Sampling, Stats, StatsReport
+from inference.engine.protocol import Embed, Generate, Sampling, Stats
+from inference.engine.stats import ModelStats, StatsReport
 from inference.gateway.engine_metrics import engine_metrics
 from tests.inference.engine.conftest import EngineProcess
 

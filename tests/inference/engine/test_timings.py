@@ -16,8 +16,9 @@ from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.occupancy import device_utilization
-from inference.engine.protocol import STEP_TOKENS, Embed, Embedded, Generated, Sampling, Timings
+from inference.engine.protocol import Embed, Embedded, Generated, Sampling, Timings
 from inference.engine.request import Embedding
+from inference.engine.stats import STEP_TOKENS
 from tests.inference.engine import checkpoints
 from tests.inference.engine.calls import generate, read, whole
 from tests.inference.engine.conftest import EngineProcess

@@ -15,8 +15,8 @@ import pytest
 
 from cell.access import WorkspaceRef
 from cell.config import config
+from inference.engine.lanes import Lane as EngineLane
 from inference.engine.protocol import CacheScope as EngineCacheScope
-from inference.engine.protocol import Lane as EngineLane
 from inference.engine.window import Preset as EnginePreset
 from inference.gateway import breaker
 from inference.gateway.door import Door, Visit

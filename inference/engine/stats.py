@@ -1,0 +1,71 @@
+"""What an engine tells of its work: the answer to `protocol.Stats`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from inference.engine.lanes import Lane
+
+STEP_TOKENS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+"""Upper bounds, inclusive, by which `ModelStats.step_tokens` counts."""
+
+
+class LaneStats(msgspec.Struct):
+    running: int
+    waiting: int
+
+
+class CascadeStats(msgspec.Struct):
+    """How often the small model of a cascade was sure enough to answer since it was deployed."""
+
+    model: str
+    exits: int
+    escalations: int
+    """Requests that went on to the large one."""
+    failures: int
+    """Of those, the ones that the small model could not answer at all, such as for a prompt too long for it."""
+
+
+class ModelStats(msgspec.Struct, omit_defaults=True):
+    """What one model's worker has counted since it was loaded."""
+
+    model: str
+    """Its name; where several versions answer under it, the pinned name of one."""
+    lanes: dict[Lane, LaneStats]
+    prompt_tokens: int = 0
+    """Computed: those found in the cache are in `prefix_hit_tokens`."""
+    generated_tokens: int = 0
+    cache_used: float = 0.0
+    """Part of the KV cache that running requests hold, 0 to 1."""
+    prefix_queried_tokens: int = 0
+    prefix_hit_tokens: int = 0
+    evicted_blocks: int = 0
+    preemptions: int = 0
+    recomputed_tokens: int = 0
+    slow_path: int = 0
+    """Steps whose shape had no captured graph, while graphs are on."""
+    refused: dict[str, int] = {}
+    """Requests that were not queued, by the code of their error."""
+    ended: dict[str, int] = {}
+    """Requests that were ended from outside: `cancelled`, `deadline`, `erased`, `error`."""
+    flushes: list[tuple[str, str, int]] = []
+    """Batches of embeddings: window, reason, count."""
+    batch_sizes: list[tuple[str, int, int]] = []
+    """The same by texts in the batch: window, size, count."""
+    step_tokens: list[int] = []
+    """Steps by how many tokens they computed: one count for each bound of `STEP_TOKENS`, and one for more than the last."""
+    computed_tokens: int = 0
+    """Of all those steps: prompts' pieces, and one for each running answer."""
+
+
+class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
+    running: int
+    waiting: int
+    draining: bool
+    uptime_s: float
+    steps: int
+    generated_tokens: int
+    models: list[ModelStats] = []
+    cascades: list[CascadeStats] = []
+    device_utilization: float | None = None
+    """Part of the last moments in which the device computed, 0 to 1; None where it does not tell."""
