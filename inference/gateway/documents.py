@@ -1,18 +1,24 @@
 """Personal data in JSON: the texts within a document, and the document with other texts in their places.
 
 Redaction must see what a JSON text means, not how it is written: an escape such as ``\\u0040`` hides an address from
-any pattern. So documents are taken apart into their strings, and put together again only where one of them changed.
+any pattern. And it must see where a text stands: a date is one of birth because its key says so. So a document is framed: written
+without escapes, with its strings and numbers as leaves (`inference.redaction.Framed`), and put together again only where
+one of them changed.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from inference.redaction import Framed, Leaf
+
 MAX_DEPTH = 64
-_TELLING_DIGITS = 6
-"""Numbers of fewer digits say nothing about anybody."""
+_PROSE = 64
+"""Characters from which on a string stands on lines of its own in a frame, as the letter or the note that it may be."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Duplicate(ValueError):
@@ -27,7 +33,9 @@ def load(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return None
-    return value if depth_of(value) <= MAX_DEPTH else None
+    if depth_of(value) > MAX_DEPTH:
+        return None
+    return _whole(value) if "\\u" in text else value
 
 
 def depth_of(value: Any) -> int:
@@ -47,10 +55,24 @@ def depth_of(value: Any) -> int:
 
 
 def texts_of(value: Any) -> list[str]:
-    """Names, strings and long numbers, in the order of the document."""
+    """Names, strings and numbers, in the order of the document."""
     found: list[str] = []
     _collect(value, found)
     return found
+
+
+def framed(value: Any) -> Framed:
+    """The document as redaction reads it; its leaves are `texts_of` it."""
+    pieces: list[str] = []
+    leaves: list[Leaf] = []
+    _frame(value, pieces, leaves, 0)
+    return Framed("".join(pieces), leaves)
+
+
+def named(name: str, text: str) -> Framed:
+    """A text that is the value of the field `name`."""
+    before = f'{{"{name}": "'
+    return Framed(f'{before}{text}"}}', [Leaf(len(before), len(before) + len(text))])
 
 
 def with_texts(value: Any, texts: Iterator[str]) -> Any:
@@ -61,14 +83,14 @@ def with_texts(value: Any, texts: Iterator[str]) -> Any:
         return {next(texts): with_texts(below, texts) for below in value.values()}
     if isinstance(value, list):
         return [with_texts(below, texts) for below in value]
-    if _telling(value):
+    if _is_number(value):
         text = next(texts)
         return value if text == str(value) else text
     return value
 
 
 def rewritten(text: str, texts: Iterator[str]) -> str:
-    """`text` with new texts, as many as `parts` gives, in their places; as it was if none changed."""
+    """`text` with new texts, as many as `shown` has leaves for, in their places; as it was if none changed."""
     value = load(text)
     if value is None:
         return next(texts)
@@ -79,10 +101,10 @@ def rewritten(text: str, texts: Iterator[str]) -> str:
     return json.dumps(with_texts(value, iter(after)), ensure_ascii=False)
 
 
-def parts(text: str) -> list[str]:
-    """What redaction is to look at in `text`: the texts of a JSON document, or all of it."""
+def shown(text: str) -> str:
+    """What redaction is to look at in `text`: the frame of a JSON document, or all of it."""
     value = load(text)
-    return [text] if value is None else texts_of(value)
+    return text if value is None else framed(value)
 
 
 def _collect(value: Any, found: list[str]) -> None:
@@ -95,16 +117,61 @@ def _collect(value: Any, found: list[str]) -> None:
     elif isinstance(value, list):
         for below in value:
             _collect(below, found)
-    elif _telling(value):
+    elif _is_number(value):
         found.append(str(value))
 
 
-def _telling(value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and sum(sign.isdigit() for sign in str(value)) >= _TELLING_DIGITS
-    )
+def _frame(value: Any, pieces: list[str], leaves: list[Leaf], at: int) -> int:
+    """Appends `value` as it stands at offset `at`, and gives the offset behind it."""
+
+    def put(text: str) -> None:
+        nonlocal at
+        pieces.append(text)
+        at += len(text)
+
+    def put_leaf(text: str, *, is_name: bool = False) -> None:
+        leaves.append(Leaf(at, at + len(text), is_name))
+        put(text)
+
+    if isinstance(value, str):
+        prose = len(value) >= _PROSE or "\n" in value
+        put('"\n' if prose else '"')
+        put_leaf(value)
+        put('\n"' if prose else '"')
+    elif isinstance(value, dict):
+        put("{")
+        for place, (name, below) in enumerate(value.items()):
+            put(', "' if place else '"')
+            put_leaf(name, is_name=True)
+            put('": ')
+            at = _frame(below, pieces, leaves, at)
+        put("}")
+    elif isinstance(value, list):
+        put("[")
+        for place, below in enumerate(value):
+            put(", " if place else "")
+            at = _frame(below, pieces, leaves, at)
+        put("]")
+    elif _is_number(value):
+        put_leaf(str(value))
+    else:
+        put(json.dumps(value))
+    return at
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(value: Any) -> Any:
+    """A copy without lone surrogates, which no UTF-8 can say: the replacement character stands for them."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_whole(name): _whole(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_whole(below) for below in value]
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from inference.engine.protocol import Grammar, Tool, ToolCall
-from inference.gateway.documents import MAX_DEPTH, depth_of, parts, rewritten, texts_of, with_texts
+from inference.gateway.documents import MAX_DEPTH, depth_of, framed, rewritten, shown, texts_of, with_texts
 from inference.gateway.errors import ApiError, invalid, unsupported
 
 MAX_TOOLS = 128
@@ -134,7 +134,7 @@ def tool_texts(tools: list[ToolDefinition]) -> Iterator[str]:
         if tool.function is not None:
             yield tool.function.name
             yield tool.function.description or ""
-            yield from texts_of(tool.function.parameters or {})
+            yield framed(tool.function.parameters or {})
 
 
 def engine_tools(tools: list[ToolDefinition], texts: Texts) -> list[Tool]:
@@ -156,7 +156,7 @@ def call_texts(calls: list[WrittenCall]) -> Iterator[str]:
     for call in calls:
         yield call.id
         yield call.function.name
-        yield from parts(call.function.arguments)
+        yield shown(call.function.arguments)
 
 
 def engine_calls(calls: list[WrittenCall], texts: Texts) -> list[ToolCall]:
@@ -196,12 +196,12 @@ def check_structured(wanted: StructuredOutputs) -> None:
 def format_texts(form: ResponseFormat | None, wanted: StructuredOutputs | None) -> Iterator[str]:
     if form is not None and form.json_schema is not None:
         yield form.json_schema.name
-        yield from texts_of(form.json_schema.schema or {})
+        yield framed(form.json_schema.schema or {})
     if wanted is not None:
         if wanted.regex is not None:
             yield wanted.regex
         yield from wanted.choice or ()
-        yield from texts_of(wanted.json or {})
+        yield framed(wanted.json or {})
 
 
 def engine_grammar(form: ResponseFormat | None, wanted: StructuredOutputs | None, texts: Texts) -> Grammar | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from inference.engine.protocol import Message
 from inference.gateway import functions
-from inference.gateway.documents import parts, rewritten
+from inference.gateway.documents import named, rewritten, shown
 from inference.gateway.errors import invalid, unsupported
 from inference.gateway.functions import Texts, WrittenCall
 
@@ -55,9 +55,9 @@ def message_texts(message: ChatMessage) -> Iterator[str]:
     """Everything in it that the caller wrote."""
     content = _content(message)
     # A tool's result is a document where it is JSON: what is escaped in it must be seen as what it says.
-    yield from parts(content) if message.role == "tool" else (content,)
+    yield shown(content) if message.role == "tool" else content
     if message.name is not None:
-        yield message.name
+        yield named("name", message.name)
     yield from functions.call_texts(message.tool_calls or [])
     if message.tool_call_id is not None:
         yield message.tool_call_id

@@ -19,6 +19,7 @@ from inference.redaction import (
     PlaceholderMap,
     RedactionError,
     TextTooLong,
+    expanded,
 )
 
 SHORT_CHARACTERS = 8_192
@@ -69,7 +70,9 @@ class RequestRedaction:
             raise ApiError(400, "redaction_blocked", str(refused)) from None
         except RedactionError as error:
             if policy.on_error is OnError.ALLOW:
-                return Redacted(texts, PlaceholderMap({}, Evidence(policy.version, {}, {}, ())), redaction, failed=True)
+                return Redacted(
+                    expanded(texts), PlaceholderMap({}, Evidence(policy.version, {}, {}, ())), redaction, failed=True
+                )
             if isinstance(error, TextTooLong):
                 raise ApiError(400, "text_too_long", str(error)) from None
             raise redaction_failed() from None

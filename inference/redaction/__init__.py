@@ -15,6 +15,7 @@ from .compiled_policy import CompiledPolicy
 from .errors import Blocked, PolicyError, RedactionError, ScanFailed, TextTooLong
 from .evidence import Evidence
 from .finding import TYPES, Finding
+from .framed import Framed, Leaf, expanded
 from .ner import NerProvider, NerSpan
 from .output import OutputChannel, OutputFilter
 from .placeholders import PlaceholderMap
@@ -32,6 +33,8 @@ __all__ = [
     "Entity",
     "Evidence",
     "Finding",
+    "Framed",
+    "Leaf",
     "NerProvider",
     "NerSpan",
     "OnError",
@@ -46,4 +49,5 @@ __all__ = [
     "RestoringStream",
     "ScanFailed",
     "TextTooLong",
+    "expanded",
 ]

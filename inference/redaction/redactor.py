@@ -14,6 +14,7 @@ from .cues.repeats import repeats
 from .errors import Blocked, ScanFailed, TextTooLong
 from .evidence import Evidence
 from .finding import Finding, Span
+from .framed import Framed
 from .keyed_hash import KEY_BYTES, keyed_hash
 from .ner import NerProvider, recognise
 from .output import OutputFilter
@@ -22,7 +23,7 @@ from .policy import Policy
 from .resolve import resolve
 from .scan import BUILT_IN_SCANNER, Judge, Scan
 from .sections import EvidenceHash, Form, OutputScan
-from .shadow import Shadow
+from .shadow import Shadow, escape_end
 
 MAX_CHARACTERS: Final = 1_000_000
 """How many characters one call redacts unless the redactor is told otherwise: some 250,000 tokens, 10 ms of ordinary text."""
@@ -104,14 +105,16 @@ class Redactor:
 
         The same value has the same placeholder in all of them, so they must be given together: a text that a user wrote
         can then never name a placeholder of another. `routes` says of each text which part of the request it is (``system``,
-        ``tools``, ``tool_results``, or anything else for what is always redacted); without it, all are redacted. Raises
-        Blocked where the policy says so.
+        ``tools``, ``tool_results``, or anything else for what is always redacted); without it, all are redacted. A `Framed`
+        gives a text for each of its leaves. Raises Blocked where the policy says so.
         """
         found, shaped = self._find(texts, language)
         left_out = self.policy.routes.left_out
         if routes is not None and left_out:
             # Read all the same: what looks like a placeholder counts wherever it stands.
             found = [[] if route in left_out else spans for spans, route in zip(found, routes, strict=True)]
+        if any(isinstance(text, Framed) for text in texts):
+            texts, found = _unframed(texts, found)
         replaced: dict[str, int] = {}
         flagged: dict[str, int] = {}
         for spans in found:
@@ -217,6 +220,20 @@ class Redactor:
         return "".join(pieces)
 
 
+def _unframed(texts: Sequence[str], found: list[list[Span]]) -> tuple[list[str], list[list[Span]]]:
+    """The texts that are to be given back, with what was found in each."""
+    single: list[str] = []
+    inside: list[list[Span]] = []
+    for text, spans in zip(texts, found, strict=True):
+        if isinstance(text, Framed):
+            single += text.pieces()
+            inside += text.within(spans)
+        else:
+            single.append(text)
+            inside.append(spans)
+    return single, inside
+
+
 def _settle(text: str, scan: Scan, judge: Judge | None) -> list[Span]:
     """The findings of one text without overlaps, with those of the policy's own rules, as offsets into the text itself."""
     spans = resolve(scan.spans, scan.shadow.text) if judge is None else _judged(judge, scan)
@@ -225,6 +242,7 @@ def _settle(text: str, scan: Scan, judge: Judge | None) -> list[Span]:
     settled: list[Span] = []
     for start, end, kind, score, layer in spans:
         start, end = scan.shadow.original(start, end)
+        end = escape_end(text, end)
         while end < len(text) and unicodedata.combining(text[end]):
             end += 1  # the accent of the last letter, which the shadow has no place for
         settled.append((start, end, kind, score, layer))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inference.redaction import Redactor
 from inference.redaction.shadow import cast
 
 LETTERS = "aZ09 .-@äÿ×\xa0\xad\u200b\u2011\u202fłŻđƒαΩжЯ９＠中文\U0001d7d9😀\ud800\udfff"
@@ -65,3 +66,35 @@ def test_no_script_is_slow(text: str) -> None:
 
     # Several times what a quiet machine needs.
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        (r'{"to": "anna\u0040example.org"}', '{"to": "[[EMAIL_1]]"}'),
+        (r"\u0061nna@example.or\u0067!", "[[EMAIL_1]]!"),
+        (r"Herr Andr\u00e9 M\u00fcller, Herr \u0141ukasz Nowa\u006B.", "Herr [[NAME_1]], Herr [[NAME_2]]."),
+        (r'"{\"mail\": \"anna\\u0040example.org\"}"', r'"{\"mail\": \"[[EMAIL_1]]\"}"'),
+        (r"DE89\u00203704\u200b0044 0532 0130 00", "[[IBAN_1]]"),
+        (r"C:\users\u00e9 \ud83d\ude00 \udead \u12", r"C:\users\u00e9 \ud83d\ude00 \udead \u12"),
+    ],
+)
+def test_escapes_hide_nothing(text: str, redacted: str) -> None:
+    made, placeholders = Redactor().redact(text)
+
+    assert made == redacted
+    assert placeholders.restore(made) == text
+
+
+def test_an_escaped_placeholder_gets_the_request_its_nonce() -> None:
+    redacted, _ = Redactor().redact(r"\u005b\u005bEMAIL_1\u005d\u005d anna@example.org")
+
+    assert "[[EMAIL_1]]" not in redacted and "[[EMAIL_1_" in redacted
+
+
+def test_a_megabyte_of_escapes_is_linear() -> None:
+    began = time.process_time()
+    Redactor().redact(r"\u0041" * 160_000)
+    Redactor().redact("\\" * 900_000 + "u0041")
+
+    assert time.process_time() - began < 8
