@@ -13,6 +13,8 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Final
 
+from .shadow import unescaped
+
 IGNORABLE: Final = r"[ \\_*`-]{0,3}"
 WRITTEN: Final = re.compile(rf"\[{IGNORABLE}\[{IGNORABLE}(?:[A-Za-z0-9]{IGNORABLE}){{2,48}}\]{IGNORABLE}\]")
 """Everything that could be a placeholder, however a model writes it."""
@@ -74,7 +76,7 @@ class RestoringStream:
                 if original is not None:
                     start = _with_backslashes(text, bracket, done) if "\\" in written.group() else bracket
                     pieces.append(text[done:start])
-                    pieces.append(json.dumps(original, ensure_ascii=False)[1:-1] if self._in_json else original)
+                    pieces.append(_in_a_string(original) if self._in_json else original)
                     done = written.end()
                     bracket = text.find("[", done)
                     continue
@@ -99,6 +101,11 @@ class RestoringStream:
         prefix = prefix.translate(_TO_KEY)
         place = bisect_left(self._keys, prefix)
         return place < len(self._keys) and self._keys[place].startswith(prefix)
+
+
+def _in_a_string(original: str) -> str:
+    """`original` as it stands in a JSON string. What a caller had escaped is not escaped a second time."""
+    return json.dumps(unescaped(original), ensure_ascii=False)[1:-1]
 
 
 def _with_backslashes(text: str, position: int, floor: int) -> int:

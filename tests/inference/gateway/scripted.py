@@ -44,6 +44,8 @@ PIECE = 3
 class ScriptedEngine:
     def __init__(self) -> None:
         self.requests: list[Generate | Embed] = []
+        self.received = bytearray()
+        """Everything that came over its socket, as it came."""
         self.cancelled: list[str] = []
         self.connections: list[Any] = []
 
@@ -66,6 +68,7 @@ class _Connection(asyncio.Protocol):
         self._engine.connections.append(transport)
 
     def data_received(self, data: bytes) -> None:
+        self._engine.received += data
         for stream, kind, payload in self._reader.feed(data):
             if kind is FrameType.REQ:
                 self._answer(stream, decode_request(payload))

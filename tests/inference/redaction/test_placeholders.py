@@ -257,3 +257,11 @@ def test_a_value_between_any_two_texts_is_covered(value: str, before: str, after
     covered = {place for finding in REDACTOR.find(text) for place in range(finding.start, finding.end)}
 
     assert covered.issuperset(range(start, start + len(value)))
+
+
+def test_what_was_escaped_is_not_escaped_twice() -> None:
+    redacted, placeholders = REDACTOR.redact(r'{"to": "Herr Andr\u00e9 M\u00fcller"}')
+
+    assert redacted == '{"to": "Herr [[NAME_1]]"}'
+    assert json.loads(placeholders.restore(redacted, in_json=True)) == {"to": "Herr André Müller"}
+    assert placeholders.restore(redacted) == r'{"to": "Herr Andr\u00e9 M\u00fcller"}'
