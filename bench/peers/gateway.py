@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
 django.setup()
 
 import inference.gateway.app as app  # noqa: E402  # Django has to be set up first
-from inference.redaction import Evidence, PlaceholderMap, Policy  # noqa: E402
+from inference.redaction import Evidence, PlaceholderMap, Policy, expanded  # noqa: E402
 
 
 class _Off:
@@ -22,7 +22,7 @@ class _Off:
     def redact_texts(
         self, texts: Sequence[str], *, routes: Sequence[str] | None = None
     ) -> tuple[list[str], PlaceholderMap]:
-        return list(texts), PlaceholderMap({}, Evidence(0, {}, {}))
+        return expanded(texts), PlaceholderMap({}, Evidence(0, {}, {}))
 
     def output(self) -> None:
         return None

@@ -11,14 +11,14 @@ something to answer, so it is given to group commit only then, and the outcome g
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 from audit.groupcommit import AuditUnavailable
 from cell.telemetry import get_logger
 from inference.engine.client import EngineFailure
-from inference.engine.protocol import Choice, Embedded, Generated
-from inference.gateway import answers
+from inference.engine.protocol import Delta
 from inference.gateway.ending import Ending
 from inference.gateway.engine_calls import accept, engine_failed, gathered, longest, weights
 from inference.gateway.errors import ApiError, audit_unavailable, internal, redaction_failed
@@ -32,6 +32,7 @@ from inference.gateway.records import Admission, intent_item, outcome_item
 from inference.gateway.replies import reply_maker
 from inference.gateway.schemas import CompletionRequest, EmbeddingRequest
 from inference.gateway.transcript import Transcript
+from inference.gateway.whole_answers import composed, looked_through
 from inference.redaction import RedactionError
 from retention.vault import KeyStoreUnavailable, PayloadRow
 
@@ -191,48 +192,11 @@ class Exchange:
             results = [await call(operations[0])]
         else:
             results = await gathered([call(operation) for operation in operations])
-        body, ending = self._compose(results)
+        compose = partial(composed, self.admission, self._transcript, results)
+        body, ending = await self._parts.long_texts.run(looked_through(self.admission, results), compose)
         await self._complete(ending)
         self._answering = True
         await send_json(send, 200, body, headers)
-
-    def _compose(self, results: list[Any]) -> tuple[bytes, Ending]:
-        admission = self.admission
-        request = admission.request
-        if isinstance(request, EmbeddingRequest):
-            made: Embedded = results[0]
-            body = answers.embeddings(request.model, made, request.encoding_format or "float")
-            return body, Ending("completed", 200, None, made.prompt_tokens, 0, weights(results), 1, made.timings)
-        choices: list[Choice] = []
-        prompt_tokens = completion_tokens = 0
-        per_call = request.n or 1
-        make = reply_maker(request, admission.placeholders, admission.output)
-        for position, result in enumerate(results):
-            generated: Generated = result
-            prompt_tokens += generated.prompt_tokens
-            completion_tokens += generated.completion_tokens
-            for choice in generated.choices:
-                accept(choice.finish_reason)
-                choice.index += position * per_call
-                if self._transcript is not None:
-                    self._transcript.take(choice)
-                choices.append(choice)
-        count = answers.usage(prompt_tokens, completion_tokens)
-        messages = [answers.chat_message(choice.text, make) for choice in choices]
-        answered_by = weights(results)
-        head = admission.number.hex, admission.created, request.model, answered_by
-        if isinstance(request, CompletionRequest):
-            for choice, message in zip(choices, messages, strict=True):
-                choice.text = message.content or ""
-            body = answers.completion(*head, choices, count)
-        else:
-            body = answers.chat_completion(*head, list(zip(choices, messages, strict=True)), count)
-        reason = None
-        if choices:
-            reason = answers.finish_reason(choices[0].finish_reason, bool(messages[0].tool_calls))
-        return body, Ending(
-            "completed", 200, reason, prompt_tokens, completion_tokens, answered_by, len(choices), longest(results)
-        )
 
     async def _stream(self, send: Send, headers: list[Header]) -> None:
         admission = self.admission
@@ -251,7 +215,7 @@ class Exchange:
                     self.heard += delta.tokens
                 if self._transcript is not None:
                     self._transcript.hear(base, deltas)
-                body = writer.write(base, deltas)
+                body = writer.write(base, deltas) if admission.output is None else await _in_turns(writer, base, deltas)
                 if body:
                     if not self._answering:
                         await self._open(send, headers)
@@ -312,9 +276,10 @@ class Exchange:
         """The payload's row, to be committed with the outcome; None if the request was erased meanwhile. Raises ApiError 503:
         a workspace that stores its payloads gets no answer that is not stored."""
         place = self.admission.grant.workspace
+        answer = await self._parts.long_texts.run(transcript.looked_through, lambda: transcript.answer)
         try:
             return await self._parts.vault.prepare(
-                place.id, place.organization, self.admission.number, transcript.prompt, transcript.answer
+                place.id, place.organization, self.admission.number, transcript.prompt, answer
             )
         except KeyStoreUnavailable:
             message = "This workspace stores its payloads, which cannot be sealed now. Retry."
@@ -350,6 +315,15 @@ class Exchange:
         except ApiError:
             return None
         return self._parts.audit.submit(outcome_item(self.admission, ending))
+
+
+async def _in_turns(writer: EventWriter, base: int, deltas: list[Delta]) -> bytes:
+    """`writer.write`, whose looking at the text costs time: pieces may have piled up, so others take turns."""
+    parts = []
+    for delta in deltas:
+        parts.append(writer.write(base, [delta]))
+        await asyncio.sleep(0)
+    return b"".join(parts)
 
 
 async def _durable(written: asyncio.Future[None]) -> None:

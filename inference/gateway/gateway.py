@@ -67,7 +67,7 @@ class Gateway:
         self._limits = limits
         self._catalog = Catalog(parts.engine)
         self._patience = Patience(INTENT_WITHIN_S, Exchange.under_way)
-        self._redaction = RequestRedaction(parts.redactors)
+        self._redaction = RequestRedaction(parts.redactors, parts.long_texts)
         self._routes: dict[str, tuple[str, str, Endpoint]] = {
             "/v1/chat/completions": ("POST", "chat", self._inference(ChatRequest)),
             "/v1/completions": ("POST", "completion", self._inference(CompletionRequest)),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 from uuid import UUID
 
 from audit.groupcommit import Item
 from inference.engine.protocol import Delta, Request, Result
+from inference.gateway.long_texts import LongTexts
 from inference.gateway.spans import Spans
 from inference.redaction import OutputFilter, PlaceholderMap, Policy
 from retention.vault import PayloadRow
@@ -52,7 +53,8 @@ class Redaction(Protocol):
     def redact_texts(
         self, texts: Sequence[str], *, routes: Sequence[str] | None = None
     ) -> tuple[list[str], PlaceholderMap]:
-        """`routes` are which part of the request each text is. Raises RedactionError."""
+        """`routes` are which part of the request each text is; one that is `Framed` gives a text for each leaf. Raises
+        RedactionError."""
         ...
 
     def output(self) -> OutputFilter | None:
@@ -104,3 +106,4 @@ class Parts:
     vault: PayloadVault
     spans: Spans | None = None
     """None while nobody collects them."""
+    long_texts: LongTexts = field(default_factory=LongTexts)

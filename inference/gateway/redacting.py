@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from inference.gateway.errors import ApiError, redaction_failed
 from inference.gateway.grants import Grant
+from inference.gateway.long_texts import LongTexts
 from inference.gateway.parts import Redaction, RedactionSource
 from inference.gateway.schemas import InferenceRequest
 from inference.redaction import (
@@ -22,11 +21,6 @@ from inference.redaction import (
     expanded,
 )
 
-SHORT_CHARACTERS = 8_192
-"""Longer requests are redacted on threads of their own: the worst of texts would hold up every stream for a second and more."""
-LONG_TEXTS_AT_ONCE = 4
-"""They share one core, but the worst of texts does not keep the others waiting for its end."""
-
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
@@ -39,9 +33,9 @@ class Redacted:
 
 
 class RequestRedaction:
-    def __init__(self, redactors: RedactionSource) -> None:
+    def __init__(self, redactors: RedactionSource, long_texts: LongTexts) -> None:
         self._redactors = redactors
-        self._long_texts = ThreadPoolExecutor(LONG_TEXTS_AT_ONCE, thread_name_prefix="long-texts")
+        self._long_texts = long_texts
 
     async def redact(self, grant: Grant, request: InferenceRequest, texts: list[str]) -> Redacted:
         """The request's texts with placeholders. Raises ApiError."""
@@ -59,13 +53,10 @@ class RequestRedaction:
             hint = "This workspace masks what the model writes, which its log-probabilities would show."
             raise ApiError(400, "unsupported_parameter", f"'logprobs' cannot be given. {hint}", param="logprobs")
         try:
-            work = redaction.redact_texts
+            work = partial(redaction.redact_texts, texts)
             if policy.routes.left_out:
                 work = partial(work, routes=request.routes())
-            if sum(map(len, texts)) <= SHORT_CHARACTERS:
-                redacted, placeholders = work(texts)
-            else:
-                redacted, placeholders = await asyncio.get_running_loop().run_in_executor(self._long_texts, work, texts)
+            redacted, placeholders = await self._long_texts.run(sum(map(len, texts)), work)
         except Blocked as refused:
             raise ApiError(400, "redaction_blocked", str(refused)) from None
         except RedactionError as error:

@@ -38,6 +38,13 @@ class Transcript:
         return _json([_asked(operation) for operation in self._operations])
 
     @property
+    def looked_through(self) -> int:
+        """Characters that `answer` has to look through, 0 if it masks none."""
+        if self._output is None or not self._output.masks:
+            return 0
+        return sum(len(part) for parts in self._answers.values() for part in parts)
+
+    @property
     def answer(self) -> bytes:
         """JSON: the text of each choice, in order; empty for embeddings, whose vectors are not kept. Raises RedactionError."""
         texts = ["".join(parts) for _, parts in sorted(self._answers.items())]

@@ -17,6 +17,8 @@ from .stream import WRITTEN
 MOST_HELD: Final = 512
 """Characters that are held back at most, however long a value may become: of a longer one, the beginning is masked and the rest
 recognised only if it is a finding by itself."""
+COUNTED_AT: Final = 1024
+"""Characters after which an answer that is only counted is looked through: together, which is cheaper, but not all at the end."""
 CONTEXT: Final = 64
 """Characters before that can announce a value."""
 _WORDS_BACK: Final = 40
@@ -28,13 +30,14 @@ Scan = Callable[[str], list[Span]]
 class OutputFilter:
     """Looks through one answer, each channel of it by itself. `found` counts by type what there was, in all channels."""
 
-    __slots__ = ("_flagged", "_masks", "_phrase", "_scan", "found")
+    __slots__ = ("_flagged", "_phrase", "_scan", "found", "masks")
 
     def __init__(self, scan: Scan, *, masks: bool, flagged: frozenset[str], phrase: int) -> None:
         """`scan` gives the findings in a text, `flagged` are types that stay in it. Without `masks`, all do. `phrase` is how many
         words the longest phrase has that is looked for."""
         self._scan = scan
-        self._masks = masks
+        self.masks = masks
+        """Whether what is found is replaced, rather than only counted."""
         self._flagged = flagged
         self._phrase = phrase
         self.found: dict[str, int] = {}
@@ -45,7 +48,7 @@ class OutputFilter:
 
     def masked(self, text: str) -> str:
         """A whole text as it may be kept. Counts nothing."""
-        return self._replaced(text, self._spans(text)) if self._masks else text
+        return self._replaced(text, self._spans(text)) if self.masks else text
 
     def _spans(self, text: str) -> list[Span]:
         """Findings of a text; what is within a placeholder is none."""
@@ -94,22 +97,25 @@ class OutputChannel:
     def feed(self, chunk: str) -> str:
         """What can be passed on now that `chunk` has come; may be empty. Raises ScanFailed."""
         self._held += chunk
-        if not self._filter._masks:
-            return chunk  # it is counted at the end
+        if not self._filter.masks and len(self._held) < COUNTED_AT:
+            return chunk
         start = len(self._context)
         text = self._context + self._held
         cut = self._filter._held_from(text, start)
         if len(text) - cut > MOST_HELD:
             cut = len(text) - MOST_HELD // 2
-        return self._passed(text, start, cut) if cut > start else ""
+        # What is let go is worth another look at what is not.
+        worth = cut - start > (len(text) - cut) // 4 or len(text) - start > MOST_HELD
+        passed = self._passed(text, start, cut) if worth else ""
+        return passed if self._filter.masks else chunk
 
     def finish(self) -> str:
         """The rest. Raises ScanFailed."""
         start = len(self._context)
         text = self._context + self._held
-        if self._filter._masks:
+        if self._filter.masks:
             return self._passed(text, start, len(text))
-        self._count(self._filter._spans(text), 0, len(text))
+        self._count(self._filter._spans(text), start, len(text))
         self._held = ""
         return ""
 
