@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .action import ACTIONS, Action
+from .announcing import ANNOUNCING
 from .charset import ExpressionError
 from .context import split
 from .errors import PolicyError
 from .expression import LONGEST_EXPRESSION, read
 from .fields import Fields, Problems
 from .finding import TYPES
-from .patterns import BUILT_IN
 from .policy_checks import MOST_PATTERNS, MOST_WORDS, check_rules, check_totals
 from .sections import (
     DENIED,
@@ -59,8 +59,6 @@ _RULE: Final = ("id", "label", "pattern", "words", "flags", "check", "context", 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LABEL: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
-CONTEXTUAL: Final = frozenset(pattern.type for pattern in BUILT_IN if pattern.context or pattern.words)
-"""The types for which a policy can require context: words that announce them are known."""
 
 
 def read_policy(document: str | bytes | Mapping[str, Any], *, checking: bool = True) -> dict[str, Any]:
@@ -160,9 +158,8 @@ def _entities(problems: Problems, given: object) -> dict[str, Entity]:
         context = fields.get("context") if fields.has("context") else "optional"
         if context not in ("required", "optional"):
             fields.wrong("context", "must be one of required, optional")
-        elif context == "required" and kind not in CONTEXTUAL:
-            known = ", ".join(sorted(CONTEXTUAL))
-            fields.wrong("context", f"no words that announce it are known; they are for {known}")
+        elif context == "required" and kind not in ANNOUNCING:
+            fields.wrong("context", "cannot be required: what announces names and addresses is how they are found")
         action = fields.word("action", Action, Action.REVERSIBLE)
         score = fields.number("min_score", 0.0, least=0.0, most=1.0)
         entities[kind] = Entity(action, score, context == "required")

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from .action import Action
-from .context import Words, named
+from .announcing import ANNOUNCING
+from .context import named
 from .finding import VERIFIED, Span
 from .languages import countries_of
 from .matcher_re2 import compiled
 from .own_rules import OwnScanner
-from .patterns import BUILT_IN, Pattern, Verified
+from .patterns import Pattern, Verified
 from .policy import Policy
 from .resolve import resolve
 from .sections import DENIED
 from .shadow import Shadow
 from .word_list import plain
-
-
-def _context_words() -> dict[str, Words]:
-    """Of each type, the words that announce it, or are asked for, in any of its patterns."""
-    words: dict[str, Words] = {}
-    for pattern in BUILT_IN:
-        for known in (pattern.context, pattern.words):
-            if known is not None:
-                words[pattern.type] = words[pattern.type] | known if pattern.type in words else known
-    return words
-
-
-_CONTEXT: Final = _context_words()
 
 
 class Rules:
@@ -52,7 +40,7 @@ class Rules:
         self._own = own
         self._countries = frozenset(policy.countries or countries_of(policy.languages))
         self._least = {kind: entity.min_score for kind, entity in policy.entities.items() if entity.min_score}
-        self._wanted = {kind: _CONTEXT[kind] for kind, entity in policy.entities.items() if entity.context_required}
+        self._wanted = {kind: ANNOUNCING[kind] for kind, entity in policy.entities.items() if entity.context_required}
         self._domains = frozenset(policy.allow.domains)
         self._values = policy.allow.values
         self._expression = allowed

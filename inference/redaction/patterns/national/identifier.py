@@ -83,7 +83,7 @@ def identifier(
             return start, end, alone
         return (start, end, near) if named(shadow, start, end, words) else None
 
-    return Pattern(name, "NATIONAL_ID", trigger, verify, caseless=True, country=country)
+    return Pattern(name, "NATIONAL_ID", trigger, verify, caseless=True, country=country, context=words)
 
 
 def announced(name: str, country: str, announcement: str, form: str) -> Pattern:
