@@ -54,6 +54,7 @@ def run(options: Options) -> Iterator[Measure]:
         yield from _source(options, us, peers)
         yield from _speed(options, us, peers)
         yield from _whole_requests(options, us)
+        yield from _policies(options, us)
         yield at_most("redaction/memory", alone["resident"], "MB", 40)
 
 
@@ -156,6 +157,31 @@ def _whole_requests(options: Options, us: RedactorProcess) -> Iterator[Measure]:
     if not seconds:
         raise NothingMeasured("redaction: nothing was restored")
     yield at_most("redaction/restore_token", median(seconds) * 1e6, "us", 1, samples=len(seconds))
+
+
+def _policies(options: Options, us: RedactorProcess) -> Iterator[Measure]:
+    """Loading what was compiled when a policy was saved, as a web process does before the first request by it."""
+    options.say("loading compiled policies")
+    documents = {"policy_load": _policy(0), "policy_load/100_patterns": _policy(100)}
+    for name, seconds in zip(documents, us.ask("loading", list(documents.values())), strict=True):
+        yield at_most(f"redaction/{name}", median(seconds) * 1e3, "ms", 5, samples=len(seconds))
+
+
+def _policy(patterns: int) -> dict[str, Any]:
+    """What a workspace may have decided, with so many patterns of its own."""
+    own = [{"id": f"own-{index}", "label": "OWN", "pattern": f"K{index}-[0-9A-F]{{4,10}}"} for index in range(patterns)]
+    return {
+        "version": 2,
+        "entities": {
+            "IBAN": {"action": "block"},
+            "EMAIL": {"action": "hash"},
+            "BIC": {"action": "mask", "context": "required"},
+        },
+        "languages": ["de", "fr"],
+        "custom": own,
+        "allow": {"domains": ["example.com"]},
+        "deny": {"values": ["Projekt Aurora"]},
+    }
 
 
 def _body(seed: int) -> dict[str, Any]:

@@ -11,11 +11,15 @@ def test_the_redactor_answers_every_order_of_the_benchmark() -> None:
         chat = {"messages": [{"role": "user", "content": [{"type": "text", "text": "call +49 30 901820"}]}]}
         requests = redactor.ask("requests", [chat, chat])
         tokens = redactor.ask("restoring", [dense(1, 2048)])
+        (loads,) = redactor.ask(
+            "loading", [{"version": 2, "custom": [{"id": "a", "label": "A", "pattern": "K-[0-9]{4}"}]}]
+        )
         memory = redactor.ask("memory")
 
     assert found == [[(9, 25, "EMAIL", 0.95)], []]
     assert len(seconds) == len(requests) == 2
     assert 0 < tokens[0] < 1e-3
+    assert 0 < min(loads) < 0.005
     assert 10 < memory["resident"] <= memory["peak"]
 
 
