@@ -25,7 +25,7 @@ test: $(VENV)/.test peers ## every test, against real peers
 chaos: $(VENV)/.test peers ## kill -9 of every process in turn under load, 50 times
 	@$(BIN)/python -m pytest -m chaos --timeout 1800 $(PYTEST_ARGS)
 
-soak: $(VENV)/.test peers ## three times as much as the engine can do, for a minute
+soak: $(VENV)/.test peers ## three times as much as the engine can do, for a minute, and 100,000 cuts of streamed answers
 	@$(BIN)/python -m pytest -m soak -s --timeout 1800 $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint ## format, types, floors
