@@ -25,9 +25,6 @@ from retention.stores import Evidence
 
 VERSION = 1
 TYPE = "bailiwick/erasure/primary-erased"
-HORIZON_DAYS = 7
-"""Longest time that a backup of the key store may be kept; past it, no restored copy of a payload can be opened."""
-
 EXCLUDED = (
     {
         "what": "audit entries of the request and of its erasure",
@@ -73,8 +70,8 @@ def statement_of(row: Erasure, evidence: Mapping[str, Evidence], erased_at: date
         "excluded": list(EXCLUDED),
         "backups": "Backups hold ciphertext only. A backup of the key store made before the erasure may hold the key, "
         "wrapped, until it ages out.",
-        "horizon_days": HORIZON_DAYS,
-        "beyond_recovery": timestamp(erased_at + timedelta(days=HORIZON_DAYS)),
+        "horizon_days": config().keys.horizon_days,
+        "beyond_recovery": timestamp(erased_at + timedelta(days=config().keys.horizon_days)),
         "software": f"bailiwick {version('bailiwick')}",
     }
     return Statement(canonical.dumps(document))

@@ -13,6 +13,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from audit.groupcommit import Insert
 from cell.access import WorkspaceRef
 from cell.keys.envelope import Context, seal, unseal
@@ -58,7 +60,7 @@ class Vault:
         `prompt` and `answer` are redacted. Raises KeyStoreUnavailable: then there is nothing that may be stored.
         """
         try:
-            key = await self._ring.data_key(workspace, request)
+            key = AESGCM(await self._ring.data_key(workspace, request, organization=organization))
         except KeyRefused:
             return None
         return (
@@ -77,14 +79,15 @@ class Vault:
 def payload_open(workspace: WorkspaceRef, request: UUID) -> PayloadText | None:
     """What is stored of `request`; None if nothing is, if it expired or if it was erased.
 
-    Raises cell.keys.envelope.EnvelopeError or cell.keys.UnwrapError if a row was tampered with.
+    Raises cell.keys.envelope.EnvelopeError or cell.keys.UnwrapError if a row was tampered with, cell.keys.RootUnavailable if
+    what holds the root, or the customer's own key, does not open it.
     """
     with workspace_scope(workspace):
         row = Payload.objects.filter(workspace_id=workspace.id, id=request).first()
     if row is None:
         return None
     try:
-        key = custody.open_data_key(workspace.id, request)
+        key = AESGCM(custody.open_data_key(workspace.id, request))
     except custody.KeyDestroyed:
         return None
     return PayloadText(

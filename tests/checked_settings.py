@@ -19,7 +19,7 @@ os.environ.update(
     BAILIWICK_KEYSTORE_DATABASE_URL=_database,
     BAILIWICK_REDIS_URL="redis://localhost",
     BAILIWICK_OBJECTS=str(_folder),
-    BAILIWICK_ROOT_KEY_FILE=str(_key),
+    BAILIWICK_ROOT_KEY=f"file:{_key}",
     BAILIWICK_CELLS_FILE=str(_folder / "cells.json"),
     BAILIWICK_CELLS_VKEY="cells+00000000+none",
     BAILIWICK_ENGINE_SOCKET=str(_folder / "engine.sock"),

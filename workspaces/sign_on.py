@@ -119,8 +119,8 @@ def new_totp_secret() -> bytes:
 
 
 def seal_totp(member: UUID, secret: bytes) -> bytes:
-    """The secret as it is stored: opened only with the cell's root key, and only for this member."""
-    return cell_keys().wrap(secret, b"totp|" + member.bytes)
+    """The secret as it is stored: opened only with the cell's seed, and only for this member."""
+    return cell_keys().seal_secret(secret, b"totp|" + member.bytes)
 
 
 def totp_text(secret: bytes) -> str:
@@ -148,7 +148,7 @@ def _accept_code(member: Member, code: str) -> bool:
     """Uses the code up. The member's row is locked, so of two that come at once one is refused."""
     if member.totp_secret is None:
         return False
-    secret = cell_keys().unwrap(bytes(member.totp_secret), b"totp|" + member.id.bytes)
+    secret = cell_keys().open_secret(bytes(member.totp_secret), b"totp|" + member.id.bytes)
     step = accepted_step(secret, code, member.totp_counter)
     if step is None:
         return False

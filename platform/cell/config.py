@@ -16,6 +16,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cell.ids import CELL_CODE
+from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, RootRef, VaultServer
 
 _T = TypeVar("_T")
 
@@ -67,8 +68,8 @@ class CellConfig:
     redis_url: str
     objects: Path
     """Folder of the file-system object store."""
-    root_key_file: Path
-    """The cell's root key (32 bytes, hexadecimal, mode 0600)."""
+    keys: KeyConfig
+    """The cell's root key, and how to reach it."""
     cells_file: Path
     """The signed directory of regions, cells.json."""
     cells_vkey: str
@@ -116,7 +117,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         auditor_database=reader.optional_database("BAILIWICK_AUDITOR_DATABASE_URL"),
         redis_url=reader.text("BAILIWICK_REDIS_URL", pattern=r"(rediss?|redis\+socket|unix)://.+", example="redis://…"),
         objects=reader.path("BAILIWICK_OBJECTS"),
-        root_key_file=reader.path("BAILIWICK_ROOT_KEY_FILE"),
+        keys=_keys(reader),
         cells_file=reader.path("BAILIWICK_CELLS_FILE"),
         cells_vkey=reader.text("BAILIWICK_CELLS_VKEY", pattern=r"[^+\s]+\+[0-9a-f]{8}\+\S+", example="name+hash+key"),
         engine_socket=reader.path("BAILIWICK_ENGINE_SOCKET"),
@@ -133,11 +134,40 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         trace_ratio=reader.ratio("BAILIWICK_TRACE_RATIO", default=1.0),
     )
     problems = reader.problems
-    if not problems and not found.embedded and not found.base_url.startswith("https://"):
-        problems.append("BAILIWICK_BASE_URL must begin with https:// (only the embedded cell serves plain HTTP)")
+    if not problems:
+        problems += found.keys.problems(embedded=found.embedded)
+        if not found.embedded and not found.base_url.startswith("https://"):
+            problems.append("BAILIWICK_BASE_URL must begin with https:// (only the embedded cell serves plain HTTP)")
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def _keys(reader: _Reader) -> KeyConfig:
+    module, token, pin = (
+        reader.optional_path("BAILIWICK_PKCS11_MODULE"),
+        reader.optional_text("BAILIWICK_PKCS11_TOKEN"),
+        reader.optional_path("BAILIWICK_PKCS11_PIN_FILE"),
+    )
+    vault, vault_token = (
+        reader.optional_url("BAILIWICK_VAULT_ADDRESS"),
+        reader.optional_path("BAILIWICK_VAULT_TOKEN_FILE"),
+    )
+    vault_ca, namespace = (
+        reader.optional_path("BAILIWICK_VAULT_CA_FILE"),
+        reader.optional_text("BAILIWICK_VAULT_NAMESPACE"),
+    )
+    return KeyConfig(
+        root=reader.root("BAILIWICK_ROOT_KEY"),
+        previous=reader.roots("BAILIWICK_PREVIOUS_ROOT_KEYS"),
+        seed_file=reader.optional_path("BAILIWICK_SEED_FILE"),
+        horizon_days=reader.number(
+            "BAILIWICK_KEY_HORIZON_DAYS", default=LONGEST_HORIZON_DAYS, least=1, most=LONGEST_HORIZON_DAYS
+        ),
+        pkcs11=Pkcs11Token(module, token, pin) if module and token and pin else None,
+        vault=VaultServer(vault, vault_token, vault_ca, namespace) if vault and vault_token else None,
+        aws_endpoint=reader.optional_url("BAILIWICK_AWS_KMS_ENDPOINT"),
+    )
 
 
 class _Reader:
@@ -168,12 +198,19 @@ class _Reader:
         return self._read(name, parse)
 
     def path(self, name: str) -> Path:
-        def parse(raw: str) -> Path:
-            if not raw.startswith("/"):
-                raise ValueError("must be an absolute path")
-            return Path(raw)
+        return self._read(name, _absolute)
 
-        return self._read(name, parse)
+    def optional_path(self, name: str) -> Path | None:
+        return self._read(name, _absolute, optional=True)
+
+    def optional_text(self, name: str) -> str | None:
+        return self._read(name, str, optional=True)
+
+    def root(self, name: str) -> RootRef:
+        return self._read(name, RootRef.parse)
+
+    def roots(self, name: str) -> tuple[RootRef, ...]:
+        return self._read(name, lambda raw: tuple(RootRef.parse(word) for word in re.split(r"[,\s]+", raw) if word), ())
 
     def words(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         return self._read(name, lambda raw: tuple(word for word in re.split(r"[,\s]+", raw) if word), default)
@@ -186,10 +223,12 @@ class _Reader:
 
         return self._read(name, parse, default)
 
-    def number(self, name: str, *, default: int, least: int) -> int:
+    def number(self, name: str, *, default: int, least: int, most: int | None = None) -> int:
         def parse(raw: str) -> int:
-            if not raw.isdecimal() or int(raw) < least:
-                raise ValueError(f"must be a whole number of at least {least}")
+            if not raw.isdecimal() or int(raw) < least or (most is not None and int(raw) > most):
+                raise ValueError(
+                    f"must be a whole number of at least {least}" + (f" and at most {most}" if most else "")
+                )
             return int(raw)
 
         return self._read(name, parse, default)
@@ -210,6 +249,12 @@ class _Reader:
 
     def optional_database(self, name: str) -> DatabaseUrl | None:
         return self._read(name, _database_url, optional=True)
+
+
+def _absolute(raw: str) -> Path:
+    if not raw.startswith("/"):
+        raise ValueError("must be an absolute path")
+    return Path(raw)
 
 
 def _http_url(raw: str) -> str:

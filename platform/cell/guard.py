@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from django.db import connections
 
+from cell.aws_areas import legal_area
 from cell.config import CellConfig
 from cell.databases import OWNER
+from cell.keys import cell_keys
 from cell.keystore import custody
 from cell.models import CellIdentity
 from cell.objects import FileObjectStore
@@ -38,6 +40,10 @@ def check_region(config: CellConfig) -> Directory:
             wrong.append(f"{part} belongs to no region yet: run `bailiwick migrate`")
         elif region != config.region:
             wrong.append(f"{part} belongs to region {region}")
+    if custody.seed_id() not in (None, _seed_id()):
+        wrong.append(
+            "the key store was made with another seed: BAILIWICK_SEED_FILE or BAILIWICK_ROOT_KEY is not this cell's"
+        )
     if identity is not None and identity.cell != config.cell:
         wrong.append(f"the database has the cell code {identity.cell}, BAILIWICK_CELL is {config.cell}")
     directory = None
@@ -61,6 +67,9 @@ def _compared(config: CellConfig, directory: Directory) -> list[str]:
         wrong.append(f"the directory says cell code {entry.code}, BAILIWICK_CELL is {config.cell}")
     if entry.base_url != config.base_url:
         wrong.append(f"the directory says {entry.base_url}, BAILIWICK_BASE_URL is {config.base_url}")
+    for ref in (config.keys.root, *config.keys.previous):
+        if ref.aws_region is not None and legal_area(ref.aws_region) != entry.legal_area:
+            wrong.append(f"a root key is in AWS's {ref.aws_region}, which is not in the legal area {entry.legal_area}")
     return wrong
 
 
@@ -79,8 +88,13 @@ def claim_region(config: CellConfig) -> None:
         (database,) = cursor.fetchone()
     store = FileObjectStore(config.objects)
     store.claim(config.region)
-    custody.claim(config.region)
+    custody.claim(config.region, _seed_id())
     found = {"the database": database, "the object store": store.region(), "the key store": custody.region()}
     wrong = [f"{part} belongs to region {region}" for part, region in found.items() if region != config.region]
     if wrong:
         raise RegionMismatch(config.region, wrong)
+
+
+def _seed_id() -> str:
+    """Says which seed this process derives from, and nothing of it."""
+    return cell_keys().derive("seed-id")[:8].hex()

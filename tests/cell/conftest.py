@@ -8,6 +8,10 @@ import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
+from tests.peers.kms import Kms, kms
+from tests.peers.softhsm import SoftHsm, softhsm
+from tests.peers.transit import Transit, transit
+
 
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
@@ -15,3 +19,20 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     with django_db_blocker.unblock():
         yield
         connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHsm:
+    return softhsm(tmp_path_factory.mktemp("hsm"))
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Kms]:
+    with kms() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transit]:
+    with transit(tmp_path_factory.mktemp("transit")) as running:
+        yield running

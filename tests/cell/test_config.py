@@ -77,3 +77,53 @@ def test_an_endpoint_is_an_http_url_and_a_ratio_a_part(endpoint: str, ratio: str
         "BAILIWICK_TRACE_RATIO",
     ]
     assert "hunter2" not in str(caught.value)
+
+
+ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_a_root_is_named_by_where_it_lives():
+    assert str(load(os.environ).keys.root).startswith("file:/")
+    given = {
+        "BAILIWICK_ROOT_KEY": "pkcs11:cell-root-2",
+        "BAILIWICK_PREVIOUS_ROOT_KEYS": f"aws-kms:{ARN}, vault:eu/transit/cell file:/etc/old.key",
+        "BAILIWICK_SEED_FILE": "/etc/bailiwick/seed",
+        "BAILIWICK_KEY_HORIZON_DAYS": "3",
+        "BAILIWICK_PKCS11_MODULE": "/usr/lib/softhsm/libsofthsm2.so",
+        "BAILIWICK_PKCS11_TOKEN": "bailiwick",
+        "BAILIWICK_PKCS11_PIN_FILE": "/etc/bailiwick/pin",
+        "BAILIWICK_VAULT_ADDRESS": "https://vault.example:8200",
+        "BAILIWICK_VAULT_TOKEN_FILE": "/run/vault/token",
+    }
+    keys = load({**os.environ, **given}).keys
+    assert [str(ref) for ref in (keys.root, *keys.previous)] == [
+        "pkcs11:cell-root-2",
+        f"aws-kms:{ARN}",
+        "vault:eu/transit/cell",
+        "file:/etc/old.key",
+    ]
+    assert (keys.horizon_days, keys.previous[0].aws_region, keys.root.aws_region) == (3, "eu-central-1", None)
+
+
+@pytest.mark.parametrize(
+    "root", ["/etc/root.key", "file:relative", "pkcs11:", "aws-kms:alias/hunter2", "vault:hunter2", "gcp:hunter2"]
+)
+def test_what_names_no_root_is_refused_and_not_repeated(root: str):
+    with pytest.raises(ConfigError, match="BAILIWICK_ROOT_KEY must be like file:/path") as caught:
+        load({**os.environ, "BAILIWICK_ROOT_KEY": root})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_root_outside_of_a_file_needs_a_seed_and_the_way_to_it():
+    def problems(**given: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            load({**os.environ, **{f"BAILIWICK_{name}": value for name, value in given.items()}})
+        return [problem.split()[0] for problem in caught.value.problems]
+
+    assert problems(ROOT_KEY="pkcs11:root") == ["BAILIWICK_SEED_FILE", "BAILIWICK_PKCS11_MODULE,"]
+    assert problems(ROOT_KEY="vault:transit/root", SEED_FILE="/seed") == ["BAILIWICK_VAULT_ADDRESS"]
+    assert problems(ROOT_KEY=f"aws-kms:{ARN}") == ["BAILIWICK_SEED_FILE"]
+    assert problems(PREVIOUS_ROOT_KEYS="file:/old.key") == ["BAILIWICK_SEED_FILE"]
+    assert problems(KEY_HORIZON_DAYS="8") == ["BAILIWICK_KEY_HORIZON_DAYS"]
+    insecure = {"EMBEDDED": "0", "BASE_URL": "https://cell.example", "AWS_KMS_ENDPOINT": "http://kms.example"}
+    assert problems(ROOT_KEY=f"aws-kms:{ARN}", SEED_FILE="/seed", **insecure) == ["BAILIWICK_AWS_KMS_ENDPOINT"]

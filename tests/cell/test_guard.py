@@ -6,6 +6,8 @@ import pytest
 
 from cell.config import config
 from cell.guard import RegionMismatch, check_region
+from cell.key_config import RootRef
+from cell.keys import RootedKeys, cell_keys
 from cell.notes import Signer
 from cell.objects import FileObjectStore
 from cell.regions import Region, sign_directory
@@ -52,3 +54,21 @@ def test_an_unsigned_directory_stops_the_start():
     stranger = Signer.generate("cells.test").vkey
     with pytest.raises(RegionMismatch, match="not signed by BAILIWICK_CELLS_VKEY"):
         check_region(replace(config(), cells_vkey=stranger))
+
+
+@pytest.mark.parametrize(("place", "allowed"), [("eu-central-1", True), ("eu-west-2", False), ("us-east-1", False)])
+def test_a_root_in_another_legal_area_stops_the_start(place, allowed):
+    root = RootRef.parse(f"aws-kms:arn:aws:kms:{place}:123456789012:key/1234abcd")
+    elsewhere = replace(config(), keys=replace(config().keys, previous=(root,)))
+    if allowed:
+        check_region(elsewhere)
+        return
+    with pytest.raises(RegionMismatch, match=f"a root key is in AWS's {place}, which is not in the legal area eu"):
+        check_region(elsewhere)
+
+
+def test_a_process_that_derives_from_another_seed_does_not_start(monkeypatch):
+    root = cell_keys().root
+    monkeypatch.setattr("cell.guard.cell_keys", lambda: RootedKeys(root, bytes(32)))
+    with pytest.raises(RegionMismatch, match="the key store was made with another seed"):
+        check_region(config())

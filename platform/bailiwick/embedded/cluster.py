@@ -58,7 +58,7 @@ class Cluster:
             "BAILIWICK_KEYSTORE_DATABASE_URL": self.url(pg.KEYSTORE_ROLE, pg.KEYSTORE_DATABASE),
             "BAILIWICK_REDIS_URL": f"redis+socket://{self.redis_socket}",
             "BAILIWICK_OBJECTS": str(self.folder / "objects"),
-            "BAILIWICK_ROOT_KEY_FILE": str(self.folder / "root.key"),
+            "BAILIWICK_ROOT_KEY": f"file:{self.folder / 'root.key'}",
             "BAILIWICK_CELLS_FILE": str(self.folder / "cells.json"),
             "BAILIWICK_CELLS_VKEY": self.directory_signer.vkey,
             "BAILIWICK_ENGINE_SOCKET": str(self.folder / "engine.sock"),

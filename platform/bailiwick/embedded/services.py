@@ -73,7 +73,7 @@ class Plan:
             "BAILIWICK_KEYSTORE_DATABASE_URL": self._url(pg.KEYSTORE_ROLE, pg.KEYSTORE_DATABASE),
             "BAILIWICK_REDIS_URL": f"redis+socket://{home.redis_socket}",
             "BAILIWICK_OBJECTS": str(home.objects),
-            "BAILIWICK_ROOT_KEY_FILE": str(home.root_key_file),
+            "BAILIWICK_ROOT_KEY": f"file:{home.root_key_file}",
             "BAILIWICK_CELLS_FILE": str(home.cells_file),
             "BAILIWICK_CELLS_VKEY": self.cells_vkey,
             "BAILIWICK_ENGINE_SOCKET": str(home.engine_socket),

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 VERSION = 1
+_VERSION = bytes([VERSION])
 _KEY_ID_BYTES, _NONCE_BYTES, _TAG_BYTES = 16, 12, 16
 _HEADER_BYTES = 1 + _KEY_ID_BYTES
 OVERHEAD_BYTES = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
@@ -38,19 +39,19 @@ class Context:
         return self.workspace.bytes + self.request.bytes + self.schema.to_bytes(2, "big") + self.column.encode()
 
 
-def seal(key: bytes, key_id: UUID, plaintext: bytes, context: Context) -> bytes:
-    """The envelope of `plaintext` under the 32-byte `key`, whose id in the key store is `key_id`."""
-    header = bytes([VERSION]) + key_id.bytes
+def seal(key: AESGCM, key_id: UUID, plaintext: bytes, context: Context) -> bytes:
+    """The envelope of `plaintext` under the 256-bit `key`, whose id in the key store is `key_id`."""
+    header = _VERSION + key_id.bytes
     nonce = os.urandom(_NONCE_BYTES)
-    return header + nonce + AESGCM(key).encrypt(nonce, plaintext, header + context.encode())
+    return header + nonce + key.encrypt(nonce, plaintext, header + context.encode())
 
 
-def unseal(key: bytes, envelope: bytes, context: Context) -> bytes:
+def unseal(key: AESGCM, envelope: bytes, context: Context) -> bytes:
     """The plaintext again. Raises EnvelopeError."""
     key_id(envelope)
     header, rest = envelope[:_HEADER_BYTES], envelope[_HEADER_BYTES:]
     try:
-        return AESGCM(key).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + context.encode())
+        return key.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + context.encode())
     except InvalidTag as error:
         raise EnvelopeError("the envelope was altered, or was sealed for another place or under another key") from error
 

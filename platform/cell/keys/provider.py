@@ -1,11 +1,8 @@
-"""Where the cell's root key lives, and the four things it may do. The root itself never leaves the provider."""
+"""What a cell's keys may do, and what can go wrong with them. Nothing here knows where a root key lives."""
 
 from __future__ import annotations
 
 import os
-import re
-import stat
-from pathlib import Path
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -13,65 +10,78 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from cell.key_config import RootRef
 from cell.notes import Signer
 
 KEY_BYTES = 32
+ROOT_ID_BYTES = 8
 _NONCE_BYTES = 12
-_WRAP_VERSION = b"\x01"
 
 
-class RootKeyError(Exception):
+class KeysError(Exception):
+    """A key cannot be used; the message says why, and what to do, and holds no key."""
+
+
+class RootKeyError(KeysError):
     """The root key is missing, readable by others or malformed; the message says what to do and holds no key."""
 
 
-class UnwrapError(Exception):
+class UnwrapError(KeysError):
     """The wrapped key was altered, belongs to another place (`context`) or to another root."""
 
 
+class RootUnavailable(KeysError):
+    """What holds the root key does not answer: nothing can be wrapped or unwrapped now. Try again."""
+
+
+class RootRefused(RootUnavailable):
+    """What holds the root key answers, and says no: the key is disabled or destroyed, or the credential is not accepted."""
+
+
+class Root(Protocol):
+    """One key that wraps others and never leaves where it lives. Calls may block on a network: never on an event loop.
+
+    Safe to call from several threads, and after a fork.
+    """
+
+    id: bytes
+    """`ROOT_ID_BYTES` that stand in what it wrapped and say nothing of the key."""
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        """`key` sealed under the root and bound to `context`. Raises RootUnavailable."""
+        ...
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """The key again. Raises UnwrapError or RootUnavailable."""
+        ...
+
+
 class KeyProvider(Protocol):
-    """A cell's root key. Backends differ in where it lives; what they derive is stable for the life of the root."""
+    """A cell's keys. What is derived is stable for the life of the seed, also when the root changes."""
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes that belong to `purpose` alone (HKDF-SHA256, RFC 5869)."""
         ...
 
-    def wrap(self, key: bytes, context: bytes) -> bytes:
-        """`key` sealed under the root and bound to `context`, which says where it belongs."""
+    def seal_secret(self, secret: bytes, context: bytes) -> bytes:
+        """`secret` under a derived key, bound to `context`: for what must open without asking the root."""
         ...
 
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
-        """The key again. Raises UnwrapError."""
+    def open_secret(self, sealed: bytes, context: bytes) -> bytes:
+        """The secret again. Raises UnwrapError."""
+        ...
+
+    def wrap(self, key: bytes, context: bytes, own: RootRef | None = None) -> bytes:
+        """`key` sealed under the root, or under the customer's `own` key, and bound to `context`. Raises RootUnavailable."""
+        ...
+
+    def unwrap(self, wrapped: bytes, context: bytes, own: RootRef | None = None) -> bytes:
+        """The key again. Raises UnwrapError or RootUnavailable."""
         ...
 
     def note_signer(self, purpose: str, name: str) -> Signer:
         """The Ed25519 signer of `purpose`, under the name that notes will show."""
         ...
-
-
-class FileKeyProvider:
-    """Root key in a file: 64 hexadecimal digits, readable by its owner alone. For embedded cells and development.
-
-    Raises RootKeyError.
-    """
-
-    def __init__(self, root_key_file: Path) -> None:
-        root = _read_root(root_key_file)
-        self._derivation = root
-        self._wrapping = AESGCM(_hkdf(root, b"bailiwick/wrap/v1"))
-
-    def derive(self, purpose: str) -> bytes:
-        return _hkdf(self._derivation, b"bailiwick/derive/v1/" + purpose.encode())
-
-    def wrap(self, key: bytes, context: bytes) -> bytes:
-        return _WRAP_VERSION + seal_key(self._wrapping, key, context)
-
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
-        if wrapped[:1] != _WRAP_VERSION:
-            raise UnwrapError("the wrapped key has an unknown version")
-        return open_key(self._wrapping, wrapped[1:], context)
-
-    def note_signer(self, purpose: str, name: str) -> Signer:
-        return Signer.from_seed(name, self.derive(f"note-signer/{purpose}"))
 
 
 def seal_key(wrapping: AESGCM, key: bytes, context: bytes) -> bytes:
@@ -88,23 +98,6 @@ def open_key(wrapping: AESGCM, sealed: bytes, context: bytes) -> bytes:
         raise UnwrapError("the wrapped key was altered, or belongs to another place or root") from error
 
 
-def _hkdf(root: bytes, info: bytes) -> bytes:
+def hkdf(root: bytes, info: bytes) -> bytes:
+    """32 bytes out of a secret, for `info` alone."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(root)
-
-
-def _read_root(path: Path) -> bytes:
-    try:
-        # O_NOFOLLOW: a link could lead the check of the mode to one file and the read to another.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise RootKeyError(
-            f"The root key {path} cannot be read ({error.strerror}): restore it from its escrow."
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        content = file.read(4096)
-    if mode & 0o077:
-        raise RootKeyError(f"The root key {path} is open to others (mode {mode:04o}): chmod 0600 it.")
-    if re.fullmatch(rb"[0-9a-fA-F]{64}\s*", content) is None:
-        raise RootKeyError(f"The root key {path} is not 64 hexadecimal digits: restore it from its escrow.")
-    return bytes.fromhex(content.decode())

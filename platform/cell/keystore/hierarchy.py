@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from cell.key_config import RootRef
 from cell.keys.provider import KEY_BYTES, KeyProvider, open_key, seal_key
 
 # The label says what the bytes are: a wrapped data key never opens as an epoch key.
@@ -18,13 +19,21 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def wrap_workspace_key(root: KeyProvider, key: bytes, workspace: UUID) -> bytes:
-    return root.wrap(key, _WORKSPACE + workspace.bytes)
+def wrap_workspace_key(keys: KeyProvider, key: bytes, workspace: UUID, own: RootRef | None = None) -> bytes:
+    """Under the cell's root, or the customer's `own` key. May block on a network. Raises RootUnavailable."""
+    return keys.wrap(key, _WORKSPACE + workspace.bytes, own)
 
 
-def unwrap_workspace_key(root: KeyProvider, wrapped: bytes, workspace: UUID) -> AESGCM:
-    """Raises UnwrapError."""
-    return AESGCM(root.unwrap(wrapped, _WORKSPACE + workspace.bytes))
+def unwrap_workspace_key(keys: KeyProvider, wrapped: bytes, workspace: UUID, own: RootRef | None = None) -> AESGCM:
+    """May block on a network. Raises UnwrapError or RootUnavailable."""
+    return AESGCM(keys.unwrap(wrapped, _WORKSPACE + workspace.bytes, own))
+
+
+def rewrap_workspace_key(
+    keys: KeyProvider, wrapped: bytes, workspace: UUID, *, before: RootRef | None, after: RootRef | None
+) -> bytes:
+    """The same key under another root. May block on a network. Raises UnwrapError or RootUnavailable."""
+    return keys.wrap(keys.unwrap(wrapped, _WORKSPACE + workspace.bytes, before), _WORKSPACE + workspace.bytes, after)
 
 
 def wrap_epoch_key(workspace_key: AESGCM, key: bytes, workspace: UUID, day: date) -> bytes:
@@ -34,6 +43,12 @@ def wrap_epoch_key(workspace_key: AESGCM, key: bytes, workspace: UUID, day: date
 def unwrap_epoch_key(workspace_key: AESGCM, wrapped: bytes, workspace: UUID, day: date) -> AESGCM:
     """Raises UnwrapError."""
     return AESGCM(open_key(workspace_key, wrapped, _epoch_context(workspace, day)))
+
+
+def rewrap_epoch_key(before: AESGCM, after: AESGCM, wrapped: bytes, workspace: UUID, day: date) -> bytes:
+    """The same key under another workspace key. Raises UnwrapError."""
+    context = _epoch_context(workspace, day)
+    return seal_key(after, open_key(before, wrapped, context), context)
 
 
 def wrap_data_key(epoch_key: AESGCM, key: bytes, workspace: UUID, request: UUID) -> bytes:

@@ -16,6 +16,8 @@ class Identity(models.Model):
 
     singleton = models.BooleanField(primary_key=True, default=True)
     region = models.TextField()
+    seed_id = models.TextField(null=True)
+    """Says which seed the cell derives from, and nothing of it: a process with another one does not start."""
 
     class Meta:
         db_table = "keystore_identity"
@@ -23,8 +25,15 @@ class Identity(models.Model):
 
 
 class WorkspaceKey(models.Model):
+    """The key of one workspace. A new version takes the place of the old one, whose material is gone then."""
+
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace_id = models.UUIDField(unique=True)
+    organization_id = models.UUIDField(null=True)
+    """Whose log its operations stand in."""
+    version = models.PositiveIntegerField(default=1, db_default=1)
+    own_root = models.TextField(null=True)
+    """The customer's own key that wraps it, as `RootRef`; without one the cell's root does."""
     wrapped = models.BinaryField(null=True)
     created_at = models.DateTimeField()
     destroyed_at = models.DateTimeField(null=True)
@@ -46,6 +55,8 @@ class EpochKey(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace_id = models.UUIDField()
     day = models.DateField()
+    parent_version = models.PositiveIntegerField(default=1, db_default=1)
+    """Of the workspace key that wraps it."""
     wrapped = models.BinaryField(null=True)
     created_at = models.DateTimeField()
     destroyed_at = models.DateTimeField(null=True)
@@ -81,3 +92,26 @@ class DataKey(models.Model):
                 name="keystore_data_key_whole_or_destroyed",
             )
         ]
+
+
+class Operation(models.Model):
+    """What was done to a workspace or epoch key: written by triggers in the change's own transaction, taken by the audit log.
+
+    `id` becomes the id of the entry, so that what is taken twice is in the log once.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField(null=True)
+    name = models.TextField()
+    """`workspace-key.created`, `.rotated`, `.rewrapped`, `.destroyed`, `epoch-key.created`, `.destroyed`."""
+    version = models.PositiveIntegerField()
+    day = models.DateField(null=True)
+    root = models.TextField(null=True)
+    """Id of the root that wraps it now, in hexadecimal."""
+    own = models.BooleanField()
+    """Whether that is the customer's own key."""
+    done_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "keystore_operation"

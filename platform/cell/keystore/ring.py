@@ -1,4 +1,5 @@
-"""Data keys for the gateway: asyncio, no ORM, no threads; the keys of requests in flight are made durable together.
+"""Data keys for the gateway: asyncio, no ORM, a thread only to ask the root; keys of requests in flight are made durable
+together.
 
 A key is in the key store before anything sealed under it can be: otherwise a crash would leave a payload that nobody could
 read or prove erased.
@@ -11,19 +12,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cell.ids import uuid7
-from cell.keys.provider import KeyProvider
+from cell.key_config import RootRef
+from cell.keys.provider import KeyProvider, RootRefused, RootUnavailable
 from cell.keystore import hierarchy
 
 EPOCH_TTL_S = 60.0
 """How long an unwrapped epoch key may be used before the store is asked again."""
 _BATCH = 256
+_ROTATIONS_IN_A_ROW = 5
+
+_T = TypeVar("_T")
 
 _INSERT = """
 insert into keystore_data_key (id, workspace_id, epoch_id, wrapped, created_at)
@@ -36,12 +42,56 @@ returning id
 """
 
 
+_SELECT_CHAIN = """
+select parent.version, parent.wrapped, parent.own_root, epoch.id, epoch.wrapped
+from keystore_workspace_key parent
+left join keystore_epoch_key epoch on epoch.workspace_id = parent.workspace_id and epoch.day = %s
+where parent.workspace_id = %s
+"""
+_INSERT_WORKSPACE = """
+insert into keystore_workspace_key (id, workspace_id, organization_id, wrapped, created_at)
+values (%s, %s, %s, %s, clock_timestamp()) on conflict do nothing
+"""
+# Under the version that wraps it and no other: a rotation that is under way is waited for, one that is over refuses.
+_INSERT_EPOCH = """
+insert into keystore_epoch_key (id, workspace_id, day, wrapped, parent_version, created_at)
+select %s, %s, %s, %s, %s, clock_timestamp()
+from keystore_workspace_key parent
+where parent.workspace_id = %s and parent.version = %s and parent.wrapped is not null
+for share of parent
+on conflict do nothing
+"""
+
+
 class KeyStoreUnavailable(Exception):
-    """The key store does not answer, or too much waits for it: nothing can be sealed now. Try again."""
+    """The key store or the root does not answer, or too much waits for it: nothing can be sealed now. Try again."""
+
+
+class KeyRevoked(KeyStoreUnavailable):
+    """The workspace's key is destroyed, or what holds its root refuses it: nothing can be sealed until somebody decides."""
 
 
 class KeyRefused(Exception):
     """The request was erased, or has its key already: there will be no new key for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    workspace: UUID
+    organization: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """A workspace's key and its epoch key of a day, as they are stored."""
+
+    version: int
+    """Of the workspace key; a stored epoch key is always under the version that is stored with it."""
+    workspace_key: bytes
+    own: RootRef | None
+    epoch: UUID | None
+    epoch_key: bytes | None
+    """None where there is none yet, or where it was destroyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +116,33 @@ class KeyRing:
     def __init__(
         self,
         conninfo: str,
-        root: KeyProvider,
+        keys: KeyProvider,
         *,
         limit: int = 4096,
         clock: Callable[[], float] = time.monotonic,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self._conninfo = conninfo
-        self._root = root
+        self._keys = keys
         self._limit = limit
         self._clock = clock
         self._today = today
         self._connection: psycopg.AsyncConnection | None = None
         self._lock = asyncio.Lock()
         self._epochs: dict[tuple[UUID, date], _Epoch] = {}
+        self._opening: dict[tuple[UUID, date], asyncio.Task[_Epoch]] = {}
         self._waiting: list[_Waiting] = []
         self._flusher: asyncio.Task[None] | None = None
 
-    async def data_key(self, workspace: UUID, request: UUID) -> bytes:
+    async def data_key(self, workspace: UUID, request: UUID, *, organization: UUID | None = None) -> bytes:
         """A new 32-byte key for the payload of `request`, durable in the key store.
 
-        Raises KeyRefused if the request was erased, KeyStoreUnavailable if the store cannot keep it now.
+        `organization` is whose log will tell of keys that are made on the way. Raises KeyRefused if the request was erased,
+        KeyStoreUnavailable if the store cannot keep it now, or the root does not open the workspace's key.
         """
         if len(self._waiting) >= self._limit:
             raise KeyStoreUnavailable("too many keys wait for the key store")
-        epoch = await self._epoch(workspace, self._today())
+        epoch = await self._epoch(_Place(workspace, organization), self._today())
         key = hierarchy.new_key()
         wrapped = hierarchy.wrap_data_key(epoch.key, key, workspace, request)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -101,8 +153,11 @@ class KeyRing:
         return key
 
     async def close(self) -> None:
+        for opening in list(self._opening.values()):
+            opening.cancel()
         if self._flusher is not None:
             await self._flusher
+        self._epochs.clear()
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
@@ -127,49 +182,80 @@ class KeyRing:
             kept = {request for (request,) in rows}
             for item in batch:
                 if item.request not in kept:
+                    # Or the epoch key was destroyed: then the next one who asks is to hear it from the store.
+                    self._epochs = {name: epoch for name, epoch in self._epochs.items() if epoch.id != item.epoch}
                     _fail(item, KeyRefused("the request was erased, or has its key already"))
                 elif not item.done.done():
                     item.done.set_result(None)
 
-    async def _epoch(self, workspace: UUID, day: date) -> _Epoch:
-        cached = self._epochs.get((workspace, day))
+    async def _epoch(self, place: _Place, day: date) -> _Epoch:
+        """The epoch key of the workspace and day: unwrapped once for all who ask at the same time, then kept for a minute."""
+        name = (place.workspace, day)
+        cached = self._epochs.get(name)
         if cached is not None and cached.usable_until > self._clock():
             return cached
-        workspace_key = await self._workspace_key(workspace)
-        wrapped = hierarchy.wrap_epoch_key(workspace_key, hierarchy.new_key(), workspace, day)
-        row, wrapped = await self._make(
-            "keystore_epoch_key", "workspace_id = %s and day = %s", {"workspace_id": workspace, "day": day}, wrapped
-        )
-        key = hierarchy.unwrap_epoch_key(workspace_key, wrapped, workspace, day)
-        now = self._clock()
-        self._epochs = {name: epoch for name, epoch in self._epochs.items() if epoch.usable_until > now}
-        epoch = self._epochs[workspace, day] = _Epoch(row, key, now + EPOCH_TTL_S)
-        return epoch
+        opening = self._opening.get(name)
+        if opening is None:
+            opening = self._opening[name] = asyncio.create_task(self._open_epoch(place, day))
+            opening.add_done_callback(partial(self._opened, name))
+        return await asyncio.shield(opening)  # whoever hangs up does not take the key from the others
 
-    async def _workspace_key(self, workspace: UUID) -> AESGCM:
-        wrapped = hierarchy.wrap_workspace_key(self._root, hierarchy.new_key(), workspace)
-        _, wrapped = await self._make(
-            "keystore_workspace_key", "workspace_id = %s", {"workspace_id": workspace}, wrapped
-        )
-        return hierarchy.unwrap_workspace_key(self._root, wrapped, workspace)
+    def _opened(self, name: tuple[UUID, date], opening: asyncio.Task[_Epoch]) -> None:
+        del self._opening[name]
+        if opening.cancelled() or opening.exception() is not None:
+            return  # whoever waits is told; nothing old is used in the place of what cannot be had
+        self._epochs[name] = opening.result()
+        # Out of memory when its time is over, also if nobody asks again.
+        asyncio.get_running_loop().call_later(EPOCH_TTL_S, self._forget, name)
 
-    async def _make(
-        self, table: str, where: str, columns: dict[str, UUID | date], wrapped: bytes
-    ) -> tuple[UUID, bytes]:
-        """The key's row, made with `wrapped` if there is none: whoever comes first decides, all use the same one."""
-        values = list(columns.values())
-        select = f"select id, wrapped from {table} where {where}"
-        rows = await self._execute(select, values)
+    def _forget(self, name: tuple[UUID, date]) -> None:
+        cached = self._epochs.get(name)
+        if cached is not None and cached.usable_until <= self._clock():
+            del self._epochs[name]
+
+    async def _open_epoch(self, place: _Place, day: date) -> _Epoch:
+        for _ in range(_ROTATIONS_IN_A_ROW):
+            chain = await self._chain(place, day)
+            parent = await self._ask(
+                hierarchy.unwrap_workspace_key, self._keys, chain.workspace_key, place.workspace, chain.own
+            )
+            if chain.epoch is None:
+                wrapped = hierarchy.wrap_epoch_key(parent, hierarchy.new_key(), place.workspace, day)
+                values = [uuid7(), place.workspace, day, wrapped, chain.version, place.workspace, chain.version]
+                await self._execute(_INSERT_EPOCH, values, fetch=False)
+                before, chain = chain, await self._chain(place, day)
+                if chain.version != before.version:
+                    continue  # rotated meanwhile: the key that was just opened is the old one
+            if chain.epoch is not None:
+                if chain.epoch_key is None:
+                    raise KeyRefused("the epoch key of this day is destroyed")
+                key = hierarchy.unwrap_epoch_key(parent, chain.epoch_key, place.workspace, day)
+                return _Epoch(chain.epoch, key, self._clock() + EPOCH_TTL_S)
+        raise KeyStoreUnavailable("the workspace's key is being rotated")
+
+    async def _chain(self, place: _Place, day: date) -> _Chain:
+        """What the store has for the workspace and day, at one moment. Makes the workspace's key if there is none: whoever comes
+        first decides, all use the same one.
+        """
+        rows = await self._execute(_SELECT_CHAIN, [day, place.workspace])
         if not rows:
-            names = ", ".join(["id", *columns, "wrapped", "created_at"])
-            places = ", ".join(["%s"] * (len(columns) + 2))
-            insert = f"insert into {table} ({names}) values ({places}, clock_timestamp()) on conflict do nothing"
-            await self._execute(insert, [uuid7(), *values, wrapped], fetch=False)
-            rows = await self._execute(select, values)
-        row, kept = rows[0]
-        if kept is None:
-            raise KeyRefused("the key above this one is destroyed")
-        return row, kept
+            wrapped = await self._ask(hierarchy.wrap_workspace_key, self._keys, hierarchy.new_key(), place.workspace)
+            values = [uuid7(), place.workspace, place.organization, wrapped]
+            await self._execute(_INSERT_WORKSPACE, values, fetch=False)
+            rows = await self._execute(_SELECT_CHAIN, [day, place.workspace])
+        version, workspace_key, own, epoch, epoch_key = rows[0]
+        if workspace_key is None:
+            raise KeyRevoked("the workspace's key is destroyed")
+        return _Chain(version, workspace_key, None if own is None else RootRef.parse(own), epoch, epoch_key)
+
+    async def _ask(self, question: Callable[..., _T], *values: object) -> _T:
+        """Asks the root, on a thread: it may be across a network. Raises KeyStoreUnavailable: without it nothing is sealed."""
+        try:
+            return await asyncio.to_thread(question, *values)
+        except RootRefused as error:
+            raise KeyRevoked(str(error)) from error
+        except RootUnavailable as error:
+            raise KeyStoreUnavailable(str(error)) from error
 
     async def _execute(self, statement: str, values: Sequence[object], *, fetch: bool = True) -> list[tuple[Any, ...]]:
         async with self._lock:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cell.keys.envelope import OVERHEAD_BYTES, Context, EnvelopeError, key_id, seal, unseal
 
-KEY, KEY_ID = bytes(range(32)), UUID(int=7)
+KEY, KEY_ID = AESGCM(bytes(range(32))), UUID(int=7)
 HERE = Context(workspace=UUID(int=1), request=UUID(int=2), column="prompt")
 
 

@@ -12,8 +12,8 @@ from cell.ids import uuid7
 from cell.keys import UnwrapError, cell_keys
 from cell.keystore import custody
 from cell.keystore.custody import KeyDestroyed
-from cell.keystore.models import DataKey, EpochKey
-from cell.keystore.ring import EPOCH_TTL_S, KeyRefused, KeyRing, KeyStoreUnavailable
+from cell.keystore.models import DataKey, EpochKey, WorkspaceKey
+from cell.keystore.ring import EPOCH_TTL_S, KeyRefused, KeyRevoked, KeyRing, KeyStoreUnavailable
 from cell.keystore.witness import trace_of
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -159,6 +159,127 @@ def test_a_lost_connection_is_made_again():
         await ring.close()
 
     asyncio.run(story())
+
+
+def test_a_destroyed_workspace_key_takes_everything_and_nothing_is_sealed_again():
+    workspace, requests, erased, other = uuid7(), [uuid7(), uuid7()], uuid7(), uuid7()
+    make_keys(workspace, *requests, erased)
+    make_keys(other, requests_of_other := uuid7())
+    custody.erase_data_key(workspace, erased)
+    assert custody.destroy_workspace_key(workspace) == 1 + 1 + 2
+    assert custody.destroy_workspace_key(workspace) == 0
+    for request in requests:
+        assert trace(workspace, request).with_material == 0
+        with pytest.raises(KeyDestroyed):
+            custody.open_data_key(workspace, request)
+    assert trace(workspace, erased).tombstones == 1
+    with pytest.raises(KeyRevoked):
+        make_keys(workspace, uuid7())
+    assert custody.open_data_key(other, requests_of_other)
+
+
+def test_a_workspace_whose_key_was_destroyed_before_it_had_one_never_gets_one():
+    workspace = uuid7()
+    assert custody.destroy_workspace_key(workspace) == 0
+    with pytest.raises(KeyRevoked):
+        make_keys(workspace, uuid7())
+
+
+def test_a_cached_epoch_key_seals_nothing_once_the_workspace_key_is_destroyed():
+    workspace = uuid7()
+
+    async def story() -> None:
+        ring = KeyRing(config().keystore_database.conninfo, cell_keys())
+        await ring.data_key(workspace, uuid7())
+        await asyncio.to_thread(_destroy, workspace)
+        with pytest.raises(KeyRefused):  # the store refuses what the cache would have allowed
+            await ring.data_key(workspace, uuid7())
+        with pytest.raises(KeyRevoked):  # and from then on the cache is not asked
+            await ring.data_key(workspace, uuid7())
+        await ring.close()
+
+    asyncio.run(story())
+
+
+def _destroy(workspace: UUID) -> None:
+    """As another process would, on a connection of its own."""
+    with psycopg.connect(config().keystore_database.conninfo) as other:
+        for table in ("keystore_epoch_key", "keystore_workspace_key"):
+            other.execute(
+                f"update {table} set wrapped = null, destroyed_at = clock_timestamp() where workspace_id = %s",
+                [workspace],
+            )
+
+
+def test_all_who_ask_at_once_ask_the_root_once():
+    workspace, counted = uuid7(), Counted(cell_keys())
+
+    async def story() -> None:
+        ring = KeyRing(config().keystore_database.conninfo, counted)
+        keys = await asyncio.gather(*(ring.data_key(workspace, uuid7()) for _ in range(200)))
+        assert len(set(keys)) == 200
+        await ring.close()
+
+    asyncio.run(story())
+    assert (counted.wrapped, counted.unwrapped) == (1, 1)
+
+
+def test_who_hangs_up_does_not_take_the_key_from_the_others():
+    workspace, counted = uuid7(), Counted(cell_keys())
+
+    async def story() -> None:
+        ring = KeyRing(config().keystore_database.conninfo, counted)
+        first = asyncio.create_task(ring.data_key(workspace, uuid7()))
+        second = asyncio.create_task(ring.data_key(workspace, uuid7()))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert len(await second) == 32
+        await ring.close()
+
+    asyncio.run(story())
+
+
+class Counted:
+    """The cell's keys, with a count of what the root was asked."""
+
+    def __init__(self, keys) -> None:
+        self._keys, self.wrapped, self.unwrapped = keys, 0, 0
+
+    def wrap(self, *values):
+        self.wrapped += 1
+        return self._keys.wrap(*values)
+
+    def unwrap(self, *values):
+        self.unwrapped += 1
+        return self._keys.unwrap(*values)
+
+
+def test_an_epoch_key_leaves_the_memory_when_its_minute_is_over(monkeypatch):
+    monkeypatch.setattr("cell.keystore.ring.EPOCH_TTL_S", 0.1)
+
+    async def story() -> None:
+        ring = KeyRing(config().keystore_database.conninfo, cell_keys())
+        await ring.data_key(uuid7(), uuid7())
+        assert len(ring._epochs) == 1
+        await asyncio.sleep(0.3)
+        assert ring._epochs == {}
+        await ring.close()
+
+    asyncio.run(story())
+
+
+def test_who_wraps_a_workspace_key_stands_in_its_row():
+    workspace, organization = uuid7(), uuid7()
+
+    async def story() -> None:
+        ring = KeyRing(config().keystore_database.conninfo, cell_keys())
+        await ring.data_key(workspace, uuid7(), organization=organization)
+        await ring.close()
+
+    asyncio.run(story())
+    row = WorkspaceKey.objects.get(workspace_id=workspace)
+    assert (row.version, row.organization_id, row.own_root) == (1, organization, None)
+    assert bytes(row.wrapped)[:9] == b"\x02" + cell_keys().root.id
 
 
 def test_no_key_is_in_the_store_as_it_is():
