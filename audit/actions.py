@@ -67,6 +67,14 @@ class Action(StrEnum):
     EXPORT_COMPLETED = "export.completed"
     EXPORT_DOWNLOADED = "export.downloaded"
 
+    WORKSPACE_KEY_CREATED = "workspace-key.created"
+    WORKSPACE_KEY_ROTATED = "workspace-key.rotated"
+    WORKSPACE_KEY_REWRAPPED = "workspace-key.rewrapped"
+    WORKSPACE_KEY_DESTROYED = "workspace-key.destroyed"
+    EPOCH_KEY_CREATED = "epoch-key.created"
+    EPOCH_KEY_DESTROYED = "epoch-key.destroyed"
+    ROOT_KEY_ROTATED = "root-key.rotated"
+
     JOB_FAILED = "job.failed"
     MODEL_IMPORTED = "model.imported"
     MODEL_DEPLOYED = "model.deployed"
@@ -120,6 +128,7 @@ _DEPLOYMENT = {
     "max_batch_size",
     "p95_budget_us",
 }
+_KEY_STORE = {"version", "day", "root", "own"}
 _EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes"}
 
 FIELDS: Mapping[Action, frozenset[str]] = {
@@ -174,6 +183,13 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.EXPORT_REQUESTED: _EXPORT,
         Action.EXPORT_COMPLETED: _EXPORT,
         Action.EXPORT_DOWNLOADED: {"manifest_sha256"},
+        Action.WORKSPACE_KEY_CREATED: _KEY_STORE,
+        Action.WORKSPACE_KEY_ROTATED: _KEY_STORE,
+        Action.WORKSPACE_KEY_REWRAPPED: _KEY_STORE,
+        Action.WORKSPACE_KEY_DESTROYED: _KEY_STORE,
+        Action.EPOCH_KEY_CREATED: _KEY_STORE,
+        Action.EPOCH_KEY_DESTROYED: _KEY_STORE,
+        Action.ROOT_KEY_ROTATED: {"root", "rewrapped", "seed_resealed"},
         Action.JOB_FAILED: {"kind", "attempts", "cause"},
         Action.MODEL_IMPORTED: {"model", "kind", "sha256", "bytes"},
         Action.MODEL_DEPLOYED: _DEPLOYMENT,

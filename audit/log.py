@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -34,12 +35,15 @@ def record(
     targets: Iterable[Target] = (),
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
+    number: UUID | None = None,
+    at: datetime | None = None,
     using: str = "default",
 ) -> UUID:
     """Adds an entry in the caller's transaction and returns its id. It is sealed about a second after the commit.
 
     `before` and `after` hold the fields that changed, and only ones that `audit.actions` lists for `action`. Members are
-    written as pseudonyms. Raises NoTransaction or FieldError.
+    written as pseudonyms. `number` and `at` are for what happened elsewhere and is told here: the same number twice is refused by
+    the database (django.db.IntegrityError). Raises NoTransaction or FieldError.
     """
     connection = connections[using]
     if not connection.in_atomic_block:
@@ -47,7 +51,7 @@ def record(
     if workspace is not None:
         organization = workspace.organization
     cell = config().cell
-    number, at = uuid7(), now()
+    number, at = number or uuid7(), at or now()
     tree = tree_of(workspace)
     entry = Entry(
         action=action.value,

@@ -30,6 +30,7 @@ VISIBILITY_TIMEOUT_S = 120
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "audit-seal": {"task": "audit.tasks.seal", "schedule": 1.0},
     "jobs-sweep": {"task": "cell.jobs.sweep", "schedule": 5.0},
+    "key-operations": {"task": "retention.tasks.record_key_operations", "schedule": 5.0},
     "payloads-expire": {"task": "retention.tasks.expire_payloads", "schedule": 60.0},
     "requests-close-lost": {"task": "inference.gateway.tasks.close_lost_requests", "schedule": 10.0},
     "usage-count": {"task": "inference.gateway.tasks.count_usage", "schedule": 60.0},

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bailiwick import models_cli
+from bailiwick import keys_cli, models_cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     models_cli.add(commands.add_parser("models", help="bring models in, list, compare and change them"), home)
+
+    keys_cli.add(commands.add_parser("keys", help="the keys that wrap others: make, look at and rotate them"), home)
 
     # Listed for --help; `main` hands its arguments to the verifier as they are.
     commands.add_parser("verify", help="check an audit export or an erasure certificate, offline")
@@ -146,13 +148,14 @@ def _migrate(_: argparse.Namespace) -> int:
     from django.core.management import call_command
 
     from cell.config import ConfigError, config
+    from cell.keys.provider import KeysError
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
     try:
         if config().owner_database is None:
             return _fail("BAILIWICK_OWNER_DATABASE_URL is not set: only the owner migrates.")
         django.setup()
-    except ConfigError as error:
+    except (ConfigError, KeysError) as error:
         return _fail(error)
 
     from cell.guard import RegionMismatch, claim_region

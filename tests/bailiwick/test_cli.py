@@ -14,7 +14,7 @@ from tests.bailiwick.embedded.cells import bailiwick
 def test_help_names_every_command() -> None:
     text = bailiwick("--help").stdout
 
-    assert all(name in text for name in ("up", "down", "status", "demo", "tour", "migrate", "models", "verify"))
+    assert all(name in text for name in ("up", "down", "status", "demo", "tour", "migrate", "models", "keys", "verify"))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ def test_help_names_every_command() -> None:
         (["up", "--port", "70000"], 1, "--port 0 takes a free one"),
         (["models", "import", "/nowhere", "--name", "Bad Name"], 1, "lower-case letters"),
         (["models", "import", "/nowhere", "--name", "good"], 1, "bailiwick up"),
+        (["keys", "status"], 1, "bailiwick up"),
         (["status"], 3, "no cell is running"),
         (["down"], 0, "no cell was running"),
     ],

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from django.db import connections
 
+from cell.keystore import custody
 from retention.policies import retention_policy, retention_policy_set
 from retention.vault import payload_open
 from tests.factories import Organization, make_organization
@@ -62,6 +63,24 @@ def test_a_workspace_that_does_not_store_has_nothing(served: Served, organizatio
     answer = ask(served, organization, stream=False)
 
     assert payload_open(organization.workspace, UUID(hex=answer.headers["x-request-id"].rsplit("_", 1)[1])) is None
+
+
+@pytest.mark.usefixtures("committed")
+def test_a_workspace_whose_key_is_destroyed_gets_no_answer_that_is_not_stored(served: Served) -> None:
+    organization = make_organization()
+    retention_policy_set(
+        actor=organization.owner,
+        workspace=organization.workspace,
+        store_payloads=True,
+        payload_days=14,
+        reason="",
+        expected_version=0,
+    )
+    custody.destroy_workspace_key(organization.workspace.id)
+
+    answer = ask(served, organization, stream=False)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "key_store_unavailable")
 
 
 def ask(served: Served, organization: Organization, *, stream: bool) -> httpx.Response:

@@ -1,0 +1,126 @@
+"""``bailiwick keys …``: the keys that wrap others, of the cell in `--home` or of the one that the environment configures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class _Told(Exception):
+    """What a person is told in the place of a traceback."""
+
+
+def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    commands.add_parser("init", help="make the seed of a cell, sealed under its root").set_defaults(run=_told(_init))
+    status = commands.add_parser("status", parents=[home], help="say which root is of today, and which ones are in use")
+    status.set_defaults(run=_told(_status))
+    root = commands.add_parser("rotate-root", parents=[home], help="bring every key under the root of today")
+    root.add_argument("--all", action="store_true", help="also keys that it wraps already, under its newest version")
+    root.set_defaults(run=_told(_rotate_root))
+    one = commands.add_parser(
+        "rotate", parents=[home], help="give a workspace a new key, without touching its payloads"
+    )
+    one.add_argument("workspace", help="its id, ws_…")
+    under = one.add_mutually_exclusive_group(required=True)
+    under.add_argument(
+        "--own", metavar="KEY", help="under the customer's own key: aws-kms:ARN, vault:MOUNT/KEY, pkcs11:LABEL"
+    )
+    under.add_argument("--cell", action="store_true", help="under the cell's root")
+    one.set_defaults(run=_told(_rotate))
+
+
+def _init(_: argparse.Namespace) -> None:
+    from cell.config import config
+    from cell.keys import cell_roots
+    from cell.keys.seed import make_seed
+
+    keys = config().keys
+    if keys.seed_file is None:
+        raise _Told("BAILIWICK_SEED_FILE is not set: a root in a file needs no seed until it changes.")
+    make_seed(keys.seed_file, cell_roots(keys))
+    print(f"made {keys.seed_file}; every process of the cell needs it, and it is of no use without the root")
+
+
+def _status(options: argparse.Namespace) -> None:
+    _become_a_process(options.home)
+    from cell.config import config
+    from cell.keys import cell_keys
+    from cell.keystore.rotation import roots_in_use
+
+    found = roots_in_use()
+    today = cell_keys().root.id.hex()
+    print(f"root     {config().keys.root.provider} {today}: {found.pop(today, 0)} workspace keys")
+    for name, count in sorted(found.items()):
+        print(f"also     {name}: {count} workspace keys")
+    print(f"horizon  {config().keys.horizon_days} days")
+
+
+def _rotate_root(options: argparse.Namespace) -> None:
+    _become_a_process(options.home)
+    from cell.access import system_actor
+    from retention.key_rotation import root_rotate
+
+    done = root_rotate(actor=system_actor("command"), everything=options.all)
+    print(f"root {done.root} wraps everything: {done.rewrapped} workspace keys were brought under it")
+
+
+def _rotate(options: argparse.Namespace) -> None:
+    _become_a_process(options.home)
+    from cell.config import config
+    from cell.ids import ForeignId, MalformedId, Tag, untag
+    from cell.key_config import RootRef
+    from cell.keystore.custody import KeyDestroyed
+    from cell.keystore.rotation import RotatedMeanwhile
+    from retention.key_rotation import KeyAbroad, workspace_key_rotate
+
+    try:
+        workspace = untag(options.workspace, Tag.WORKSPACE, config().cell)
+        own = None if options.own is None else RootRef.parse(options.own)
+        done = workspace_key_rotate(workspace=workspace, own=own)
+    except (MalformedId, ForeignId):
+        raise _Told(f"{options.workspace} is not a workspace of this cell.") from None
+    except ValueError as error:
+        raise _Told(f"--own {error}") from None
+    except KeyDestroyed:
+        raise _Told("The workspace has no key: it never stored a payload, or its key is destroyed.") from None
+    except (KeyAbroad, RotatedMeanwhile) as error:
+        raise _Told(str(error)) from None
+    print(f"version {done.version} of the workspace's key wraps its {done.epochs} epoch keys")
+
+
+def _become_a_process(home: Path) -> None:
+    """Of the cell that the environment configures, as production does, or of the embedded one in `home`."""
+    import django
+
+    from bailiwick.embedded.errors import CellError
+    from bailiwick.embedded.home import Home
+    from bailiwick.operator import configure
+
+    if "BAILIWICK_HOME" not in os.environ:
+        try:
+            chosen = Home.at(home)
+            chosen.cell()  # says what to do where no cell runs
+            configure(chosen)
+        except CellError as error:
+            raise _Told(str(error)) from None
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
+    django.setup()
+
+
+def _told(action: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        from cell.config import ConfigError
+        from cell.keys.provider import KeysError
+
+        try:
+            action(options)
+        except (_Told, ConfigError, KeysError) as error:
+            print(f"bailiwick: {error}", file=sys.stderr)
+            return 1
+        return 0
+
+    return run
