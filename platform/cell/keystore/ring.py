@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -21,15 +21,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cell.ids import uuid7
 from cell.key_config import RootRef
-from cell.keys.provider import KeyProvider, RootRefused, RootUnavailable
+from cell.keys.provider import KeyProvider
 from cell.keystore import hierarchy
+from cell.keystore.asking import KeyRevoked, KeyStoreUnavailable, RootCalls
+
+__all__ = ["EPOCH_TTL_S", "KeyRefused", "KeyRevoked", "KeyRing", "KeyStoreUnavailable"]
 
 EPOCH_TTL_S = 60.0
 """How long an unwrapped epoch key may be used before the store is asked again."""
 _BATCH = 256
 _ROTATIONS_IN_A_ROW = 5
-
-_T = TypeVar("_T")
 
 _INSERT = """
 insert into keystore_data_key (id, workspace_id, epoch_id, wrapped, created_at)
@@ -61,14 +62,6 @@ where parent.workspace_id = %s and parent.version = %s and parent.wrapped is not
 for share of parent
 on conflict do nothing
 """
-
-
-class KeyStoreUnavailable(Exception):
-    """The key store or the root does not answer, or too much waits for it: nothing can be sealed now. Try again."""
-
-
-class KeyRevoked(KeyStoreUnavailable):
-    """The workspace's key is destroyed, or what holds its root refuses it: nothing can be sealed until somebody decides."""
 
 
 class KeyRefused(Exception):
@@ -124,6 +117,7 @@ class KeyRing:
     ) -> None:
         self._conninfo = conninfo
         self._keys = keys
+        self._roots = RootCalls(clock)
         self._limit = limit
         self._clock = clock
         self._today = today
@@ -158,6 +152,7 @@ class KeyRing:
         if self._flusher is not None:
             await self._flusher
         self._epochs.clear()
+        self._roots.close()
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
@@ -216,8 +211,9 @@ class KeyRing:
     async def _open_epoch(self, place: _Place, day: date) -> _Epoch:
         for _ in range(_ROTATIONS_IN_A_ROW):
             chain = await self._chain(place, day)
-            parent = await self._ask(
-                hierarchy.unwrap_workspace_key, self._keys, chain.workspace_key, place.workspace, chain.own
+            opened = hierarchy.unwrap_workspace_key
+            parent = await self._roots.ask(
+                chain.own, opened, self._keys, chain.workspace_key, place.workspace, chain.own
             )
             if chain.epoch is None:
                 wrapped = hierarchy.wrap_epoch_key(parent, hierarchy.new_key(), place.workspace, day)
@@ -239,7 +235,8 @@ class KeyRing:
         """
         rows = await self._execute(_SELECT_CHAIN, [day, place.workspace])
         if not rows:
-            wrapped = await self._ask(hierarchy.wrap_workspace_key, self._keys, hierarchy.new_key(), place.workspace)
+            fresh = hierarchy.new_key()
+            wrapped = await self._roots.ask(None, hierarchy.wrap_workspace_key, self._keys, fresh, place.workspace)
             values = [uuid7(), place.workspace, place.organization, wrapped]
             await self._execute(_INSERT_WORKSPACE, values, fetch=False)
             rows = await self._execute(_SELECT_CHAIN, [day, place.workspace])
@@ -247,15 +244,6 @@ class KeyRing:
         if workspace_key is None:
             raise KeyRevoked("the workspace's key is destroyed")
         return _Chain(version, workspace_key, None if own is None else RootRef.parse(own), epoch, epoch_key)
-
-    async def _ask(self, question: Callable[..., _T], *values: object) -> _T:
-        """Asks the root, on a thread: it may be across a network. Raises KeyStoreUnavailable: without it nothing is sealed."""
-        try:
-            return await asyncio.to_thread(question, *values)
-        except RootRefused as error:
-            raise KeyRevoked(str(error)) from error
-        except RootUnavailable as error:
-            raise KeyStoreUnavailable(str(error)) from error
 
     async def _execute(self, statement: str, values: Sequence[object], *, fetch: bool = True) -> list[tuple[Any, ...]]:
         async with self._lock:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -17,6 +18,7 @@ from cell.key_config import RootRef
 from cell.keys import RootedKeys, RootUnavailable, UnwrapError, cell_keys
 from cell.keys.roots import open_root
 from cell.keystore import custody, rotation
+from cell.keystore.asking import AWAY_S
 from cell.keystore.custody import KeyDestroyed
 from cell.keystore.models import EpochKey, WorkspaceKey
 from cell.keystore.ring import EPOCH_TTL_S, KeyRevoked, KeyRing, KeyStoreUnavailable
@@ -225,12 +227,12 @@ def test_a_customer_who_takes_the_key_away_closes_the_workspace_within_a_minute(
 
 def test_while_the_root_is_away_nothing_is_sealed_and_then_it_goes_on(own, vault):
     name, keys = own
-    workspace = uuid7()
+    workspace, now = uuid7(), [0.0]
     make_keys(workspace, uuid7())
     rotate_workspace_key(keys, workspace, RootRef("vault", f"transit/{name}"))
 
     async def story() -> None:
-        ring = ring_of(keys)
+        ring = ring_of(keys, clock=lambda: now[0])
         await asyncio.to_thread(vault.seal, True)
         try:
             with pytest.raises(KeyStoreUnavailable, match="Vault does not work now") as away:
@@ -238,6 +240,10 @@ def test_while_the_root_is_away_nothing_is_sealed_and_then_it_goes_on(own, vault
             assert not isinstance(away.value, KeyRevoked)
         finally:
             await asyncio.to_thread(vault.seal, False)
+        with pytest.raises(KeyStoreUnavailable, match="a moment ago"):
+            await ring.data_key(workspace, uuid7())
+        assert len(await ring.data_key(uuid7(), uuid7())) == 32  # the cell's own root is another
+        now[0] = AWAY_S
         assert len(await ring.data_key(workspace, uuid7())) == 32
         await ring.close()
 
@@ -277,3 +283,40 @@ def test_every_operation_is_written_down_in_its_own_transaction():
         ("workspace-key.destroyed", 2, None, None),
     ]
     assert all(row[4].version == 7 for row in found)
+
+
+def test_a_root_that_hangs_costs_its_callers_seconds_once():
+    workspaces, asked, keys = [uuid7() for _ in range(30)], [], cell_keys()
+    for workspace in workspaces:
+        make_keys(workspace, uuid7())
+
+    class Hangs:
+        wrap = keys.wrap
+
+        def unwrap(self, wrapped, context, own=None):
+            asked.append(context)
+            time.sleep(0.5)
+            raise RootUnavailable("nobody answers")
+
+    async def story() -> None:
+        ring = ring_of(Hangs())
+        began = time.monotonic()
+        waiting = (ring.data_key(workspace, uuid7()) for workspace in workspaces)
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {KeyStoreUnavailable}
+        assert time.monotonic() - began < 2
+        await ring.close()
+
+    asyncio.run(story())
+    assert len(asked) <= 4
+
+
+def test_a_key_that_does_not_open_is_refused_and_not_replaced():
+    workspace, request = uuid7(), uuid7()
+    make_keys(workspace, request)
+    row = row_of(workspace)
+    damaged = bytes(row.wrapped)[:-1] + bytes([bytes(row.wrapped)[-1] ^ 1])
+    WorkspaceKey.objects.filter(pk=row.pk).update(wrapped=damaged)
+    with pytest.raises(KeyRevoked):
+        make_keys(workspace, uuid7())
+    assert bytes(row_of(workspace).wrapped) == damaged
