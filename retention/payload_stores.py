@@ -6,7 +6,7 @@ from cell.config import config
 from cell.keystore import custody, witness
 from cell.tenancy import workspace_scope
 from retention.models import Payload
-from retention.stores import Evidence, Target, ask_auditor
+from retention.stores import Evidence, MissingAuditor, Target, ask_auditor
 
 
 class DataKeys:
@@ -17,7 +17,7 @@ class DataKeys:
     holds_keys = True
 
     def plan(self, target: Target) -> int:
-        return _trace(target).with_material
+        return custody.material_of(target.workspace.id, target.request)
 
     def execute(self, target: Target) -> None:
         custody.erase_data_key(target.workspace.id, target.request)
@@ -31,6 +31,7 @@ class DataKeys:
             details={
                 "keys_with_material": trace.with_material,
                 "refuses_new_keys": fenced,
+                "asked_as": trace.role,
                 "server": trace.server,
                 "lsn": trace.lsn,
             },
@@ -38,7 +39,12 @@ class DataKeys:
 
 
 def _trace(target: Target) -> witness.KeyTrace:
-    return witness.trace_of(config().keystore_database, target.workspace.id, target.request)
+    store = config().keystore_auditor_database
+    if store is None:
+        raise MissingAuditor(
+            "BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL is not set: this process cannot verify an erasure"
+        )
+    return witness.trace_of(store, target.workspace.id, target.request)
 
 
 class PayloadRows:

@@ -61,6 +61,8 @@ class CellConfig:
     """As the web role."""
     keystore_database: DatabaseUrl
     """Wrapped keys, in a database of their own, outside the backups of payloads."""
+    keystore_auditor_database: DatabaseUrl | None
+    """The same as its auditor, who sees which keys there are and none of them: for processes that verify erasures."""
     owner_database: DatabaseUrl | None
     """As the owner: only `bailiwick migrate` and the operator's commands have it."""
     sealer_database: DatabaseUrl | None
@@ -112,6 +114,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         home=reader.path("BAILIWICK_HOME"),
         database=reader.database("BAILIWICK_DATABASE_URL"),
         keystore_database=reader.database("BAILIWICK_KEYSTORE_DATABASE_URL"),
+        keystore_auditor_database=reader.optional_database("BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL"),
         owner_database=reader.optional_database("BAILIWICK_OWNER_DATABASE_URL"),
         sealer_database=reader.optional_database("BAILIWICK_SEALER_DATABASE_URL"),
         auditor_database=reader.optional_database("BAILIWICK_AUDITOR_DATABASE_URL"),

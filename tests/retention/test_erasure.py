@@ -85,7 +85,7 @@ ALL_STATES = ["received", "scoped", "fenced", "shredding", "sweeping", "verifyin
 def assert_gone(workspace, request) -> None:
     assert payloads(workspace).isdisjoint({request})
     assert payload_open(workspace, request) is None
-    assert trace_of(config().keystore_database, workspace.id, request).with_material == 0
+    assert trace_of(config().keystore_auditor_database, workspace.id, request).with_material == 0
     with workspace_scope(workspace):
         assert Tombstone.objects.filter(request_id=request).count() == 1
 

@@ -66,7 +66,7 @@ def test_payloads_live_as_long_as_their_workspace_decided(age):
     assert payloads(short) == {fresh}
     assert payloads(long) == {kept}
     assert payload_open(short, fresh) is not None
-    assert trace_of(config().keystore_database, short.id, old).with_material == 0
+    assert trace_of(config().keystore_auditor_database, short.id, old).with_material == 0
     assert entries(short) == [{"removed": 1, "keys_destroyed": 1, "payload_days": 7}]
     assert entries(long) == []
 

@@ -56,6 +56,7 @@ class Cluster:
             "BAILIWICK_SEALER_DATABASE_URL": self.url("bailiwick_sealer"),
             "BAILIWICK_AUDITOR_DATABASE_URL": self.url("bailiwick_auditor"),
             "BAILIWICK_KEYSTORE_DATABASE_URL": self.url(pg.KEYSTORE_ROLE, pg.KEYSTORE_DATABASE),
+            "BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL": self.url("bailiwick_auditor", pg.KEYSTORE_DATABASE),
             "BAILIWICK_REDIS_URL": f"redis+socket://{self.redis_socket}",
             "BAILIWICK_OBJECTS": str(self.folder / "objects"),
             "BAILIWICK_ROOT_KEY": f"file:{self.folder / 'root.key'}",

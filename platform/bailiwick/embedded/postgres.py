@@ -216,6 +216,10 @@ def provision(postgres: Postgres, superuser_password: str, passwords: Mapping[st
             connection.execute(
                 sql.SQL("grant connect on database {} to {}").format(sql.Identifier(DATABASE), sql.Identifier(role))
             )
+        # The auditor of an erasure looks into both; what it sees of the key store, its migrations decide.
+        connection.execute(
+            sql.SQL("grant connect on database {} to bailiwick_auditor").format(sql.Identifier(KEYSTORE_DATABASE))
+        )
     for database, owner in owners.items():
         with psycopg.connect(postgres.url(SUPERUSER, superuser_password, database), autocommit=True) as connection:
             connection.execute("revoke create on schema public from public")

@@ -85,6 +85,9 @@ class Plan:
         }
         for role in more:
             environment[f"BAILIWICK_{role.upper()}_DATABASE_URL"] = self._url(f"bailiwick_{role}")
+        if "auditor" in more:
+            keystore = self._url("bailiwick_auditor", pg.KEYSTORE_DATABASE)
+            environment["BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL"] = keystore
         return _system_environment() | environment
 
     def _url(self, role: str, database: str = pg.DATABASE) -> str:

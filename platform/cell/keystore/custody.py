@@ -14,7 +14,7 @@ from cell.ids import uuid7
 from cell.key_config import RootRef
 from cell.keys import cell_keys
 from cell.keystore import hierarchy
-from cell.keystore.models import EpochKey, Identity
+from cell.keystore.models import DataKey, EpochKey, Identity
 
 
 class KeyDestroyed(Exception):
@@ -47,6 +47,11 @@ def open_data_key(workspace: UUID, request: UUID) -> bytes:
     workspace_key = hierarchy.unwrap_workspace_key(cell_keys(), bytes(parent), workspace, ref)
     epoch_key = hierarchy.unwrap_epoch_key(workspace_key, bytes(epoch), workspace, day)
     return hierarchy.unwrap_data_key(epoch_key, bytes(wrapped), workspace, request)
+
+
+def material_of(workspace: UUID, request: UUID) -> int:
+    """How many keys of `request` there are to destroy: 1 or 0."""
+    return DataKey.objects.filter(pk=request, workspace_id=workspace, wrapped__isnull=False).count()
 
 
 def erase_data_key(workspace: UUID, request: UUID) -> None:

@@ -1,4 +1,6 @@
-"""Whether a key is gone, asked of the store itself: a connection of its own and plain SQL, none of the code that destroys."""
+"""Whether keys are gone, asked of the store itself: plain SQL on a connection of its own, as the auditor, who destroys nothing and
+sees no key.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +11,43 @@ import psycopg
 
 from cell.config import DatabaseUrl
 
+_WHERE_AND_WHO = (
+    "(select system_identifier::text from pg_control_system()), pg_current_wal_lsn()::text, current_user::text"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyTrace:
-    """What is left of one data key."""
+    """What is left of one data key, or of all keys of a workspace."""
 
     with_material: int
-    """Rows that could still be unwrapped; 0 is what an erasure needs."""
+    """Keys that could still be unwrapped; 0 is what an erasure needs."""
     tombstones: int
-    """Rows that refuse a new key for this request."""
+    """Rows that refuse a new key in the place of the one they had."""
     server: str
     """System identifier of the cluster that answered."""
     lsn: str
     """Position in its write-ahead log when it answered."""
+    role: str
+    """As whom it was asked."""
 
 
 def trace_of(store: DatabaseUrl, workspace: UUID, request: UUID) -> KeyTrace:
-    """Looks for the data key of `request`. Raises psycopg.OperationalError if the store does not answer."""
+    """Looks for the data key of `request`, as the auditor of `store`. Raises psycopg.OperationalError if it does not answer."""
+    return _trace(store, "kind = 'data' and workspace_id = %s and id = %s", workspace, request)
+
+
+def workspace_trace_of(store: DatabaseUrl, workspace: UUID) -> KeyTrace:
+    """Looks for every key of `workspace`, its own and all below it. Raises as `trace_of`."""
+    return _trace(store, "workspace_id = %s", workspace)
+
+
+def _trace(store: DatabaseUrl, where: str, *values: UUID) -> KeyTrace:
     with psycopg.connect(store.conninfo, connect_timeout=5, autocommit=True) as connection:
         row = connection.execute(
-            "select count(*) filter (where wrapped is not null), count(*) filter (where wrapped is null),"
-            " (select system_identifier::text from pg_control_system()), pg_current_wal_lsn()::text"
-            " from keystore_data_key where id = %s and workspace_id = %s",
-            [request, workspace],
+            "select count(*) filter (where has_material), count(*) filter (where not has_material),"
+            f" {_WHERE_AND_WHO} from keystore_material where {where}",
+            values,
         ).fetchone()
     if row is None:
         raise RuntimeError("an aggregate always has a row")

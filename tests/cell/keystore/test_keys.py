@@ -14,7 +14,7 @@ from cell.keystore import custody
 from cell.keystore.custody import KeyDestroyed
 from cell.keystore.models import DataKey, EpochKey, WorkspaceKey
 from cell.keystore.ring import EPOCH_TTL_S, KeyRefused, KeyRevoked, KeyRing, KeyStoreUnavailable
-from cell.keystore.witness import trace_of
+from cell.keystore.witness import trace_of, workspace_trace_of
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -36,7 +36,7 @@ def make_keys(workspace: UUID, *requests: UUID, day: date | None = None) -> list
 
 
 def trace(workspace: UUID, request: UUID):
-    return trace_of(config().keystore_database, workspace, request)
+    return trace_of(config().keystore_auditor_database, workspace, request)
 
 
 def test_a_key_is_durable_when_it_is_given_and_opens_again():
@@ -168,6 +168,9 @@ def test_a_destroyed_workspace_key_takes_everything_and_nothing_is_sealed_again(
     custody.erase_data_key(workspace, erased)
     assert custody.destroy_workspace_key(workspace) == 1 + 1 + 2
     assert custody.destroy_workspace_key(workspace) == 0
+    left = workspace_trace_of(config().keystore_auditor_database, workspace)
+    assert (left.with_material, left.role) == (0, "bailiwick_auditor")
+    assert left.tombstones == 1 + 1 + 1  # of the workspace key, the epoch key, and the request that was erased
     for request in requests:
         assert trace(workspace, request).with_material == 0
         with pytest.raises(KeyDestroyed):
@@ -288,3 +291,22 @@ def test_no_key_is_in_the_store_as_it_is():
     row = DataKey.objects.select_related("epoch").get(pk=request)
     assert key not in bytes(row.wrapped)
     assert len(bytes(row.epoch.wrapped)) == len(bytes(row.wrapped)) == 12 + 32 + 16
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "select wrapped from keystore_data_key",
+        "select count(*) from keystore_epoch_key",
+        "select wrapped from keystore_workspace_key",
+        "delete from keystore_material",
+        "update keystore_data_key set wrapped = null",
+        "select * from keystore_operation",
+        "create table of_mine (id int)",
+    ],
+)
+def test_the_auditor_sees_no_key_and_changes_nothing(attempt):
+    with psycopg.connect(config().keystore_auditor_database.conninfo, autocommit=True) as auditor:
+        assert auditor.execute("select count(*) from keystore_material").fetchone() is not None
+        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
+            auditor.execute(attempt)
