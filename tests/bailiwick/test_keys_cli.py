@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -11,16 +10,17 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
 from bailiwick.embedded.cluster import ROOT, Cluster
-from cell.config import load
 from cell.ids import Tag, tagged, uuid7
-from cell.keys import open_keys
-from cell.keystore.ring import KeyRing
+from tests.peers.kms import ENVIRON, Kms, kms
+from tests.peers.softhsm import SoftHsm, softhsm
+from tests.peers.transit import Transit, transit
 
 
 @pytest.fixture(scope="module")
@@ -49,50 +49,101 @@ def keys(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedPro
     return done
 
 
+_MAKE_KEY = """
+import asyncio, sys, uuid
+from cell.config import config
+from cell.ids import uuid7
+from cell.keys import cell_keys
+from cell.keystore.ring import KeyRing
+async def made():
+    ring = KeyRing(config().keystore_database.conninfo, cell_keys())
+    await ring.data_key(uuid.UUID(sys.argv[1]), uuid7())
+    await ring.close()
+asyncio.run(made())
+"""
+_START = """
+import django; django.setup()
+from cell.config import config
+from cell.guard import check_region
+check_region(config())
+"""
+
+
 def make_key(environ: Mapping[str, str], workspace: UUID) -> None:
     """As a web process of that configuration would."""
-    config = load(environ)
-
-    async def made() -> None:
-        ring = KeyRing(config.keystore_database.conninfo, open_keys(config.keys))
-        await ring.data_key(workspace, uuid7())
-        await ring.close()
-
-    asyncio.run(made())
+    done = run(environ, "-c", _MAKE_KEY, str(workspace))
+    assert done.returncode == 0, done.stderr
 
 
-def test_a_cell_gets_another_root_and_goes_on(own: Cluster) -> None:
-    before = own.environ()
-    workspace = uuid7()
+def start(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """As every process of a cell does before it serves."""
+    return run({**environ, "DJANGO_SETTINGS_MODULE": "bailiwick.settings"}, "-c", _START)
+
+
+@pytest.mark.timeout(400)  # forty processes, one after the other
+def test_a_cell_walks_through_every_kind_of_root_and_goes_on(own: Cluster, tmp_path: Path) -> None:
+    before, workspace = own.environ(), uuid7()
     make_key(before, workspace)
-    file = own.folder / "new.key"
+    seeded = {**before, "BAILIWICK_SEED_FILE": str(own.folder / "seed")}
+    with kms() as aws, transit(tmp_path) as vault:
+        roots, reached = _roots(own.folder, softhsm(tmp_path), aws, vault)
+        old = before["BAILIWICK_ROOT_KEY"]
+        for number, root in enumerate(roots):
+            alone = {**seeded, **reached, "BAILIWICK_ROOT_KEY": root}
+            both = {**alone, "BAILIWICK_PREVIOUS_ROOT_KEYS": old}
+            if number == 0:
+                unseeded = keys(both, "status")
+                assert (unseeded.returncode, "bailiwick keys init" in unseeded.stderr) == (1, True)
+                assert keys(both, "init").returncode == 0
+                assert "There is a seed" in keys(both, "init").stderr
+            assert keys(both, "status").stdout.count("workspace keys") == 2
+            assert "1 workspace keys were brought under it" in keys(both, "rotate-root").stdout
+            assert "root     " + root.partition(":")[0] in keys(alone, "status").stdout
+            rotated = keys(alone, "rotate", tagged(Tag.WORKSPACE, own.cell, workspace), "--cell")
+            assert f"version {number + 2} " in rotated.stdout
+            assert start(alone).returncode == 0
+            make_key(alone, workspace)
+            old = root
+        assert "0 workspace keys were brought under it" in keys(alone, "rotate-root").stdout
+
+    told = _entries(own)
+    assert [[entry["action"] for entry in told].count(f"workspace-key.{what}") for what in _OPERATIONS] == [1, 4, 4]
+    rewrapped = [entry["after"]["rewrapped"] for entry in told if entry["action"] == "root-key.rotated"]
+    assert rewrapped == [1, 1, 1, 1, 0]
+    away = start(alone)  # Vault has ended
+    assert away.returncode != 0 and "Vault does not answer" in away.stderr
+    assert "the key store was made with another seed" in start({**before, "BAILIWICK_ROOT_KEY": roots[0]}).stderr
+
+
+_OPERATIONS = ("created", "rewrapped", "rotated")
+
+
+def _roots(folder: Path, hsm: SoftHsm, aws: Kms, vault: Transit) -> tuple[list[str], dict[str, str]]:
+    """One root of each kind, and how they are reached."""
+    file = folder / "new.key"
     file.touch(mode=0o600)
     file.write_text(secrets.token_hex(32))
-    alone = {**before, "BAILIWICK_ROOT_KEY": f"file:{file}", "BAILIWICK_SEED_FILE": str(own.folder / "seed")}
-    both = {**alone, "BAILIWICK_PREVIOUS_ROOT_KEYS": before["BAILIWICK_ROOT_KEY"]}
+    hsm.make_key("cell-root")
+    vault.make_key("cell-root")
+    roots = [f"file:{file}", "pkcs11:cell-root", f"aws-kms:{aws.make_key()}", "vault:transit/cell-root"]
+    reached = {
+        **hsm.environ,
+        **ENVIRON,
+        "BAILIWICK_PKCS11_MODULE": str(hsm.token.module),
+        "BAILIWICK_PKCS11_TOKEN": hsm.token.label,
+        "BAILIWICK_PKCS11_PIN_FILE": str(hsm.token.pin_file),
+        "BAILIWICK_AWS_KMS_ENDPOINT": aws.endpoint,
+        "BAILIWICK_VAULT_ADDRESS": vault.server.address,
+        "BAILIWICK_VAULT_TOKEN_FILE": str(vault.server.token_file),
+        "BAILIWICK_VAULT_CA_FILE": str(vault.server.ca_file),
+    }
+    return roots, reached
 
-    unseeded = keys(both, "status")
-    assert (unseeded.returncode, "bailiwick keys init" in unseeded.stderr) == (1, True)
-    assert keys(both, "init").returncode == 0
-    assert "There is a seed" in keys(both, "init").stderr
-    assert keys(both, "status").stdout.count("workspace keys") == 2
-    assert "1 workspace keys were brought under it" in keys(both, "rotate-root").stdout
-    assert "0 workspace keys were brought under it" in keys(both, "rotate-root").stdout
 
-    assert "1 workspace keys" in keys(alone, "status").stdout
-    assert "version 2" in keys(alone, "rotate", tagged(Tag.WORKSPACE, own.cell, workspace), "--cell").stdout
-    make_key(alone, workspace)
-    with psycopg.connect(own.url("bailiwick_auditor")) as auditor:
-        entries = auditor.execute("select convert_from(body, 'utf8')::jsonb from audit_entry order by id").fetchall()
-    told = [entry["action"] for (entry,) in entries]
-    assert [told.count(f"workspace-key.{what}") for what in ("created", "rewrapped", "rotated")] == [1, 1, 1]
-    assert [entry["after"]["rewrapped"] for (entry,) in entries if entry["action"] == "root-key.rotated"] == [1, 0]
-
-    start = "import django; django.setup(); from cell.config import config; from cell.guard import check_region as c; c(config())"
-    settings = {"DJANGO_SETTINGS_MODULE": "bailiwick.settings"}
-    assert run(alone | settings, "-c", start).returncode == 0
-    seedless = run({**before, "BAILIWICK_ROOT_KEY": f"file:{file}"} | settings, "-c", start)
-    assert "the key store was made with another seed" in seedless.stderr
+def _entries(cluster: Cluster) -> list[dict[str, Any]]:
+    with psycopg.connect(cluster.url("bailiwick_auditor")) as auditor:
+        rows = auditor.execute("select convert_from(body, 'utf8')::jsonb from audit_entry order by id").fetchall()
+    return [entry for (entry,) in rows]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -23,7 +24,10 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
 
 @pytest.fixture(scope="session")
 def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHsm:
-    return softhsm(tmp_path_factory.mktemp("hsm"))
+    """One in the whole run: the module reads where its tokens are when it is loaded, and never again."""
+    made = softhsm(tmp_path_factory.mktemp("hsm"))
+    os.environ.update(made.environ)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from typing import Any
 from tests.peers import end, free_port, missing, wait_for_port
 
 REGION = "eu-central-1"
+ENVIRON = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true"}
+"""What a process that calls it needs in its environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def kms() -> Iterator[Kms]:
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_EC2_METADATA_DISABLED="true")
+    os.environ.update(ENVIRON)
     try:
         wait_for_port(port, process)
         endpoint = f"http://127.0.0.1:{port}"

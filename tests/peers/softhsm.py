@@ -35,6 +35,8 @@ with pkcs11.lib(module).get_token(token_label=label).open(rw=True, user_pin=pin)
 @dataclass(frozen=True, slots=True)
 class SoftHsm:
     token: Pkcs11Token
+    environ: dict[str, str]
+    """What a process that uses the token needs in its environment."""
 
     def make_key(self, label: str) -> None:
         """An AES-256 key that can wrap and cannot be read."""
@@ -50,11 +52,12 @@ class SoftHsm:
     def _manage(self, action: str, label: str) -> None:
         """In a process of its own: a login is the whole process's, and the one of the tests belongs to what is tested."""
         command = [sys.executable, "-c", _MANAGE, str(self.token.module), self.token.label, _PIN, action, label]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        environ = {**os.environ, **self.environ}
+        subprocess.run(command, check=True, capture_output=True, text=True, env=environ)
 
 
 def softhsm(folder: Path) -> SoftHsm:
-    """A new token in `folder`. One in a process: the module reads where its tokens are once."""
+    """A new token in `folder`."""
     module = next((path for path in map(Path, _MODULES) if path.exists()), None)
     if module is None or shutil.which("softhsm2-util") is None:
         missing("SoftHSM", "apt install softhsm2")
@@ -62,10 +65,10 @@ def softhsm(folder: Path) -> SoftHsm:
     tokens.mkdir()
     settings = folder / "softhsm2.conf"
     settings.write_text(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
-    os.environ["SOFTHSM2_CONF"] = str(settings)
+    environ = {"SOFTHSM2_CONF": str(settings)}
     command = ["softhsm2-util", "--init-token", "--free", "--label", _LABEL, "--so-pin", "1234", "--pin", _PIN]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environ})
     pin_file = folder / "pin"
     pin_file.touch(mode=0o600)
     pin_file.write_text(f"{_PIN}\n")
-    return SoftHsm(Pkcs11Token(module, _LABEL, pin_file))
+    return SoftHsm(Pkcs11Token(module, _LABEL, pin_file), environ)

@@ -165,6 +165,17 @@ def test_the_seed_outlives_a_change_of_root(kind, ref, keys, tmp_path):
         alone.unwrap(wrapped, b"here")
 
 
+@pytest.mark.parametrize("kind", REMOTE)
+def test_a_new_cell_gets_a_seed_that_nobody_knows(root, keys, tmp_path, kind):
+    for name in ("one", "two"):
+        make_seed(tmp_path / name, [root])
+    one, two = (open_keys(replace(keys, seed_file=tmp_path / name)) for name in ("one", "two"))
+    assert one.derive("anything") != two.derive("anything")
+    assert one.derive("anything") == open_keys(replace(keys, seed_file=tmp_path / "one")).derive("anything")
+    with pytest.raises(RootKeyError, match="BAILIWICK_SEED_FILE"):
+        open_keys(replace(keys, seed_file=None))
+
+
 def test_a_seed_is_sealed_anew_and_opens_for_nobody_else(tmp_path):
     first, second, third = (_file_root(tmp_path, number) for number in range(3))
     seed_file = tmp_path / "seed"
