@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+_NUL: Final = "\x00"
+"""No database keeps it."""
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -78,9 +80,9 @@ class Fields:
 
     def text(self, name: str, *, longest: int, default: str = "") -> str:
         given = self._given.get(name, default)
-        if isinstance(given, str) and len(given) <= longest:
+        if isinstance(given, str) and len(given) <= longest and _NUL not in given:
             return given
-        self.wrong(name, f"must be a text of at most {longest} characters")
+        self.wrong(name, f"must be a text of at most {longest} characters, none of them U+0000")
         return default
 
     def texts(
@@ -90,8 +92,8 @@ class Fields:
         kept = []
         for path, given in self.items(name, most=most, example='["a text"]'):
             problem: str | None
-            if not isinstance(given, str) or not given.strip() or len(given) > longest:
-                problem = f"must be a text of 1 to {longest} characters"
+            if not isinstance(given, str) or not given.strip() or len(given) > longest or _NUL in given:
+                problem = f"must be a text of 1 to {longest} characters, none of them U+0000"
             else:
                 problem = check(given) if check and self._problems.checking else None
             if problem is None:
