@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.gateway.schemas import COMPLETION_TOKENS, ChatRequest, EmbeddingRequest, InferenceRequest
+from inference.gateway.completion_request import COMPLETION_TOKENS
+from inference.gateway.schemas import ChatRequest, EmbeddingRequest, InferenceRequest
 
 CHARACTERS_PER_TOKEN = 4
 TEXT_TOKENS = 4

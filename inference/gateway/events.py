@@ -5,6 +5,7 @@ The parts of a chunk that stay the same are made once a stream: a chunk then cos
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -177,6 +178,14 @@ class EventWriter:
                 parts.append(events.text(index, delta.text, delta.logprobs))
             if delta.finish_reason is not None:
                 self.reasons[index] = delta.finish_reason
+        return b"".join(parts)
+
+    async def write_in_turns(self, base: int, deltas: list[Delta]) -> bytes:
+        """`write` where the text is looked through, which costs time: pieces may have piled up, so others take turns."""
+        parts = []
+        for delta in deltas:
+            parts.append(self.write(base, [delta]))
+            await asyncio.sleep(0)
         return b"".join(parts)
 
     def reason(self, index: int) -> str | None:

@@ -18,7 +18,6 @@ from typing import Any
 from audit.groupcommit import AuditUnavailable
 from cell.telemetry import get_logger
 from inference.engine.client import EngineFailure
-from inference.engine.protocol import Delta
 from inference.gateway.ending import Ending
 from inference.gateway.engine_calls import accept, engine_failed, gathered, longest, weights
 from inference.gateway.errors import ApiError, audit_unavailable, internal, redaction_failed
@@ -31,10 +30,10 @@ from inference.gateway.patience import Patience
 from inference.gateway.records import Admission, intent_item, outcome_item
 from inference.gateway.replies import reply_maker
 from inference.gateway.schemas import CompletionRequest, EmbeddingRequest
+from inference.gateway.sealing import sealed
 from inference.gateway.transcript import Transcript
 from inference.gateway.whole_answers import composed, looked_through
 from inference.redaction import RedactionError
-from retention.vault import KeyStoreUnavailable, PayloadRow
 
 INTENT_WITHIN_S = 0.002
 """The longest that an admitted request is on no queue of the log. A process killed in that time leaves no trace of a request
@@ -215,7 +214,11 @@ class Exchange:
                     self.heard += delta.tokens
                 if self._transcript is not None:
                     self._transcript.hear(base, deltas)
-                body = writer.write(base, deltas) if admission.output is None else await _in_turns(writer, base, deltas)
+                body = (
+                    writer.write(base, deltas)
+                    if admission.output is None
+                    else await writer.write_in_turns(base, deltas)
+                )
                 if body:
                     if not self._answering:
                         await self._open(send, headers)
@@ -264,26 +267,13 @@ class Exchange:
         """The outcome of an answer, and its intent: durable when this returns. Raises ApiError 503."""
         self.answered_at = perf_counter()
         self._stop_watching()
-        payload = None if self._transcript is None else await self._sealed(self._transcript)
+        payload = None if self._transcript is None else await sealed(self._parts, self.admission, self._transcript)
         intent = self._submit_intent()
         self._ending = ending
         await _durable(self._parts.audit.submit(outcome_item(self.admission, ending, payload)))
         await _durable(intent)
         METRICS.prompt_tokens += ending.prompt_tokens
         METRICS.completion_tokens += ending.completion_tokens
-
-    async def _sealed(self, transcript: Transcript) -> PayloadRow | None:
-        """The payload's row, to be committed with the outcome; None if the request was erased meanwhile. Raises ApiError 503:
-        a workspace that stores its payloads gets no answer that is not stored."""
-        place = self.admission.grant.workspace
-        answer = await self._parts.long_texts.run(transcript.looked_through, lambda: transcript.answer)
-        try:
-            return await self._parts.vault.prepare(
-                place.id, place.organization, self.admission.number, transcript.prompt, answer
-            )
-        except KeyStoreUnavailable:
-            message = "This workspace stores its payloads, which cannot be sealed now. Retry."
-            raise ApiError(503, "key_store_unavailable", message, retry_after_s=1) from None
 
     async def _fail(self, error: ApiError, send: Send) -> None:
         """Settles a failure; answers it as an event if the answer began, and raises it otherwise."""
@@ -315,15 +305,6 @@ class Exchange:
         except ApiError:
             return None
         return self._parts.audit.submit(outcome_item(self.admission, ending))
-
-
-async def _in_turns(writer: EventWriter, base: int, deltas: list[Delta]) -> bytes:
-    """`writer.write`, whose looking at the text costs time: pieces may have piled up, so others take turns."""
-    parts = []
-    for delta in deltas:
-        parts.append(writer.write(base, [delta]))
-        await asyncio.sleep(0)
-    return b"".join(parts)
 
 
 async def _durable(written: asyncio.Future[None]) -> None:
