@@ -10,84 +10,28 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from audit import certificates
-from audit.models import AuditEntry
 from audit.signing import vkeys
 from audit.verifier.certificate import verify_certificate
 from audit.verifier.verdict import Refusal
 from cell import jobs
 from cell.config import config
 from cell.ids import Tag, tagged, uuid7
-from cell.keystore.witness import trace_of
 from cell.models import Job
 from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from retention import erasure, stores
-from retention.erasures import certificate_download, erasure_get, erasure_list, erasure_request
+from retention.erasures import erasure_get, erasure_list, erasure_request
 from retention.ledger import Ledger
 from retention.models import Erasure, Tombstone
-from retention.stores import Evidence
 from retention.vault import payload_open
 from tests.factories import make_organization, make_workspace
-from tests.retention.requests import payloads, serve
+from tests.retention.erasing import ALL_STATES, Crash, ask, assert_gone, download, job_of, run, states
+from tests.retention.requests import serve
 
 pytestmark = pytest.mark.usefixtures("committed")
-
-
-class Crash(BaseException):
-    """Ends the worker here, as SIGKILL would: no handler of the code under test may catch it."""
-
-
-def job_of(workspace, info) -> UUID:
-    with workspace_scope(workspace):
-        return Job.objects.get(effect_key=f"erasure/{info.id}").id
-
-
-def run(workspace, info):
-    """Lets workers run the job until it ends, as the sweeper would. Returns the erasure then."""
-    job = job_of(workspace, info)
-    for _ in range(60):
-        try:
-            jobs.run(job)
-        except Crash:
-            connections.close_all()
-        with workspace_scope(workspace), connection.cursor() as cursor:
-            # The lease of a dead worker ends, and waits are over.
-            cursor.execute("update cell_job set lease_until = null, run_after = now() where id = %s", [job])
-        with workspace_scope(workspace):
-            if jobs.status(job).state in ("done", "failed"):
-                break
-    return erasure_get(workspace, info.id)
-
-
-def ask(organization, request, workspace=None):
-    info, _ = erasure_request(actor=organization.owner, workspace=workspace or organization.workspace, request=request)
-    return info
-
-
-def download(organization, info) -> bytes:
-    text = certificate_download(actor=organization.owner, workspace=organization.workspace, erasure=info.id)
-    return text.encode()
-
-
-def states(workspace, info) -> list[str]:
-    with workspace_scope(workspace):
-        bodies = [msgspec.json.decode(entry.body) for entry in AuditEntry.objects.order_by("id")]
-    name = tagged(Tag.ERASURE, config().cell, info.id)
-    return [body["after"]["state"] for body in bodies if name in body["targets"] and body["after"]]
-
-
-ALL_STATES = ["received", "scoped", "fenced", "shredding", "sweeping", "verifying", "primary-erased"]
-
-
-def assert_gone(workspace, request) -> None:
-    assert payloads(workspace).isdisjoint({request})
-    assert payload_open(workspace, request) is None
-    assert trace_of(config().keystore_auditor_database, workspace.id, request).with_material == 0
-    with workspace_scope(workspace):
-        assert Tombstone.objects.filter(request_id=request).count() == 1
 
 
 def test_a_request_is_erased_and_certified_and_its_neighbour_is_not_touched():
@@ -273,96 +217,6 @@ def test_a_crash_at_any_boundary_ends_in_the_same_place(monkeypatch, owner, name
     assert payload_open(workspace, neighbour) is not None
     monkeypatch.undo()
     verify_certificate(download(organization, info), vkeys())
-
-
-def test_a_store_that_still_holds_something_is_never_certified(monkeypatch):
-    organization = make_organization()
-    workspace = organization.workspace
-    request = serve(workspace)
-    store = stores.store_named("payload-rows")
-    monkeypatch.setattr(store, "execute", lambda target: None)
-    info = ask(organization, request)
-    done = run(workspace, info)
-    assert (done.state, done.certified) == ("partial", False)
-    assert states(workspace, info)[-1] == "partial"
-    with pytest.raises(Problem, match="operator has to look") as refused:
-        download(organization, info)
-    assert refused.value.status_code == 409
-
-
-def test_a_store_that_is_away_delays_and_does_not_certify(monkeypatch):
-    organization = make_organization()
-    workspace = organization.workspace
-    request = serve(workspace)
-    store, answers = stores.store_named("data-keys"), [0]
-    original = store.verify
-
-    def away(target):
-        answers[0] += 1
-        if answers[0] <= 3:
-            raise psycopg.OperationalError("away")
-        return original(target)
-
-    monkeypatch.setattr(store, "verify", away)
-    info = ask(organization, request)
-    done = run(workspace, info)
-    assert answers[0] == 4
-    assert done.certified
-
-
-def test_a_store_that_is_registered_later_is_asked_too(monkeypatch):
-    organization = make_organization()
-    workspace = organization.workspace
-    info = ask(organization, serve(workspace))
-
-    class Later:
-        name, method, holds_keys = "later", "row deleted", False
-        held = 1
-
-        def plan(self, target):
-            return self.held
-
-        def execute(self, target):
-            self.held = 0
-
-        def verify(self, target):
-            return Evidence(self.held, {"rows": self.held})
-
-    original = erasure._sweep
-    later = Later()
-
-    def sweep(*args):
-        stores._registered["later"] = later
-        original(*args)
-
-    monkeypatch.setitem(erasure._STEPS, erasure.ErasureState.SWEEPING, sweep)
-    monkeypatch.setattr(stores, "_registered", dict(stores._registered))
-    done = run(workspace, info)
-    assert done.certified
-    assert later.held == 0
-    assert "later" in msgspec.json.decode(download(organization, info))["statement"]["stores"]
-
-
-def test_a_manifest_is_never_forgotten(monkeypatch):
-    """A process that does not know one of the stores cannot say that it is clean."""
-    organization = make_organization()
-    workspace = organization.workspace
-    info = ask(organization, serve(workspace))
-    full = dict(stores._registered)
-
-    class Known:
-        name, method, holds_keys = "known", "row deleted", False
-
-        def plan(self, target):
-            monkeypatch.setattr(stores, "_registered", full)
-            return 1
-
-    monkeypatch.setattr(stores, "_registered", {**full, "known": Known()})
-    job = job_of(workspace, info)
-    jobs.run(job)
-    assert erasure_get(workspace, info.id).state == "verifying"
-    with workspace_scope(workspace):
-        assert jobs.status(job).error == "UnknownStore"
 
 
 def test_erasures_are_their_workspaces_own():

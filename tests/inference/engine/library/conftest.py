@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.inference.engine.library.caches import opened
+
+__all__ = ["opened"]

@@ -1,0 +1,74 @@
+"""Erasures for tests: asked for, carried out by workers that may die, and looked at."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+from django.db import connection, connections
+
+from audit.models import AuditEntry
+from cell import jobs
+from cell.config import config
+from cell.ids import Tag, tagged
+from cell.keystore.witness import trace_of
+from cell.models import Job
+from cell.tenancy import workspace_scope
+from retention.erasures import certificate_download, erasure_get, erasure_request
+from retention.models import Tombstone
+from retention.vault import payload_open
+from tests.retention.requests import payloads
+
+
+class Crash(BaseException):
+    """Ends the worker here, as SIGKILL would: no handler of the code under test may catch it."""
+
+
+def job_of(workspace, info) -> UUID:
+    with workspace_scope(workspace):
+        return Job.objects.get(effect_key=f"erasure/{info.id}").id
+
+
+def run(workspace, info):
+    """Lets workers run the job until it ends, as the sweeper would. Returns the erasure then."""
+    job = job_of(workspace, info)
+    for _ in range(60):
+        try:
+            jobs.run(job)
+        except Crash:
+            connections.close_all()
+        with workspace_scope(workspace), connection.cursor() as cursor:
+            # The lease of a dead worker ends, and waits are over.
+            cursor.execute("update cell_job set lease_until = null, run_after = now() where id = %s", [job])
+        with workspace_scope(workspace):
+            if jobs.status(job).state in ("done", "failed"):
+                break
+    return erasure_get(workspace, info.id)
+
+
+def ask(organization, request, workspace=None):
+    info, _ = erasure_request(actor=organization.owner, workspace=workspace or organization.workspace, request=request)
+    return info
+
+
+def download(organization, info) -> bytes:
+    text = certificate_download(actor=organization.owner, workspace=organization.workspace, erasure=info.id)
+    return text.encode()
+
+
+def states(workspace, info) -> list[str]:
+    with workspace_scope(workspace):
+        bodies = [msgspec.json.decode(entry.body) for entry in AuditEntry.objects.order_by("id")]
+    name = tagged(Tag.ERASURE, config().cell, info.id)
+    return [body["after"]["state"] for body in bodies if name in body["targets"] and body["after"]]
+
+
+ALL_STATES = ["received", "scoped", "fenced", "shredding", "sweeping", "verifying", "primary-erased"]
+
+
+def assert_gone(workspace, request) -> None:
+    assert payloads(workspace).isdisjoint({request})
+    assert payload_open(workspace, request) is None
+    assert trace_of(config().keystore_auditor_database, workspace.id, request).with_material == 0
+    with workspace_scope(workspace):
+        assert Tombstone.objects.filter(request_id=request).count() == 1
