@@ -17,6 +17,7 @@ BY_FILE: Final = {
     "ctypes/_aix.py": ("Michael Felt",),
     "distutils/command/clean.py": ("Bastian Kleineidam",),
     "distutils/file_util.py": ("David Ascher",),
+    "doctest.py": ("Tim Peters",),
     "email/base64mime.py": ("Ben Gertzfield",),
     "email/charset.py": ("Ben Gertzfield", "Barry Warsaw"),
     "email/mime/application.py": ("Keith Dart",),
@@ -25,6 +26,7 @@ BY_FILE: Final = {
     "encodings/mbcs.py": ("Mark Hammond",),
     "encodings/palmos.py": ("Sjoerd Mullender",),
     "getopt.py": ("Lars Wirzenius", "Gerrit Holl", "Peter Åstrand"),
+    "hashlib.py": ("Gregory P. Smith",),
     "http/cookies.py": ("Timothy O'Malley", "Dave Mitchell"),
     "imaplib.py": (
         "Piers Lauder",
@@ -64,6 +66,7 @@ BY_FILE: Final = {
     "sqlite3/dump.py": ("Paul Kippes",),
     "subprocess.py": ("Peter Astrand",),
     "tarfile.py": ("Lars Gustaebel",),
+    "tkinter/__init__.py": ("Masazumi Yoshikawa",),
     "tkinter/tix.py": ("Sudhir Shenoy", "Jean-Marc Lugrin"),
     "tkinter/ttk.py": ("Guilherme Polo",),
     "trace.py": ("Zooko O'Whielacronx", "Skip Montanaro", "Andrew Dalke"),

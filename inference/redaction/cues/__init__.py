@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from ..patterns import Pattern
-from . import address, fields, introductions, letters, titles
+from . import address, columns, fields, introductions, letters, titles
 
 CUES: Final[tuple[Pattern, ...]] = (
     *titles.PATTERNS,
     *letters.PATTERNS,
     *introductions.PATTERNS,
     *fields.PATTERNS,
+    *columns.PATTERNS,
     *address.PATTERNS,
 )
 

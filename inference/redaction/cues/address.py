@@ -7,6 +7,7 @@ counts when a town follows it or when words such as "wohnhaft" or "address:" com
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from ..context import BEFORE
@@ -37,8 +38,12 @@ _LINKS: Final = (
     "am|an|der|dem|den|im|in|ob|bei|sur|sous|la|le|les|de|del|della|di|do|da|dos|en|aan|nad|pod|v|na|y|"
     "vorm|vor|u|pri|przy|sul|op|bij|upon|on|under"
 )
+_CAPITAL_LINKS: Final = (
+    "Di|Del|Della|Dello|Dei|Degli|Delle|Sul|Sulla|Al|Alla|In|Nel|Nella|Con|De|La|Las|Los|Le|Les|Do|Da|Dos|Am|An|Der"
+)
 _TOWN: Final = re.compile(
-    rf"{_CAPITAL}(?:[ /-](?:(?:{_LINKS}) ){{0,2}}{_CAPITAL}){{0,2}}(?: (?:mesto|vas|gora|polje))?(?: [0-9]{{1,2}}(?![0-9]))?"
+    rf"{_CAPITAL}(?:[ /-](?:(?:{_LINKS}|{_CAPITAL_LINKS}) ){{0,2}}{_CAPITAL}){{0,2}}"
+    r"(?: (?:mesto|vas|gora|polje))?(?: [0-9]{1,2}(?![0-9]))?"
     r"(?: (?i:cedex)(?: [0-9]{1,2})?)?(?: \([A-Z]{2}\)| [A-Z]{2}(?![A-Za-z]))?"
 )
 """Up to three words and a district: "Frankfurt am Main", "Praha 1", "Lyon Cedex 01", "Milano (MI)"."""
@@ -65,7 +70,9 @@ def _verify_first(shadow: str, start: int, end: int, language: str | None) -> Ve
     town = _TOWN.match(shadow, end - 1)
     if town is None or _is_no_town(town.group()):
         return None
-    finish = _with_country(shadow, _without_stop(shadow, town.end()))
+    sentence = _SENTENCE_ENDS.search(town.group())
+    stop = town.start() + sentence.start() if sentence else _without_stop(shadow, town.end())
+    finish = _with_country(shadow, stop)
     begin = _street_before(shadow, code.start(), bare_too=not _is_year(code.group().strip()))
     if begin is not None:
         return begin, finish, 0.85
@@ -73,6 +80,10 @@ def _verify_first(shadow: str, start: int, end: int, language: str | None) -> Ve
         if _GLUE.fullmatch(shadow, town.end(), street[0]):
             return code.start(), _with_country(shadow, _without_stop(shadow, street[1])), 0.85
     return None
+
+
+_SENTENCE_ENDS: Final = re.compile(rf"(?<=[{LETTER}]{{4}})\. |(?<=[0-9]{{4}})\. ")
+"""After a word that is no abbreviation, or a number: what follows is no part of a town's name, nor what precedes of a street's."""
 
 
 def _first_code(shadow: str, end: int) -> re.Match[str] | None:
@@ -97,14 +108,36 @@ def _verify_last(shadow: str, start: int, end: int, language: str | None) -> Ver
     return None
 
 
+_LABEL_IN_STREET: Final = re.compile(r"[^:\n]{1,40}: *")
+
+
+def _unlabelled(shadow: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The last few `streets` of a stretch, without the name of the field that they fill: "Adrese: Brīvības iela 5"."""
+    for begin, finish in streets(shadow, start, end):
+        label = _LABEL_IN_STREET.match(shadow, begin, finish)
+        if label is None:
+            yield begin, finish
+        elif any(map(str.isdigit, shadow[label.end() : finish])):  # else the number was the label's
+            yield label.end(), finish
+
+
+_UNIT_BEFORE: Final = re.compile(
+    rf"(?<![{LETTER}])(?:flat|studio|unit|suite|apt\.?|apartment|room|floor|penthouse|appartement|wohnung|top|stiege) \Z",
+    re.IGNORECASE,
+)
+"""What stands before a number that is a flat's and begins the address: "Flat 43, Deborah Pass"."""
+_LONGEST_UNIT: Final = 13
+
+
 def _street_before(shadow: str, before: int, *, bare_too: bool, town_needed: bool = False) -> int | None:
     """Where the street begins that ends shortly before `before`."""
     first = max(0, before - _BEHIND)
     window = shadow[first:before]
     begin = None
-    for street_begin, street_end in streets(shadow, first, before):
+    for street_begin, street_end in _unlabelled(shadow, first, before):
         if _is_glue(shadow[street_end:before], town_needed):
-            begin = street_begin
+            unit = _UNIT_BEFORE.search(shadow, max(0, street_begin - _LONGEST_UNIT), street_begin)
+            begin = unit.start() if unit else street_begin
             break
     if begin is None:
         begin = _without_number(shadow, before)
@@ -129,8 +162,17 @@ def _without_number(shadow: str, before: int) -> int | None:
     if shadow[stop:before].count("\n") > 1 or not shadow[stop:before].strip(" ") or stop - first < 5:
         return None
     begin = max(shadow.rfind(mark, first, stop) for mark in "\n,:") + 1
+    for sentence in _SENTENCE_ENDS.finditer(shadow, max(begin, first), stop):
+        begin = sentence.end()
     words = shadow[begin:stop].split()
-    if (begin == 0 and first > 0) or not 2 <= len(words) <= 6 or not begins_street(words[0]):
+    if begin == 0 and first > 0:
+        return None
+    # "demeurant avenue de Sanchez": the words before it must say that somebody lives there.
+    lead = next((place for place, word in enumerate(words) if begins_street(word)), len(words))
+    if lead and (lead == len(words) or not LIVES.among(" ".join(words[:lead]))):
+        return None
+    words = words[lead:]
+    if not 2 <= len(words) <= 6:
         return None
     return begin + shadow[begin:stop].index(words[0]) if any(word[:1].isupper() for word in words[1:]) else None
 
@@ -186,8 +228,9 @@ def _with_country(shadow: str, end: int) -> int:
     return country.end() if country else end
 
 
+# Iceland's three digits are too few to look for, and are read where a street is before them.
 _TOWN_ALONE: Final = re.compile(
-    rf",? ?(?:in )?(?:\r?\n *)?(?P<town>{_CAPITAL}(?: {_CAPITAL}){{0,1}})(?=[ \t]*(?:[,.;)\"'\n]|\Z))"
+    rf",? ?(?:in )?(?:\r?\n *)?(?:(?:IS-)?[1-9][0-9]{{2}} )?(?P<town>{_CAPITAL}(?: {_CAPITAL}){{0,1}})(?=[ \t]*(?:[,.;()\"'\n]|\Z))"
 )
 
 
@@ -197,7 +240,7 @@ def _verify_named(shadow: str, start: int, end: int, language: str | None) -> Ve
 
 def _verify_street(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     """A street without a postcode: what is around must tell that it is an address."""
-    for begin, finish in streets(shadow, max(0, end - 48), min(len(shadow), end + 48)):
+    for begin, finish in _unlabelled(shadow, max(0, end - 48), min(len(shadow), end + 48)):
         if not begin <= end <= finish + 2:
             continue
         town = _TOWN_ALONE.match(shadow, finish)

@@ -172,7 +172,7 @@ COUNTRIES: Final = (
     ),
     Country(
         "RO",
-        before="strada|str.|bulevardul|bd.|b-dul|bdul|calea|șoseaua|șos.|piața|aleea|splaiul|intrarea",
+        before="strada|str.|bulevardul|bd.|b-dul|bdul|calea|șoseaua|șos.|piața|aleea|splaiul|intrarea|drumul|fundătura",
         boxes="căsuța poștală|c.p.",
         postcode=r"[0-9]{6}",
         postcode_last=r"[0-9]{6}",

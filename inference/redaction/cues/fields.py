@@ -11,7 +11,7 @@ from .titles import after_titles
 from .vocabulary import THINGS, bare, fold, longest_first
 
 # A label that only persons have; one word is enough.
-_PERSONAL: Final = (
+PERSONAL: Final = (
     "first name|firstname|given name|givenname|forename|middle name|middlename|last name|lastname|family name|"
     "familyname|surname|maiden name|full name|fullname|legal name|real name|patient name|customer name|"
     "employee name|guest name|tenant name|cardholder|cardholder name|card holder|account holder|contact name|"
@@ -27,6 +27,7 @@ _PERSONAL: Final = (
     "fullt navn|etunimi|sukunimi|koko nimi|eesnimi|perekonnanimi|täisnimi|vārds uzvārds|uzvārds|vardas pavardė|"
     "pavardė|imię|imię i nazwisko|imiona|nazwisko|nazwisko rodowe|příjmení|jméno a příjmení|křestní jméno|"
     "priezvisko|meno a priezvisko|krstné meno|vezetéknév|keresztnév|utónév|családnév|teljes név|születési név|"
+    "fullt nafn|fornafn|eiginnafn|eftirnafn|kenninafn|"
     "prenume|nume de familie|numele și prenumele|nume și prenume|фамилия|презиме|бащино име|собствено име|"
     "име и фамилия|επώνυμο|ονοματεπώνυμο|όνομα και επώνυμο|prezime|ime i prezime|priimek|ime in priimek|sloinne|"
     "céadainm|kunjom|isem u kunjom"
@@ -34,21 +35,22 @@ _PERSONAL: Final = (
 # A label that things have as well; two words are needed, or a neighbour that only persons have.
 _GENERAL: Final = (
     "name|names|nom|nome|nombre|nombres|naam|namn|navn|nimi|vārds|vardas|jméno|meno|név|nume|име|όνομα|ime|ainm|"
-    "isem|author|contact|kontakt|customer|kunde|kundin|employee|mitarbeiter|mitarbeiterin|client|cliente|klient|"
+    "nafn|isem|author|contact|kontakt|customer|kunde|kundin|employee|mitarbeiter|mitarbeiterin|client|cliente|klient|"
     "recipient|empfänger|sender|absender|from|von|to|an|de|signed|unterschrift|signature|reporter|assignee|owner|"
     "doctor|arzt|beneficiary|begünstigter|bénéficiaire|passenger|applicant|bewerber|student"
 )
 
 
-def _plain(label: str) -> str:
+def plain(label: str) -> str:
+    """A label without case, accents and what separates its words."""
     return re.sub(r"[ _-]", "", bare(label))
 
 
-_PERSONAL_LABELS: Final = frozenset(map(_plain, fold(_PERSONAL)))
-_GENERAL_LABELS: Final = frozenset(map(_plain, fold(_GENERAL)))
+PERSONAL_LABELS: Final = frozenset(map(plain, fold(PERSONAL)))
+GENERAL_LABELS: Final = frozenset(map(plain, fold(_GENERAL)))
 _PEOPLE: Final = frozenset(
     map(
-        _plain,
+        plain,
         fold(
             "my|your|full|patient|patients|customer|client|employee|contact|guest|tenant|student|applicant|parent|"
             "child|legal|real|mein|meine|ihr|ihre|dein|votre|mon|mio|suo|mi|su|cardholder|holder|beneficiary|author|"
@@ -58,22 +60,26 @@ _PEOPLE: Final = frozenset(
 )
 """Words right before "name" that leave it a person's; any other word there makes it a thing's."""
 _SIBLINGS: Final = re.compile(rf"([{LETTER}][{LETTER}_ -]{{1,20}})[\"']? ?[:=>]")
-_PERSONAL_SIBLINGS: Final = _PERSONAL_LABELS | frozenset(
+PERSONAL_SIBLINGS: Final = PERSONAL_LABELS | frozenset(
     map(
-        _plain,
+        plain,
         fold(
             "email|e-mail|mail|phone|telephone|tel|telefon|mobile|mobil|handy|birth|dob|birthday|birthdate|"
             "date of birth|geburtsdatum|geboren|geb|né le|née le|address|adresse|anschrift|street|strasse|straße|"
             "city|zip|plz|postcode|age|alter|gender|geschlecht|ssn|iban|passport|nationality|job|occupation|beruf|"
             "salary|gehalt|téléphone|courriel|indirizzo|telefono|data di nascita|dirección|teléfono|"
             "fecha de nacimiento|adres|telefoon|geboortedatum|patient id|employee id|customer id|diagnosis|diagnose|"
-            "insurance|pesel|nip|dni|nif|bsn"
+            "insurance|pesel|nip|dni|nif|bsn|fæðingardagur|heimilisfang|sími|netfang|kennitala|data tat-twelid|indirizz|telefown|"
+            "dzimšanas datums|tālrunis|e-pasts|gimimo data|telefonas|el paštas|sünniaeg|aadress|syntymäaika|osoite|puhelin|"
+            "fødselsdato|fødselsdag|født|födelsedatum|adresa|datum narození|dátum narodenia|születési dátum|lakcím|cím|"
+            "data nașterii|адрес|телефон|дата на раждане|διεύθυνση|τηλέφωνο|ημερομηνία γέννησης|datum rođenja|"
+            "datum rojstva|naslov|seoladh|fón|dáta breithe|date de naissance|data de nascimento|morada|data urodzenia"
         ),
     )
 )
-_THING_SIBLINGS: Final = frozenset(
+THING_SIBLINGS: Final = frozenset(
     map(
-        _plain,
+        plain,
         fold(
             "version|description|function|parameters|license|main|uses|run|runs on|steps|image|price|sku|"
             "dependencies|scripts|color|category|product|class|file|path|package|groupid|artifactid|model|brand|url|"
@@ -86,29 +92,32 @@ _THING_SIBLINGS: Final = frozenset(
 _NEAR: Final = 160
 _WORD_BEFORE: Final = re.compile(rf"([{LETTER}0-9]+)['\x1a]?s?[ _-]\Z")
 _OPEN: Final = re.compile(rf"[\"'*]{{0,2}}[ \t]?[:=>][ \t]{{0,4}}[\"'*]{{0,2}}[{UPPER}dv']\Z")
-_VALUE_ENDS: Final = re.compile(r"[ \t]*(?:\r?\n|\Z|[\"'<>|;,&(){}\]/\\*]|\.(?:\s|\Z)| {2}|- )")
+_VALUE_ENDS: Final = re.compile(r"\t|[ \t]*(?:\r?\n|\Z|[\"'<>|;,&(){}\]/\\*]|\.(?:\s|\Z)| {2}|- )")
 _SURNAME_FIRST: Final = re.compile(rf", (?=[{UPPER}])")
 
 
 def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     opening = _OPEN.search(shadow, max(0, end - 12), end)
     label = _label_before(shadow, opening.start()) if opening else None
-    person = _value(shadow, end - 1)
+    person = value_at(shadow, end - 1)
+    thing = person is None
+    if thing and opening is not None:
+        person = value_at(shadow, end - 1, strict=False)
     if opening is None or label is None or person is None:
         return None
-    kind = _plain(shadow[label : opening.start()])
-    if kind in _PERSONAL_LABELS:
-        return person.start, person.end, 0.9
+    kind = plain(shadow[label : opening.start()])
+    if kind in PERSONAL_LABELS:
+        return None if thing else (person.start, person.end, 0.9)
     before = _WORD_BEFORE.search(shadow, max(0, label - 24), label)
-    if before is not None and _plain(before.group(1)) not in _PEOPLE:
+    if before is not None and plain(before.group(1)) not in _PEOPLE:
         return None
     if shadow[label - 1 : label] in (".", "-", "@", "$", "/", "\\", "%"):
         return None
-    siblings = {_plain(name) for name in _SIBLINGS.findall(_around(shadow, label, person.end))}
-    personal = bool(siblings & _PERSONAL_SIBLINGS)
-    if siblings & _THING_SIBLINGS and not personal:
+    siblings = {plain(name) for name in _SIBLINGS.findall(_around(shadow, label, person.end))}
+    personal = bool(siblings & PERSONAL_SIBLINGS)
+    if siblings & THING_SIBLINGS and not personal:
         return None
-    if person.words < 2 and not personal:
+    if (person.words < 2 or thing) and not (personal and person.words > thing):
         return None
     return person.start, person.end, 0.75 if personal else 0.6
 
@@ -120,7 +129,7 @@ _LONGEST_LABEL: Final = 32
 def _label_before(shadow: str, end: int) -> int | None:
     """Where the longest label that ends at `end` begins."""
     for part in _LABEL_PART.finditer(shadow, max(0, end - _LONGEST_LABEL), end):
-        if (plain := _plain(shadow[part.start() : end])) in _PERSONAL_LABELS or plain in _GENERAL_LABELS:
+        if (written := plain(shadow[part.start() : end])) in PERSONAL_LABELS or written in GENERAL_LABELS:
             return part.start()
     return None
 
@@ -129,10 +138,13 @@ def _around(shadow: str, start: int, end: int) -> str:
     return f"{shadow[max(0, start - _NEAR) : start]}\n{shadow[end : end + _NEAR]}".lower()
 
 
-def _value(shadow: str, start: int) -> Person | None:
-    """The name that fills a field's value; nothing else may be in it."""
+def value_at(shadow: str, start: int, *, strict: bool = True) -> Person | None:
+    """The name that fills a field's value; nothing else may be in it. Unless `strict`, its last word may be a thing's: Smart."""
     person = person_at(shadow, after_titles(shadow, start))
-    if person is None or holds_any(shadow, person, THINGS):
+    if person is None:
+        return None
+    certain = person if strict else person._replace(end=max(person.start, shadow.rfind(" ", person.start, person.end)))
+    if holds_any(shadow, certain, THINGS):
         return None
     if person.words <= 2 and (comma := _SURNAME_FIRST.match(shadow, person.end)):
         given = person_at(shadow, comma.end(), most=2)
@@ -154,5 +166,5 @@ def _trigger(labels: str, first: str) -> str:
 PATTERNS: Final = (
     # The second may begin with a particle ("de la Cruz", "van Dijk").
     Pattern("field", "NAME", _trigger(_GENERAL, UPPER), _verify, start_known=False, layer="cues"),
-    Pattern("person-field", "NAME", _trigger(_PERSONAL, f"{UPPER}dv'"), _verify, start_known=False, layer="cues"),
+    Pattern("person-field", "NAME", _trigger(PERSONAL, f"{UPPER}dv'"), _verify, start_known=False, layer="cues"),
 )

@@ -28,6 +28,13 @@ _MAYBE: Final = Phrases(
     "représentée par|rappresentato da|rappresentata da|representado por|representada por|vertegenwoordigd door|"
     "reprezentowany przez|reprezentowana przez|on behalf of|im namen von|the patient|patient|patientin|mitarbeiter|"
     "mitarbeiterin|zeuge|zeugin|mandant|mandantin|mieter|mieterin|beklagte|kläger|klägerin|employee|witness|tenant|"
+    "hi, this is|hey, this is|hello, this is|good morning, this is|you are speaking to|hallo, hier ist|hi, hier ist|"
+    "guten tag, hier ist|hier spricht|am apparat ist|bonjour, ici|bonjour, c'est|salut, c'est|allô, c'est|hola, aquí|"
+    "le habla|te habla|qui parla|olá, aqui é|aqui fala|hoi, met|hallo, met|dag, met|goedendag, met|u spreekt met|"
+    "je spreekt met|hej, det är|hej, det här är|hej, det er|hei, det er|hei, täällä|moi, täällä|täällä puhuu|tere, siin|"
+    "cześć, tu|dzień dobry, tu|halo, tu|ahoj, tady|dobrý den, tady|u telefonu|ahoj, tu|dobrý deň, tu|bok, ovdje|"
+    "dobar dan, ovdje|živjo, tukaj|обажда се|είμαι ο|είμαι η|szia, itt|jó napot, itt|labas, čia|sveiki, šeit|"
+    "bonġu, jien|hæ, þetta er|ég heiti|"
     "defendant|plaintiff|my colleague|our colleague|meine kollegin|mein kollege|paziente|il paziente|paciente|"
     "el paciente|pacjent|pacjentka|pacjenta|salarié|salariée|le patient|la patiente|werknemer|patiënt",
     caseless=True,

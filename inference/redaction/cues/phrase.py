@@ -22,7 +22,9 @@ class Phrases:
         self.phrases = frozenset(folded)
         """As they stand in a shadow."""
         self._longest = max(map(len, folded))
-        alternatives = "|".join(sorted(map(re.escape, folded), key=longest_first))
+        alternatives = "|".join(
+            sorted({_written(phrase) if caseless else re.escape(phrase) for phrase in folded}, key=longest_first)
+        )
         self.trigger = f"(?i:{alternatives})" if caseless else f"(?:{alternatives})"
         """Vectorscan expression of any of them."""
 
@@ -33,6 +35,16 @@ class Phrases:
             if (phrase.lower() if self._caseless else phrase) in self.phrases:
                 return word.start()
         return None
+
+
+def _written(phrase: str) -> str:
+    """An expression of a phrase in any capitals. To the scanner only ASCII letters are letters: others have no other case, and no
+    word begins with them, so that "üdvözlettel" is looked for from its second letter."""
+    phrase = phrase if phrase[0].isascii() else phrase[1:]
+    return "".join(
+        re.escape(letter) if letter.isascii() or letter in "\xdf\xff" else f"[{letter}{letter.upper()}]"
+        for letter in phrase
+    )
 
 
 def gap_before(shadow: str, end: int) -> int:

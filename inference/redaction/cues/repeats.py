@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from ..finding import Span
 from ..shadow import Shadow
-from .person import LETTER, PARTICLES, UPPER, person_at, person_before
+from .columns import further as below
+from .person import LETTER, PARTICLES, UPPER, Person, person_at, person_before
 from .titles import after_titles
 from .vocabulary import AMBIGUOUS, BARE, ROLES, THINGS, bare
 
@@ -57,7 +58,7 @@ def repeats(texts: Sequence[tuple[Shadow, Sequence[Span]]]) -> list[list[Span]]:
 
     Linear in the length of the texts, however many names there are.
     """
-    found = [list(_display_names(shadow.text, spans)) for shadow, spans in texts]
+    found = [[*_display_names(shadow.text, spans), *below(shadow.text, spans)] for shadow, spans in texts]
     known = [(shadow.text, [*spans, *shown]) for (shadow, spans), shown in zip(texts, found, strict=True)]
     words = _words(known)
     if not words:
@@ -79,11 +80,19 @@ def repeats(texts: Sequence[tuple[Shadow, Sequence[Span]]]) -> list[list[Span]]:
 
 
 def _display_names(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """The name before an e-mail address ("Anna Schmidt <as@example.com>"), and that on the line above a postal one."""
-    for start, _, kind, _, _ in spans:
-        if kind == "EMAIL" and text[start - 1 : start] == "<":
-            first = max(0, start - 6)
-            person = person_before(text, first + len(text[first : start - 1].rstrip(" \"'\\")), THINGS)
+    """The name before an e-mail address ("Anna Schmidt <as@example.com>") or in brackets behind it, and that on the line above a
+    postal one."""
+    for start, end, kind, _, _ in spans:
+        if kind == "EMAIL":
+            person = None
+            if text[start - 1 : start] in ("<", "("):
+                first = max(0, start - 6)
+                person = person_before(text, first + len(text[first : start - 1].rstrip(" \"'\\")), THINGS)
+                if person is not None and text[start - 1] == "(":
+                    person = _addressed(text, person, text[start:end])
+            elif text[end : end + 2] == " (":
+                person = person_at(text, end + 2, THINGS)
+                person = person if person is not None and text[person.end : person.end + 1] == ")" else None
             if person is not None and person.words > 1:
                 yield person.start, person.end, "NAME", _FROM_ADDRESS, "cues"
         elif kind == "ADDRESS" and text[start - 1 : start] == "\n":
@@ -92,6 +101,18 @@ def _display_names(text: str, spans: Sequence[Span]) -> Iterator[Span]:
             person = person_at(text, after_titles(text, begin), THINGS)
             if person is not None and person.words > 1 and person.end == begin + len(line):
                 yield person.start, person.end, "NAME", _FROM_ADDRESS, "cues"
+
+
+def _addressed(text: str, person: Person, address: str) -> Person:
+    """The `person` from the first word on that a part of the `address` begins like: in "Ask Anna Schmidt (anna@example.com)" no
+    sign separates the name from the sentence. All of it where no part does."""
+    initials = {part[0] for part in _LOCAL_WORD.findall(bare(address).partition("@")[0])}
+    words = text[person.start : person.end].split(" ")
+    for place, word in enumerate(words):
+        if bare(word)[:1] in initials:
+            start = person.end - len(" ".join(words[place:]))
+            return Person(start, person.end, sum(word[:1].isupper() for word in words[place:]))
+    return person
 
 
 def _outside(known: Sequence[Span], further: Iterable[Span]) -> Iterator[Span]:

@@ -16,7 +16,8 @@ SCORE: Final = 0.85
 _WORDS: Final = (
     "herr|herrn|frau|fräulein|monsieur|madame|mademoiselle|maître|docteur|professeur|signor|signora|signorina|"
     "dottor|dottore|dottoressa|avvocato|señor|señora|señorita|don|doña|doctor|doctora|licenciado|senhor|senhora|"
-    "dona|doutor|doutora|meneer|mijnheer|de heer|mevrouw|mevr.|dhr.|mw.|fru|fröken|frøken|hr.|herra|rouva|neiti|"
+    "dona|doutor|doutora|meneer|mijnheer|de heer|geachte heer|beste heer|"
+    "heer en mevrouw|mevrouw|mevr.|dhr.|mw.|fru|fröken|frøken|hr.|herra|rouva|neiti|"
     "härra|proua|preili|ponas|ponia|pono|ponios|ponui|poniai|pan|pana|panu|panem|panie|pani|panią|panna|pane|paní|"
     "pán|pána|pánovi|slečna|slečno|gospod|gospoda|gospodu|gospa|gospe|gospo|gospodin|gospodina|gospodinu|gospodine|"
     "gospođa|gospođe|gospođi|gospođo|gđa|gosp.|gđica|domnul|domnului|domnule|doamna|doamnei|doamnă|domnișoara|dl.|"

@@ -156,3 +156,22 @@ def test_hostile_repetition_stays_linear(unit: str) -> None:
     REDACTOR.redact(text)
 
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("template", "address"),
+    [
+        ("né le 24/12/1994, demeurant {}, vous demande", "avenue de Sanchez, 55210 Gomes"),
+        ("4864. Moro em {}, encomenda", "Largo de Almeida, S/N, 5638-692 Odivelas"),
+        ("domiciliat în {}. Telefon", "Drumul Iacob Nistor, 767413 Voluntari"),
+        ("of {}. Call us", "Flat 43, Deborah Pass, Noblebury DA01 6QN"),
+        ("Address: {}\n", "Studio 4, Brown Row, North Hollie JE40 8PD"),
+        ("Heimilisfang: {}\nSími", "Laugavegur 152, 393 Kópavogur"),
+        ('"anschrift":"{}",', "Skólavörðustígur 16, 101 Reykjavík"),
+        ("abito in {}.", "Contrada Fischetti, 8, 45014 Orero Di Serra Ricco"),
+        ("adress {}. Ring 08-755 703 45", "Furustigen 8, 64298 Lidköping"),
+        ("Adrese: {}\n", "Brīvības iela 101, Rīga, LV-9031"),
+    ],
+)
+def test_an_address_ends_and_begins_where_its_parts_do(template: str, address: str) -> None:
+    assert addresses(template.replace("{}", address)) == [address]

@@ -17,6 +17,23 @@ def names(text: str) -> list[str]:
     ("template", "name"),
     [
         ("Ich sprach mit Herrn {} darüber.", "Müller"),
+        ("Geachte heer {},\n\nUw factuur", "van Asten"),
+        ("Hoi, met {}! Bel me op", "Zoë Korstman"),
+        ("U spreekt met {}.", "Ilse Claessens"),
+        ("Cześć, tu {}, mój numer", "Monika Mieszała"),
+        ("Ahoj, tady {}, mám dotaz", "Eliška Matějka"),
+        ("Γεια σας, είμαι ο {}, κινητό", "Νικόλαος Ματσούρης"),
+        ("Hey, this is {}. My card", "Alanis Kneafsey"),
+        ("Hallo, hier ist {}.", "Jonas Weber"),
+        ("Hej, det är {} från Malmö", "Eva Pettersson"),
+        ("Hej, det er {} igen", "Karoline Svendsen"),
+        ("Bonjour, ici {}, du service", "Étienne Devaux"),
+        ("Buongiorno, qui parla {}", "Rosalia Sagnelli"),
+        ("Üdvözlettel\n{}\n", "Zsolt Novák"),
+        ("Nafn: {}\nFæðingardagur: 31.01.1966", "Freyja Valþórsdóttir"),
+        ("Name: {}\nDate of birth: 19 May 1990", "Nicole English"),
+        ("Written by {} (brian@sweetapp.example).", "Brian Quinlan"),
+        ("From: as@example.com ({})", "Anna Schmidt"),
         ("Frau Dr. {} kommt.", "Anna Schmidt"),
         ("FRAU {}", "ANNA SCHMIDT"),
         ("Herr Prof. Dr. med. {}.", "Karl-Heinz Groß"),
@@ -139,6 +156,46 @@ def names(text: str) -> list[str]:
 )
 def test_a_cue_tells_a_name(template: str, name: str) -> None:
     assert names(template.format(name)) == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("id;name;email\n7;Zoran Jović;z@x.example\n8;Mia Macan;m@y.example\n", ["Zoran Jović", "Mia Macan"]),
+        ("| Navn | Telefon |\n|---|---|\n| Gro Lunde | 12 99 26 08 |\n| Mona | 40 66 77 97 |", ["Gro Lunde", "Mona"]),
+        ('name,phone\n"Anna Schmidt","030 1234567"\n"Ben King","030 7654321"\n', ["Anna Schmidt", "Ben King"]),
+        ("Nachname\tVorname\tOrt\nWeber\tJonas\tUlm\nKurz\tEva\tBonn\n", ["Weber", "Jonas", "Kurz", "Eva"]),
+        ("Name | Datum narození\n-----+-----\nKvěta Pavlík | 5.7.1938\n", ["Květa Pavlík"]),
+        ("vardas,miestas\nJonas Petraitis,Kaunas\n", ["Jonas Petraitis"]),
+        ("Name;Geburtsdatum\r\nAnna Weber;1.2.1990\r\nEva Kurz;3.4.1991\r\n", ["Anna Weber", "Eva Kurz"]),
+    ],
+)
+def test_the_cells_of_a_column_of_names_are_names(text: str, cells: list[str]) -> None:
+    assert names(text) == cells
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,version\nRed Hat,9.1\nUbuntu Server,22.04\n",
+        "name;price\nGreen Tea;3.20\nEarl Grey;4.10\n",
+        "name,size\nBerlin,891\n",
+        "Please send name, address, and phone.\nThank You, Everyone, and Good Luck\n",
+        "| name | type | default |\n|---|---|---|\n| Max Tokens | int | 16 |\n",
+    ],
+)
+def test_the_cells_of_a_column_of_things_are_none(text: str) -> None:
+    assert names(text) == []
+
+
+def test_a_long_column_of_names_stays_linear() -> None:
+    rows = "".join(f"{number};Anna Weber;a{number}@x.example\n" for number in range(5_000))
+
+    started = time.process_time()
+    count = len(names("id;name;email\n" + rows))
+
+    assert count == 5_000
+    assert time.process_time() - started < 5
 
 
 def test_the_layer_of_a_name_is_cues() -> None:
@@ -303,7 +360,7 @@ def test_decomposed_accents_belong_to_the_name() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        *("Dear Anna, ", "Frau Schmidt ", "Mr. A. ", "Herr Dr. ", "name: Anna Schmidt\n", "Best regards,\n"),
+        *("Dear Anna, ", "name;email\nAnna Weber;x\n", "name;email\nAnna Weber;x\nAnna", "Frau Schmidt ", "Mr. A. ", "Herr Dr. ", "name: Anna Schmidt\n", "Best regards,\n"),
         *("my name is ", "Anna-"),
         *("Anna Schmidt <anna.schmidt@x.de> ", "van der ", "úr ", "né le, ", "O'", "Frau "),
     ],
