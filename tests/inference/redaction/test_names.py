@@ -360,7 +360,8 @@ def test_decomposed_accents_belong_to_the_name() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        *("Dear Anna, ", "name;email\nAnna Weber;x\n", "name;email\nAnna Weber;x\nAnna", "Frau Schmidt ", "Mr. A. ", "Herr Dr. ", "name: Anna Schmidt\n", "Best regards,\n"),
+        *("name;email\nAnna Weber;x\n", "name;email\nAnna Weber;x\nAnna"),
+        *("Dear Anna, ", "Frau Schmidt ", "Mr. A. ", "Herr Dr. ", "name: Anna Schmidt\n", "Best regards,\n"),
         *("my name is ", "Anna-"),
         *("Anna Schmidt <anna.schmidt@x.de> ", "van der ", "úr ", "né le, ", "O'", "Frau "),
     ],

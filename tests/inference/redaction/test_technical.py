@@ -118,6 +118,20 @@ def found(text: str) -> list[tuple[str, str]]:
         ("CRYPTO", "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV", "Solana {}"),
         ("CRYPTO", "DH5yaieqoZN36fDVciNyRueRGvGLR3mr7L", "doge {}"),
         ("CRYPTO", "LaMT348PWRnrqeeWArpwQPbuanpXDZGEUz", "{}"),
+        ("CRYPTO", "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", "{}"),
+        ("CRYPTO", "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", "BCH {}"),
+        ("CRYPTO", "ppm2qsznhks23z7629mms6s4cwef74vcwvn0h829pq", "BCH {}"),
+        ("CRYPTO", "tz1VSUr8wwNhLAzempoch5d6hLRiTh8Cjcjb", "{}"),
+        ("CRYPTO", "KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn", "contract {}"),
+        ("CRYPTO", "15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5", "DOT {}"),
+        ("CRYPTO", "HNZata7iMYWmk5RvZRTiAsSDhV8366zq2YGb3tLH5Upf74F", "Kusama {}"),
+        ("CRYPTO", "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY", "{}"),
+        ("CRYPTO", "EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs", "TON: {}"),
+        ("CRYPTO", "nano_3t6k35gi95xu6tergt6p69ck76ogmitsa8mnijtpxm9fkcm736xtoncuohr3", "{}"),
+        ("CRYPTO", "xrb_3t6k35gi95xu6tergt6p69ck76ogmitsa8mnijtpxm9fkcm736xtoncuohr3", "{}"),
+        ("CRYPTO", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAY5HFKQ", "{}"),
+        ("CRYPTO", "cosmos1hsk6jryyqjfhp5dhc55tc9jtckygx0eph6dd02", "{}"),
+        ("CRYPTO", "0x1146c4a86228843837f8aca1b087b3ddacab5ada", "INSERT INTO p (id, wallet) VALUES (1, '{}');"),
         ("CRYPTO", "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ", "stellar {}"),
         ("LOCATION", "52.5200, 13.4050", "GPS: {}"),
         ("LOCATION", "52.520008,13.404954", "Koordinaten {}"),
@@ -273,3 +287,26 @@ def test_credentials_in_urls_stay_masked() -> None:
 
     assert redacted == "use postgres://[[URL_CREDENTIALS_1]]@db/x"
     assert placeholders.restore(redacted) == redacted
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a",
+        "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a",
+        "tz1VSUr8wwNhLAzempoch5d6hLRiTh8Cjcjb",
+        "KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn",
+        "15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5",
+        "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+        "EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs",
+        "nano_3t6k35gi95xu6tergt6p69ck76ogmitsa8mnijtpxm9fkcm736xtoncuohr3",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAY5HFKQ",
+        "cosmos1hsk6jryyqjfhp5dhc55tc9jtckygx0eph6dd02",
+    ],
+)
+def test_an_address_with_one_wrong_character_is_none(address: str) -> None:
+    place = 20
+    wrong = next(letter for letter in "q3zP7EB" if letter != address[place])
+
+    assert ("CRYPTO", address) in found(f"pay {address}")
+    assert "CRYPTO" not in [kind for kind, _ in found(f"pay {address[:place]}{wrong}{address[place + 1 :]}")]
