@@ -19,14 +19,16 @@ _SCORE_NAMED: Final = 0.85
 _SCORE_ALONE: Final = 0.7
 _TELLING: Final = re.compile(
     r"(?:/@|[?&#;](?:q|ll|sll|cbll|daddr|saddr|query|center|destination|origin|mlat|at|loc|pt|map|cp|x|pos|latlng|coords|viewpoint|route)="
-    r"(?:loc:)?|[?&]to=ll\.|/maps/(?:place|search|dir)/|\.here\.com/l/|#map=[0-9.]{1,5}/|!3d|\bPOINT ?Z? ?\()\Z",
+    r"(?:loc:)?|[?&]to=ll\.|/maps/(?:place|search|dir)/|\.here\.com/l/|#map=[0-9.]{1,5}/|!3d)\Z",
     re.IGNORECASE,
 )
-"""What stands right before the coordinates in the URL of a map and in well-known text."""
+"""What stands right before the coordinates in the URL of a map."""
+_WELL_KNOWN: Final = re.compile(r"\bPOINT ?Z? ?\(\Z", re.IGNORECASE)
+"""And in well-known text, which has a space between them: ``Point(1.5, 2.5)`` is any point."""
 _TELLING_LONGEST: Final = 24
 _NUMBER: Final = r"[+-]?[0-9]{1,3}[.,][0-9]{3,15}"
 _PAIR: Final = re.compile(
-    rf"(?P<first>{_NUMBER})[\xb0\xba]?(?:\s?[,;/|]\s{{0,6}}|\s{{1,3}}|!4d|%2C|~|&(?:m?lon|lng|y)=)(?P<second>{_NUMBER})(?![0-9A-Za-z_]|\.[0-9])"
+    rf"(?P<first>{_NUMBER})[\xb0\xba]?(?P<between>\s?[,;/|]\s{{0,6}}|\s{{1,3}}|!4d|%2C|~|&(?:m?lon|lng|y)=)(?P<second>{_NUMBER})(?![0-9A-Za-z_]|\.[0-9])"
 )
 _LIST_BEFORE: Final = re.compile(r"[0-9][,;] ?\Z")
 _LIST_AFTER: Final = re.compile(r"\s?[,;]\s?[+-]?[0-9]{1,3}\.[0-9]{3}")
@@ -35,8 +37,11 @@ _COPIED: Final = re.compile(r"[+-]?[1-8][0-9]\.(?P<first>[0-9]{5,8}), ?-?[0-9]{1
 _COPIED_BEFORE: Final = frozenset(("", " ", "\n", "\t", '"', "'", "(", ">", ":", "|"))
 _CODE_BEFORE: Final = re.compile(r"(?:= ?\(?|[0-9A-Za-z_]\()\Z")
 """An assignment or a call."""
+_MORE_BEFORE: Final = re.compile(r"[0-9.]\s*[,;]\s*\Z")
+_MORE_AFTER: Final = re.compile(r"\s*[,;]\s*[+-]?[0-9]{1,4}\.(?![0-9]{1,2}\.)")
+"""Another number of a list; not a date."""
 _QUANTITY_AFTER: Final = re.compile(
-    r" ?(?:[])}%\xb0\xb1\xa4$*/^=]|(?:[mck]?m|k?g|m?s|eur|usd|k?hz|px|k?w|v|a|k|ev|pt|deg|rad)\b)", re.IGNORECASE
+    r" ?(?:[]}%\xb0\xb1\xa4$*/^=]|(?:[mck]?m|k?g|m?s|eur|usd|k?hz|px|k?w|v|a|k|ev|pt|deg|rad)\b)", re.IGNORECASE
 )
 _QUANTITIES: Final = Words(
     "ci", "interval", "mean", "median", "std", "sd", "sigma", "range", "between", "values", "ratio", "loss", "weights", "bounds",
@@ -67,6 +72,8 @@ def _pair(shadow: str, start: int, end: int, language: str | None) -> Verified |
     stop = pair.end()
     if _TELLING.search(shadow, max(0, start - _TELLING_LONGEST), start):
         return start, stop, _SCORE
+    if before == "(" and pair["between"].isspace() and _WELL_KNOWN.search(shadow, max(0, start - 8), start):
+        return start, stop, _SCORE
     precise = min(_decimals(pair["first"]), _decimals(pair["second"])) >= 3
     precise = precise and max(_decimals(pair["first"]), _decimals(pair["second"])) >= 4
     if not precise or before in ("_", ".", "$", "\xa4") or _LIST_AFTER.match(shadow, stop):
@@ -85,7 +92,9 @@ def _is_copied(shadow: str, start: int, end: int) -> bool:
         return False
     if shadow[start - 1 : start] not in _COPIED_BEFORE:
         return False
-    if _CODE_BEFORE.search(shadow, max(0, start - 3), start):
+    if _CODE_BEFORE.search(shadow, max(0, start - 3), start) or _MORE_AFTER.match(shadow, end):
+        return False
+    if _MORE_BEFORE.search(shadow, max(0, start - 16), start):
         return False
     return _QUANTITY_AFTER.match(shadow, end) is None and not named(shadow, start, end, _QUANTITIES)
 

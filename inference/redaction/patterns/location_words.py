@@ -9,7 +9,7 @@ from ..context import Words
 _PROGRAMS: Final = (
     "lat", "lats", "lon", "lng", "latlng", "latlon", "latlong", "lnglat", "lonlat", "gps", "geo", "gnss", "geojson", "exif",
     "wgs84", "wgs 84", "epsg 4326", "iso6709", "iso 6709", "geolocation", "geopoint", "geopos", "geoloc", "location", "loc",
-    "position", "pos", "poi", "waypoint", "marker", "viewport", "geofence", "osm", "openstreetmap", "google maps",
+    "position", "pos", "poi", "waypoint", "geofence", "osm", "openstreetmap", "google maps",
 )  # fmt: skip
 _PEOPLE: Final = (
     "breite", "länge", "standort", "aufenthaltsort", "position", "wegpunkt", "treffpunkt", "fundort", "ubicación", "posición",

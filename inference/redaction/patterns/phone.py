@@ -4,7 +4,6 @@ a word such as "Tel." A number right after a word such as "order", a date, an am
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import Final
 
 from ..context import entitled, split
@@ -47,6 +46,14 @@ _WHOLE: Final = 8
 _FOURS: Final = re.compile(r"[0-9]{4}(?:[ -][0-9]{4}){3}(?![0-9])")
 _PART: Final = re.compile(r"[0-9]{7,}-[0-9]{1,2}")
 """How orders and parts are written, and telephone numbers hardly."""
+_SUM: Final = re.compile(r"\+ ?\(?[0-9]{1,3}\.[0-9]+(?![0-9]| ?[0-9./-])")
+_COUNTED: Final = "".join(f"{number:02}" for number in range(32))
+_VERSION: Final = re.compile(r"\.[0-9](?![0-9])")
+"""A part of a single digit."""
+_ONE_BEFORE: Final = re.compile(r"(?<![0-9A-Za-z.,/-])1[ .-]\(?\Z")
+"""What America dials before the area code."""
+_AMERICAN: Final = 12
+"""Characters of an American number at least, with its separators."""
 _FEW_DIGITS: Final = 3
 """Different digits up to which a number is made up, or octal: 017777777777."""
 _CODE_BEFORE: Final = re.compile(r"\(([1-9][0-9]{0,2})\) ?\Z")
@@ -118,7 +125,7 @@ def _international(shadow: str, start: int, end: int, language: str | None) -> V
     code = next((digits[:size] for size in (1, 2, 3) if digits[:size] in LENGTHS), None)
     if code is None:
         return None
-    if plus and shadow[start + 1] == " " and len(groups) < 2:
+    if plus and shadow[start + 1] in " (" and (len(groups) < 2 or _SUM.match(shadow, start)):
         return None  # an addition
     least, most = LENGTHS[code]
     # "+49 (0)30": the zero is dialled only inside the country. Italy's is part of the number, and others' are dialled by mistake.
@@ -147,7 +154,7 @@ def _trunk(shadow: str, start: int, end: int, language: str | None) -> Verified 
             start = _opened(shadow, start)
             if shadow[start:stop] == _ALL_DIGITS or _DATE_INSIDE.search(shadow, start, stop):
                 return None
-            if _PART.fullmatch(shadow, start, stop) or len(set(digits)) <= _FEW_DIGITS:
+            if _PART.fullmatch(shadow, start, stop) or len(set(digits)) <= _FEW_DIGITS or digits in _COUNTED:
                 return None
             return (start, stop, _SCORE_NATIONAL) if _free(shadow, start, stop) else None
     return None
@@ -158,6 +165,9 @@ def _grouped(shadow: str, start: int, end: int, language: str | None) -> Verifie
     if form is None or _DATE.match(shadow, start):
         return None
     start, stop = _opened(shadow, start), form.end()
+    one = _ONE_BEFORE.search(shadow, max(0, start - 4), start) if stop - start >= _AMERICAN else None
+    if one is not None:
+        start = one.start()
     if _AMOUNT_AFTER.match(shadow, stop) or _AMOUNT_BEFORE.search(shadow, max(0, start - 5), start):
         return None
     code = _CODE_BEFORE.search(shadow, max(0, start - 6), start)
@@ -207,14 +217,14 @@ def _words_before(shadow: str, begin: int) -> list[str]:
 def _cued(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     digit = _first_digit(shadow, end)
     begin = _opened(shadow, digit)
-    if shadow[begin - 1 : begin] == "+":
+    if shadow[begin - 1 : begin] in ("+", "_") or shadow[begin - 1 : begin].isalnum():
         return None
     words = _words_before(shadow, begin)
     if not PHONE_CUES.among_words(words) or named_otherwise(shadow, begin):
         return None
     groups = _groups(shadow, digit, _MOST_DIGITS)
-    if _DATE.match(shadow, digit) or any(len(b[1]) - len(a[1]) == 1 for a, b in pairwise(groups)):
-        return None  # a date, or a version
+    if _DATE.match(shadow, digit) or (groups and _VERSION.search(shadow, digit, groups[-1][0])):
+        return None
     near = PHONE_CUES.among_words(words[-2:])
     for stop, digits in reversed(groups):
         if 6 <= len(digits) <= _MOST_DIGITS:

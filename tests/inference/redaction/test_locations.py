@@ -21,6 +21,7 @@ def places(text: str) -> list[str]:
         ("The parcel left the depot at {} on 15.02.2024.", "44.18839, -1.66964"),
         ("Da war ich gestern: {} (Foto anbei)", "52.520008, 13.404954"),
         ("{}\n", "59.9138688,10.7522454"),
+        ("We are at ({}).", "52.3702157, 4.8951679"),
         # A word or a key.
         ('"position":"{}"', "58.1300,15.6380"),
         ("Standort: {}", "52,51628; 13,37771"),
@@ -102,6 +103,8 @@ def test_each_number_with_a_name_is_found_by_itself(text: str) -> None:
     [
         "x = 12.34567, 45.67890",
         "f(12.34567, 45.67890)",
+        "Polygon(Point(1.220, -0.827), Point(-1.490, -4.503))",
+        "[ 9.        , 12.98024613, 18.72075441, 27.        ]",
         "95 % CI 12.34567, 45.67890",
         "mean and median were 12.34567, 45.67890",
         "[12.34567, 45.67890]",
