@@ -10,6 +10,7 @@ from typing import Final
 
 from .vocabulary import fold, longest_first
 
+_SHORT: Final = 4
 _WORD_BEGINS: Final = re.compile(r"(?<![0-9A-Za-z_\xc0-\xff])[^\s]")
 
 
@@ -39,8 +40,9 @@ class Phrases:
 
 def _written(phrase: str) -> str:
     """An expression of a phrase in any capitals. To the scanner only ASCII letters are letters: others have no other case, and no
-    word begins with them, so that "üdvözlettel" is looked for from its second letter."""
-    phrase = phrase if phrase[0].isascii() else phrase[1:]
+    word begins with them, so that "üdvözlettel" is looked for from its second letter; of "út" too little would be left."""
+    if not phrase[0].isascii() and len(phrase) > _SHORT:
+        phrase = phrase[1:]
     return "".join(
         re.escape(letter) if letter.isascii() or letter in "\xdf\xff" else f"[{letter}{letter.upper()}]"
         for letter in phrase
