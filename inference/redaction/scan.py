@@ -68,6 +68,8 @@ class Scanner:
                 gated.setdefault(gate, []).append(index)
             else:
                 (near if near_digits(trigger.expression) else whole).append(index)
+        self._starting_anywhere = frozenset(index for index, trigger in enumerate(triggers) if not trigger.start_known)
+        """The triggers whose hits have no start."""
         self._shape, self._wrap = len(sharing), len(sharing) + 1
         first_gate = self._wrap + 1
         self._whole = matching(
@@ -162,13 +164,12 @@ class Scanner:
                 hits += self._gated[gate].hits(data)
         if self._near is not None and (near := zones(data)).data:
             hits += [(index, *near.original(start, end)) for index, start, end in self._near.hits(near.data)]
-        hits.sort(key=_place)
+        hits.sort(key=self._place)
         return hits
 
-
-def _place(hit: Hit) -> int:
-    """Where a hit begins, or ends if that is all that is known."""
-    return hit[1] or hit[2]
+    def _place(self, hit: Hit) -> int:
+        """Where a hit begins, or ends if that is all that is known."""
+        return hit[2] if hit[0] in self._starting_anywhere else hit[1]
 
 
 BUILT_IN_SCANNER: Final = Scanner((*BUILT_IN, *CUES), kept_matcher)
