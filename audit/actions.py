@@ -61,7 +61,10 @@ class Action(StrEnum):
     ERASURE_ADVANCED = "erasure.advanced"
     ERASURE_COMPLETED = "erasure.completed"
     ERASURE_FAILED = "erasure.failed"
+    ERASURE_BEYOND_RECOVERY = "erasure.beyond_recovery"
     CERTIFICATE_DOWNLOADED = "certificate.downloaded"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
 
     EXPORT_REQUESTED = "export.requested"
     EXPORT_COMPLETED = "export.completed"
@@ -115,7 +118,7 @@ _REDACTION = {
     "thresholds_percent",
     "version",
 }
-_ERASURE = {"state", "request", "stores", "removed", "statement_sha256"}
+_ERASURE = {"state", "scope", "request", "stores", "removed", "statement_sha256"}
 _DEPLOYMENT = {
     "model",
     "versions",
@@ -179,7 +182,10 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.ERASURE_ADVANCED: _ERASURE,
         Action.ERASURE_COMPLETED: _ERASURE,
         Action.ERASURE_FAILED: _ERASURE | {"cause"},
+        Action.ERASURE_BEYOND_RECOVERY: _ERASURE,
         Action.CERTIFICATE_DOWNLOADED: {"statement_sha256"},
+        Action.HOLD_PLACED: {"scope", "released"},
+        Action.HOLD_RELEASED: {"scope", "released"},
         Action.EXPORT_REQUESTED: _EXPORT,
         Action.EXPORT_COMPLETED: _EXPORT,
         Action.EXPORT_DOWNLOADED: {"manifest_sha256"},

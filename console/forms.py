@@ -260,9 +260,33 @@ class MembershipForm(forms.Form):
 
 
 class ErasureForm(forms.Form):
+    """One of the three."""
+
     request = forms.CharField(
-        label="Request",
+        label="A request",
         max_length=64,
+        required=False,
         help_text="Its id, as the header x-request-id of its answer gave it.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
     )
+    subject = forms.CharField(
+        label="Everything about a person",
+        max_length=512,
+        required=False,
+        strip=False,
+        help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    workspace = forms.CharField(
+        label="The whole workspace",
+        max_length=64,
+        required=False,
+        help_text="Type the workspace's id. Its keys are revoked, all it holds goes, and it never opens again.",
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+
+    def clean(self) -> dict[str, object]:
+        filled = {name: value for name, value in (super().clean() or {}).items() if value}
+        if len(filled) != 1:
+            raise forms.ValidationError("Fill in one of the three: what is to be erased.")
+        return filled

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 from audit import canonical, certificates
 from audit.entry import timestamp
@@ -20,11 +21,13 @@ from cell.access import WorkspaceRef
 from cell.config import config
 from cell.ids import Tag, tagged
 from retention import stores
-from retention.models import Erasure
-from retention.stores import Evidence
+from retention.models import Erasure, ErasureScope
+from retention.stores import Evidence, Target
 
-VERSION = 1
-TYPE = "bailiwick/erasure/primary-erased"
+VERSION = 2
+"""Version 1 knew the erasure of a request only, and one statement."""
+PRIMARY_ERASED = "bailiwick/erasure/primary-erased"
+BEYOND_RECOVERY = "bailiwick/erasure/beyond-recovery"
 EXCLUDED = (
     {
         "what": "audit entries of the request and of its erasure",
@@ -33,6 +36,16 @@ EXCLUDED = (
     {
         "what": "figures of the request: model, token counts, times, status",
         "why": "billing and abuse limits; without the subject's pseudonym they are about no person",
+    },
+)
+EXCLUDED_OF_A_WORKSPACE = (
+    {
+        "what": "the workspace's id and name, its audit log and its sums of usage",
+        "why": "proof of what was done (GDPR 5(2)) and billing; they are about the organization and no person",
+    },
+    {
+        "what": "members of the organization",
+        "why": "they are not the workspace's; the organization removes them",
     },
 )
 
@@ -47,34 +60,70 @@ class Statement:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def statement_of(row: Erasure, evidence: Mapping[str, Evidence], erased_at: datetime) -> Statement:
+def statement_of(row: Erasure, target: Target, evidence: Mapping[str, Evidence], erased_at: datetime) -> Statement:
     """What is signed about an erasure whose every store was found clean. Raises ValueError if one was not."""
+    document = _common(row, target, evidence, PRIMARY_ERASED) | {
+        "erased": timestamp(erased_at),
+        "excluded": [*EXCLUDED, *(EXCLUDED_OF_A_WORKSPACE if target.whole else ())],
+        "backups": "Backups hold ciphertext only. A backup of the key store made before the erasure may hold the key, "
+        "wrapped, until it ages out.",
+        "horizon_days": config().keys.horizon_days,
+        "beyond_recovery": timestamp(erased_at + timedelta(days=config().keys.horizon_days)),
+    }
+    return Statement(canonical.dumps(document))
+
+
+def final_statement_of(row: Erasure, target: Target, evidence: Mapping[str, Evidence], at: datetime) -> Statement:
+    """What is signed when the last backup that may hold a key has aged out, and every store was found clean once more.
+
+    Raises ValueError before that, or if a store was not.
+    """
+    horizon = timedelta(days=config().keys.horizon_days)
+    if row.erased_at is None or row.statement is None or at < row.erased_at + horizon:
+        raise ValueError("an erasure whose backups have not aged out is not beyond recovery")
+    document = _common(row, target, evidence, BEYOND_RECOVERY) | {
+        "erased": timestamp(row.erased_at),
+        "primary_statement_sha256": Statement(bytes(row.statement)).sha256,
+        "horizon_days": horizon.days,
+        "beyond_recovery": timestamp(at),
+        "backups": "The key store's backups are kept no longer than the horizon, by the operator's configuration: none that may "
+        "exist holds a key of what was erased.",
+    }
+    return Statement(canonical.dumps(document))
+
+
+def _common(row: Erasure, target: Target, evidence: Mapping[str, Evidence], kind: str) -> dict[str, Any]:
     if row.fenced_at is None or any(found.remaining for found in evidence.values()):
         raise ValueError("an erasure without clean evidence from every store has nothing to state")
     cell = config().cell
-    document: dict[str, Any] = {
+    return {
         "v": VERSION,
-        "type": TYPE,
+        "type": kind,
         "erasure": tagged(Tag.ERASURE, cell, row.id),
         "cell": cell,
         "region": config().region,
         "organization": tagged(Tag.ORGANIZATION, cell, row.organization_id),
         "workspace": tagged(Tag.WORKSPACE, cell, row.workspace_id),
-        "scope": {"request": tagged(Tag.REQUEST, cell, row.request_id)},
+        "scope": _scope(target),
         "basis": "GDPR 17",
         "requestor": row.requestor,
         "received": timestamp(row.received_at),
         "fenced": timestamp(row.fenced_at),
-        "erased": timestamp(erased_at),
         "stores": {name: _shown(row, name, found) for name, found in evidence.items()},
-        "excluded": list(EXCLUDED),
-        "backups": "Backups hold ciphertext only. A backup of the key store made before the erasure may hold the key, "
-        "wrapped, until it ages out.",
-        "horizon_days": config().keys.horizon_days,
-        "beyond_recovery": timestamp(erased_at + timedelta(days=config().keys.horizon_days)),
         "software": f"bailiwick {version('bailiwick')}",
     }
-    return Statement(canonical.dumps(document))
+
+
+def _scope(target: Target) -> dict[str, str | int]:
+    """What was erased. A subject stands there as the workspace's pseudonym of them, which says nothing outside of it."""
+    cell = config().cell
+    match target.scope:
+        case ErasureScope.REQUEST:
+            return {"request": tagged(Tag.REQUEST, cell, target.requests[0])}
+        case ErasureScope.SUBJECT:
+            return {"subject": (target.subject or b"").hex(), "requests": len(target.requests)}
+        case ErasureScope.WORKSPACE:
+            return {"workspace": tagged(Tag.WORKSPACE, cell, target.workspace.id)}
 
 
 def _shown(row: Erasure, name: str, found: Evidence) -> dict[str, Any]:
@@ -88,11 +137,11 @@ def _shown(row: Erasure, name: str, found: Evidence) -> dict[str, Any]:
     }
 
 
-def certificate_of(row: Erasure, workspace: WorkspaceRef) -> str | None:
+def certificate_of(statement: bytes | memoryview | None, entry: UUID | None, workspace: WorkspaceRef) -> str | None:
     """The signed certificate with the proof that the log says the same; None while another sealer is at work."""
-    if row.statement is None or row.entry_id is None:
+    if statement is None or entry is None:
         raise ValueError("an erasure that has not ended has no certificate")
     try:
-        return certificates.issue(bytes(row.statement), workspace=workspace, entry=row.entry_id).decode()
+        return certificates.issue(bytes(statement), workspace=workspace, entry=entry).decode()
     except NotSealed:
         return None

@@ -37,13 +37,37 @@ class ErasureInfo:
     """Where an erasure stands. `id` and `request` are numbers; the API shows them as tagged ids."""
 
     id: UUID
-    request: UUID
+    scope: str
+    """`request`, `subject` or `workspace`."""
+    request: UUID | None
+    subject: str | None
+    """The subject's pseudonym, in hexadecimal."""
     state: str
-    """`received`, `scoped`, `fenced`, `shredding`, `sweeping`, `verifying`, `primary-erased` or `partial`."""
+    """`received`, `scoped`, `held`, `fenced`, `shredding`, `sweeping`, `verifying`, `primary-erased`, `beyond-recovery` or
+    `partial`."""
     manifest: Mapping[str, int] | None
     """Items found in each store when the scope was frozen."""
     received_at: datetime
+    due_at: datetime
+    """When the law wants it done (GDPR 12(3): one month)."""
     fenced_at: datetime | None
     erased_at: datetime | None
     certified: bool
     """Whether the certificate can be downloaded."""
+    beyond_recovery: bool
+    """Whether the second one can, which says that no backup brings it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldInfo:
+    """A legal hold or a restriction."""
+
+    id: UUID
+    scope: str
+    """`request`, `subject` or `workspace`."""
+    request: UUID | None
+    subject: str | None
+    """The subject's pseudonym, in hexadecimal."""
+    reason: str
+    placed_at: datetime
+    released_at: datetime | None

@@ -1,10 +1,11 @@
-"""The erasure of one request: a state machine that only goes forward and ends in the same place whatever dies on the way.
+"""The erasure of a request, of a subject or of a workspace: a state machine that only goes forward and ends in the same place
+whatever dies on the way.
 
-    received → scoped → fenced → shredding → sweeping → verifying → primary-erased (or partial)
+    received → scoped → [held] → fenced → shredding → sweeping → verifying → primary-erased (or partial) → beyond-recovery
 
 Each state says what is done; the step that follows it may be cut off anywhere and is simply done again. A step moves the
 row on with its version and an audit entry, in one transaction that holds the job's lease. The certificate is signed when the
-entry that ends the erasure stands in the sealed log.
+entry that ends the erasure stands in the sealed log. The last step, which waits for the last backup to age out, is in `ageing`.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
 from audit import log
 from audit.actions import Action
-from audit.entry import timestamp
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
 from cell.jobs import Again, Lease, handler
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
-from retention import stores
+from retention import fences, holds, stores
 from retention.certificate import certificate_of, statement_of
 from retention.ledger import Ledger
-from retention.models import Erasure, ErasureState, Tombstone
+from retention.models import Erasure, ErasureScope, ErasureState, Tombstone
 from retention.stores import Evidence, Store, Target
 
 KIND = "erasure.run"
 _MOST_VERIFICATIONS = 20
 """How often stores may be found not to be clean before an operator has to look."""
 _SEALED_SOON_S = 0.5
+_HELD_S = 60.0
+"""Until a held erasure looks again whether it is released."""
 _LEASE_S = 12.0
 """Much longer than a step takes, and short enough that an erasure soon goes on when its worker died."""
 
@@ -62,42 +63,34 @@ def run(lease: Lease) -> Mapping[str, Any]:
         row = _read(workspace, UUID(lease.args["erasure"]))
         if row.state == ErasureState.PARTIAL or row.certificate is not None:
             return {"state": row.state}
-        _STEPS[ErasureState(row.state)](lease, row, _target(workspace, row))
+        _STEPS[ErasureState(row.state)](lease, row, target_of(workspace, row))
         lease.extend()
 
 
 def _scope(lease: Lease, row: Erasure, target: Target) -> None:
     """Freezes what there is to erase."""
-    manifest = {store.name: store.plan(target) for store in stores.registered()}
-    _advance(lease, row, ErasureState.SCOPED, manifest=manifest)
+    _advance(lease, row, ErasureState.SCOPED, manifest=plan_of(target))
 
 
 def _fence(lease: Lease, row: Erasure, target: Target) -> None:
-    """From here on nothing of the request can be stored: first in the ledger outside of the database, then in it."""
+    """From here on nothing of the target can be stored: first in the ledger outside of the database, then in it.
+
+    What a legal hold or a restriction covers waits for its end instead.
+    """
+    if holds.held(target):
+        if row.state != ErasureState.HELD:
+            _advance(lease, row, ErasureState.HELD)
+        raise Again(_HELD_S)
     fenced_at = timezone.now()
-    cell = config().cell
-    Ledger(config().home / "erasures" / "ledger.jsonl").append(
-        erasure=tagged(Tag.ERASURE, cell, row.id),
-        workspace=tagged(Tag.WORKSPACE, cell, row.workspace_id),
-        request=tagged(Tag.REQUEST, cell, row.request_id),
-        fenced_at=timestamp(fenced_at),
-    )
 
-    def bury() -> None:
-        with connection.cursor() as cursor:
-            # Waits for writers of this very request that saw no tombstone yet; the sweep then finds what they wrote.
-            cursor.execute("select pg_advisory_xact_lock(retention_lock_of(%s))", [row.request_id])
-        Tombstone.objects.get_or_create(
-            request_id=row.request_id,
-            defaults={
-                "workspace_id": row.workspace_id,
-                "organization_id": row.organization_id,
-                "erasure_id": row.id,
-                "fenced_at": fenced_at,
-            },
-        )
+    def erect() -> None:
+        # A hold that was placed since counts, too; one that is placed later finds the fence.
+        if holds.held(target, lock=True):
+            raise Again(_HELD_S)
+        fences.announce(Ledger(config().home / "erasures" / "ledger.jsonl"), target, fenced_at)
+        fences.erect(target, fenced_at)
 
-    _advance(lease, row, ErasureState.FENCED, effect=bury, fenced_at=fenced_at)
+    _advance(lease, row, ErasureState.FENCED, effect=erect, fenced_at=fenced_at)
 
 
 def _begin(lease: Lease, row: Erasure, target: Target) -> None:
@@ -106,24 +99,23 @@ def _begin(lease: Lease, row: Erasure, target: Target) -> None:
 
 def _shred(lease: Lease, row: Erasure, target: Target) -> None:
     """Keys first: what they sealed is unreadable from now on, wherever copies of it are."""
-    _execute(target, [store for store in stores.registered() if store.holds_keys])
+    _execute(target, [store for store in stores.registered(target.scope) if store.holds_keys])
     _advance(lease, row, ErasureState.SWEEPING)
 
 
 def _sweep(lease: Lease, row: Erasure, target: Target) -> None:
-    _execute(target, [store for store in stores.registered() if not store.holds_keys])
+    _execute(target, [store for store in stores.registered(target.scope) if not store.holds_keys])
     _advance(lease, row, ErasureState.VERIFYING)
 
 
 def _verify(lease: Lease, row: Erasure, target: Target) -> None:
     """Asks every store again, with other code and another credential. Nothing is said to be gone that answered otherwise."""
-    named = {store.name for store in stores.registered()} | set(row.manifest or {})
-    evidence = {name: stores.store_named(name).verify(target) for name in sorted(named)}
+    evidence = evidence_of(row, target)
     unclean = sorted(name for name, found in evidence.items() if found.remaining != 0)
     if unclean:
         _again_or_partial(lease, row, target, unclean)
         return
-    _finish(lease, row, evidence)
+    _finish(lease, row, target, evidence)
 
 
 def _again_or_partial(lease: Lease, row: Erasure, target: Target, unclean: list[str]) -> None:
@@ -136,9 +128,9 @@ def _again_or_partial(lease: Lease, row: Erasure, target: Target, unclean: list[
     raise StillThere
 
 
-def _finish(lease: Lease, row: Erasure, evidence: Mapping[str, Evidence]) -> None:
+def _finish(lease: Lease, row: Erasure, target: Target, evidence: Mapping[str, Evidence]) -> None:
     erased_at = timezone.now()
-    statement = statement_of(row, evidence, erased_at)
+    statement = statement_of(row, target, evidence, erased_at)
     _advance(
         lease,
         row,
@@ -151,7 +143,7 @@ def _finish(lease: Lease, row: Erasure, evidence: Mapping[str, Evidence]) -> Non
 
 def _certify(lease: Lease, row: Erasure, target: Target) -> None:
     """Signs the certificate as soon as the log is sealed over the entry that commits to its statement."""
-    certificate = certificate_of(row, target.workspace)
+    certificate = certificate_of(row.statement, row.entry_id, target.workspace)
     if certificate is None:
         raise Again(_SEALED_SOON_S)
     with lease.transaction():
@@ -164,6 +156,7 @@ _Step = Callable[[Lease, Erasure, Target], None]
 _STEPS: Mapping[ErasureState, _Step] = {
     ErasureState.RECEIVED: _scope,
     ErasureState.SCOPED: _fence,
+    ErasureState.HELD: _fence,
     ErasureState.FENCED: _begin,
     ErasureState.SHREDDING: _shred,
     ErasureState.SWEEPING: _sweep,
@@ -198,7 +191,7 @@ def _advance(
             actor=system_actor("job", workspace.organization),
             action=action,
             workspace=workspace,
-            targets=[(Tag.ERASURE, row.id), (Tag.REQUEST, row.request_id)],
+            targets=targets_of(row),
             before={"state": row.state},
             after={"state": state.value, **(shown or {})},
         )
@@ -221,8 +214,35 @@ def _read(workspace: WorkspaceRef, erasure: UUID) -> Erasure:
         return Erasure.objects.get(workspace_id=workspace.id, pk=erasure)
 
 
-def _target(workspace: WorkspaceRef, row: Erasure) -> Target:
-    return Target(workspace, row.request_id, row.id)
+def target_of(workspace: WorkspaceRef, row: Erasure) -> Target:
+    """What `row` is to erase. Of a subject: the requests that are recorded, and from its fence on those that stand behind it."""
+    scope = ErasureScope(row.scope)
+    subject = None if row.subject is None else bytes(row.subject)
+    requests: tuple[UUID, ...] = ()
+    if scope is ErasureScope.REQUEST and row.request_id is not None:
+        requests = (row.request_id,)
+    elif scope is ErasureScope.SUBJECT and subject is not None:
+        with workspace_scope(workspace):
+            buried = Tombstone.objects.filter(workspace_id=workspace.id, erasure_id=row.id)
+            known = buried.values_list("request_id", flat=True).order_by("request_id")
+            requests = tuple(known if row.fenced_at else stores.requests_of(workspace, subject))
+    return Target(workspace, row.id, scope, requests, subject)
+
+
+def targets_of(row: Erasure) -> list[tuple[Tag, UUID]]:
+    """What an entry about the erasure names."""
+    return [(Tag.ERASURE, row.id), *([] if row.request_id is None else [(Tag.REQUEST, row.request_id)])]
+
+
+def plan_of(target: Target) -> dict[str, int]:
+    """How much each store holds of the target."""
+    return {store.name: store.plan(target) for store in stores.registered(target.scope)}
+
+
+def evidence_of(row: Erasure, target: Target) -> dict[str, Evidence]:
+    """What every store that is registered, and every one that the manifest names, still holds."""
+    named = {store.name for store in stores.registered(target.scope)} | set(row.manifest or {})
+    return {name: stores.store_named(name).verify(target) for name in sorted(named)}
 
 
 def _workspace_of(lease: Lease) -> WorkspaceRef:

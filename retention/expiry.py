@@ -16,6 +16,7 @@ from cell.config import config
 from cell.keystore import custody
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
+from retention.holds import held_requests
 from retention.models import PAYLOAD_DAYS, SHORTEST_DAYS, Payload
 from retention.policies import retention_policy
 
@@ -43,10 +44,14 @@ def expire_chunk(workspace: WorkspaceRef, limit: int = CHUNK) -> int:
 
     The keys go first, and in another database: a crash in between leaves rows that nobody can read and that are due still.
     """
+    held = held_requests(workspace)
+    if held is None:
+        return 0
     with workspace_scope(workspace):
         days = retention_policy(workspace).payload_days
         due = list(
             Payload.objects.filter(workspace_id=workspace.id, stored_at__lt=timezone.now() - timedelta(days=days))
+            .exclude(id__in=held)
             .order_by("stored_at")
             .values_list("id", flat=True)[:limit]
         )
@@ -72,9 +77,16 @@ def expire_epochs() -> int:
     for workspace, oldest in custody.epochs_before(today - timedelta(days=SHORTEST_DAYS)):
         # One day of margin: a payload may be stored a moment after midnight under a key of the day before.
         before = today - timedelta(days=_days_of(workspace) + 1)
-        if oldest < before:
+        if oldest < before and not _has_holds(workspace):
             destroyed += custody.destroy_epochs(workspace, before)
     return destroyed
+
+
+def _has_holds(workspace: UUID) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select retention_has_holds(%s)", [workspace])
+        row = cursor.fetchone()
+    return row is None or bool(row[0])
 
 
 def _days_of(workspace: UUID) -> int:

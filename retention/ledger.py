@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
+"""Lines of version 1 name one request and have neither `scope` nor `subject` nor `before`."""
 GENESIS = "0" * 64
 """`previous` of the first line."""
 _LONGEST_LINE = 4096
@@ -30,16 +31,25 @@ class LedgerLine:
     erasure: str
     """Public ids, as everywhere outside of the database."""
     workspace: str
-    request: str
+    request: str | None
+    """None where the scope is a subject or the whole workspace."""
     fenced_at: str
     previous: str
     """SHA-256 of the line before, in hexadecimal."""
     number: int
     """From 0, without gaps."""
     v: int = VERSION
+    scope: str = "request"
+    subject: str | None = None
+    """The subject's pseudonym, in hexadecimal."""
+    before: str | None = None
+    """Hexadecimal UUIDv7: the subject's requests with lower numbers are erased."""
 
     def encode(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        fields = asdict(self)
+        if self.v == 1:
+            fields = {name: value for name, value in fields.items() if name not in ("scope", "subject", "before")}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
 class Ledger:
@@ -48,7 +58,17 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, *, erasure: str, workspace: str, request: str, fenced_at: str) -> LedgerLine:
+    def append(
+        self,
+        *,
+        erasure: str,
+        workspace: str,
+        fenced_at: str,
+        request: str | None = None,
+        scope: str = "request",
+        subject: str | None = None,
+        before: str | None = None,
+    ) -> LedgerLine:
         """Adds a tombstone; durable when this returns. Raises LedgerBroken, or OSError if it cannot be written."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -56,7 +76,9 @@ class Ledger:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             end = _whole_end(descriptor)
             number, previous = _head(descriptor, end)
-            line = LedgerLine(erasure, workspace, request, fenced_at, previous, number)
+            line = LedgerLine(
+                erasure, workspace, request, fenced_at, previous, number, scope=scope, subject=subject, before=before
+            )
             _write_at(descriptor, end, line.encode())
             os.fsync(descriptor)
             _sync_folder(self.path.parent)
@@ -90,7 +112,7 @@ def _parsed(raw: bytes) -> LedgerLine:
         line = LedgerLine(**fields)
     except (ValueError, TypeError) as error:
         raise LedgerBroken("a line of the erasure ledger is not a tombstone") from error
-    if line.v != VERSION or line.encode() != raw:
+    if line.v not in (1, VERSION) or line.encode() != raw:
         raise LedgerBroken("a line of the erasure ledger was altered")
     return line
 

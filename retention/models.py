@@ -66,10 +66,71 @@ class Tombstone(models.Model):
     organization_id = models.UUIDField()
     erasure_id = models.UUIDField()
     fenced_at = models.DateTimeField()
+    late = models.BooleanField(default=False)
+    """It still ran when its subject was fenced: a trigger made this, and its data key is yet to be destroyed."""
 
     class Meta:
         db_table = "retention_tombstone"
-        indexes: ClassVar = [models.Index(fields=["workspace_id"], name="retention_tombstone_workspace")]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace_id"], name="retention_tombstone_workspace"),
+            models.Index(fields=["erasure_id"], name="retention_tombstone_erasure"),
+            models.Index(fields=["workspace_id"], name="retention_tombstone_late", condition=Q(late=True)),
+        ]
+
+
+class Fence(models.Model):
+    """What began before an erasure of a subject or of a whole workspace, and must leave nothing when it ends.
+
+    Triggers refuse payloads and pseudonyms of the workspace (without a `subject`), or of the subject for requests that are
+    older than `before`: what the subject asks for afterwards is a new matter.
+    """
+
+    erasure_id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    subject = models.BinaryField(null=True)
+    before = models.UUIDField()
+    """The lowest UUIDv7 that no request of before the fence has."""
+    fenced_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "retention_fence"
+        indexes: ClassVar = [models.Index(fields=["workspace_id", "subject"], name="retention_fence_subject")]
+
+
+class Hold(models.Model):
+    """A legal hold (GDPR 17(3)) or a restriction (Art. 18): what it covers is neither erased nor expires, and nobody reads it.
+
+    It covers a workspace, or within it a subject or a request.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    subject = models.BinaryField(null=True)
+    request_id = models.UUIDField(null=True)
+    reason = models.CharField(max_length=500)
+    placed_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "retention_hold"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(subject__isnull=True) | Q(request_id__isnull=True), name="retention_hold_scope"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace_id"], name="retention_hold_open", condition=Q(released_at__isnull=True))
+        ]
+
+
+class ErasureScope(models.TextChoices):
+    """What an erasure is of."""
+
+    REQUEST = "request"
+    SUBJECT = "subject"
+    WORKSPACE = "workspace"
 
 
 class ErasureState(models.TextChoices):
@@ -77,6 +138,8 @@ class ErasureState(models.TextChoices):
 
     RECEIVED = "received"
     SCOPED = "scoped"
+    HELD = "held"
+    """A legal hold or a restriction covers it: it goes on when that is released."""
     FENCED = "fenced"
     SHREDDING = "shredding"
     SWEEPING = "sweeping"
@@ -84,15 +147,20 @@ class ErasureState(models.TextChoices):
     PRIMARY_ERASED = "primary-erased"
     PARTIAL = "partial"
     """A store still holds something after all attempts: an operator has to look. Never certified."""
+    BEYOND_RECOVERY = "beyond-recovery"
+    """No backup that may exist can open a copy any more: the second statement."""
 
 
 class Erasure(models.Model):
-    """One tracked deletion. A request has one at most."""
+    """One tracked deletion. A request has one at most, and so has a workspace; a subject has one at a time."""
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     workspace_id = models.UUIDField()
     organization_id = models.UUIDField()
-    request_id = models.UUIDField()
+    scope = models.TextField(choices=ErasureScope, default=ErasureScope.REQUEST)
+    request_id = models.UUIDField(null=True)
+    subject = models.BinaryField(null=True)
+    """The subject's pseudonym (`cell.pseudonyms`)."""
     state = models.TextField(choices=ErasureState, default=ErasureState.RECEIVED)
     version = models.PositiveIntegerField(default=1)
     requestor = models.TextField()
@@ -109,16 +177,42 @@ class Erasure(models.Model):
     entry_id = models.UUIDField(null=True)
     """The audit entry that commits to the statement."""
     certificate = models.TextField(null=True)
-    """The signed certificate, once that entry is sealed."""
+    """The signed certificate that the primary stores are clean, once that entry is sealed."""
+    final_statement = models.BinaryField(null=True)
+    final_entry_id = models.UUIDField(null=True)
+    final_certificate = models.TextField(null=True)
+    """The same of the second statement: that no backup brings it back."""
 
     class Meta:
         db_table = "retention_erasure"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace_id", "request_id"], name="retention_erasure_once"),
+            models.UniqueConstraint(
+                fields=["workspace_id"],
+                condition=Q(scope=ErasureScope.WORKSPACE),
+                name="retention_erasure_workspace_once",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace_id", "subject"],
+                condition=Q(scope=ErasureScope.SUBJECT, erased_at__isnull=True),
+                name="retention_erasure_subject_once",
+            ),
             models.CheckConstraint(condition=Q(state__in=ErasureState.values), name="retention_erasure_state"),
             models.CheckConstraint(
-                condition=Q(certificate__isnull=True) | Q(state=ErasureState.PRIMARY_ERASED, entry_id__isnull=False),
+                condition=Q(scope=ErasureScope.REQUEST, request_id__isnull=False, subject__isnull=True)
+                | Q(scope=ErasureScope.SUBJECT, request_id__isnull=True, subject__isnull=False)
+                | Q(scope=ErasureScope.WORKSPACE, request_id__isnull=True, subject__isnull=True),
+                name="retention_erasure_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(certificate__isnull=True)
+                | Q(state__in=(ErasureState.PRIMARY_ERASED, ErasureState.BEYOND_RECOVERY), entry_id__isnull=False),
                 name="retention_erasure_certified_when_erased",
+            ),
+            models.CheckConstraint(
+                condition=Q(final_certificate__isnull=True)
+                | Q(state=ErasureState.BEYOND_RECOVERY, final_entry_id__isnull=False, certificate__isnull=False),
+                name="retention_erasure_final_when_beyond_recovery",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["workspace_id", "-id"], name="retention_erasure_page")]

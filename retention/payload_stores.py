@@ -1,36 +1,46 @@
-"""The two stores of this app: sealed payload rows, and the keys that open them."""
+"""The stores of this app: sealed payload rows, and the keys that open them."""
 
 from __future__ import annotations
+
+from django.db.models import QuerySet
 
 from cell.config import config
 from cell.keystore import custody, witness
 from cell.tenancy import workspace_scope
 from retention.models import Payload
-from retention.stores import Evidence, MissingAuditor, Target, ask_auditor
+from retention.stores import ANY_SCOPE, Evidence, MissingAuditor, Target, ask_auditor
 
 
 class DataKeys:
-    """The data key of the request, in the key store. Destroying it reaches every copy of the payload, in backups too."""
+    """The data keys of the requests, in the key store; of a workspace, every key it has. Destroying them reaches every copy of
+    the payloads, in backups too.
+    """
 
     name = "data-keys"
-    method = "key destroyed"
+    method = "keys destroyed"
     holds_keys = True
+    scopes = ANY_SCOPE
 
     def plan(self, target: Target) -> int:
-        return custody.material_of(target.workspace.id, target.request)
+        if target.whole:
+            return custody.material_in(target.workspace.id)
+        return custody.material_of(target.workspace.id, target.requests)
 
     def execute(self, target: Target) -> None:
-        custody.erase_data_key(target.workspace.id, target.request)
+        if target.whole:
+            custody.destroy_workspace_key(target.workspace.id)
+        else:
+            custody.erase_data_keys(target.workspace.id, target.requests)
 
     def verify(self, target: Target) -> Evidence:
         trace = _trace(target)
         # Without its tombstone a late writer could make the key again: that is as bad as the key itself.
-        fenced = trace.tombstones == 1
+        missing = (0 if trace.tombstones else 1) if target.whole else len(target.requests) - trace.tombstones
         return Evidence(
-            remaining=trace.with_material + (0 if fenced else 1),
+            remaining=trace.with_material + missing,
             details={
                 "keys_with_material": trace.with_material,
-                "refuses_new_keys": fenced,
+                "refuses_new_keys": missing == 0,
                 "asked_as": trace.role,
                 "server": trace.server,
                 "lsn": trace.lsn,
@@ -44,24 +54,33 @@ def _trace(target: Target) -> witness.KeyTrace:
         raise MissingAuditor(
             "BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL is not set: this process cannot verify an erasure"
         )
-    return witness.trace_of(store, target.workspace.id, target.request)
+    if target.whole:
+        return witness.workspace_trace_of(store, target.workspace.id)
+    return witness.trace_of(store, target.workspace.id, *target.requests)
 
 
 class PayloadRows:
-    """The sealed prompt and answer."""
+    """The sealed prompts and answers."""
 
     name = "payload-rows"
-    method = "row deleted"
+    method = "rows deleted"
     holds_keys = False
+    scopes = ANY_SCOPE
 
     def plan(self, target: Target) -> int:
         with workspace_scope(target.workspace):
-            return Payload.objects.filter(workspace_id=target.workspace.id, id=target.request).count()
+            return _rows(target).count()
 
     def execute(self, target: Target) -> None:
         with workspace_scope(target.workspace):
-            Payload.objects.filter(workspace_id=target.workspace.id, id=target.request).delete()
+            _rows(target).delete()
 
     def verify(self, target: Target) -> Evidence:
-        answer = ask_auditor("select count(*) from retention_payload where id = %s", (target.request,))
+        where, values = target.where("id")
+        answer = ask_auditor(f"select count(*) from retention_payload where {where}", values)
         return Evidence(remaining=answer.count, details={"rows": answer.count, **answer.details})
+
+
+def _rows(target: Target) -> QuerySet[Payload]:
+    rows = Payload.objects.filter(workspace_id=target.workspace.id)
+    return rows if target.whole else rows.filter(id__in=target.requests)

@@ -12,23 +12,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import psycopg
 
 from cell.access import WorkspaceRef
 from cell.config import config
+from retention.models import ErasureScope
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be erased."""
+    """What is to be erased: requests, one or those of a subject, or all that a workspace holds."""
 
     workspace: WorkspaceRef
-    request: UUID
     erasure: UUID
     """Idempotency key of `execute`."""
+    scope: ErasureScope
+    requests: tuple[UUID, ...] = ()
+    """The request, or those of the subject that are known; empty for a workspace, of which every request is meant."""
+    subject: bytes | None = None
+    """The subject's pseudonym."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the workspace is meant."""
+        return self.scope is ErasureScope.WORKSPACE
+
+    def where(self, column: str) -> tuple[str, tuple[object, ...]]:
+        """A condition on a table with a `workspace_id` and the request's number in `column`, with its values."""
+        if self.whole:
+            return "workspace_id = %s", (self.workspace.id,)
+        return f"workspace_id = %s and {column} = any(%s)", (self.workspace.id, list(self.requests))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +69,11 @@ class Store(Protocol):
     """How it erases, in a word or two for the certificate, e.g. `row deleted`."""
     holds_keys: bool
     """Stores of keys come first: what they sealed is unreadable from then on, wherever copies of it are."""
+    scopes: frozenset[ErasureScope]
+    """Which erasures it has anything to do with."""
 
     def plan(self, target: Target) -> int:
-        """How many items of the request it holds. Changes nothing."""
+        """How many items of the target it holds. Changes nothing."""
         ...
 
     def execute(self, target: Target) -> None:
@@ -65,6 +83,31 @@ class Store(Protocol):
     def verify(self, target: Target) -> Evidence:
         """Looks again, as the auditor: see `ask_auditor`."""
         ...
+
+
+ANY_SCOPE: Final = frozenset(ErasureScope)
+WORKSPACE_ONLY: Final = frozenset((ErasureScope.WORKSPACE,))
+
+
+class Index(Protocol):
+    """Knows which requests are about a subject."""
+
+    def requests(self, workspace: WorkspaceRef, subject: bytes) -> list[UUID]:
+        """Those that are recorded, oldest first."""
+        ...
+
+
+_indexes: list[Index] = []
+
+
+def register_index(index: Index) -> None:
+    """Adds what knows the requests of subjects; once for each process."""
+    _indexes.append(index)
+
+
+def requests_of(workspace: WorkspaceRef, subject: bytes) -> list[UUID]:
+    """The recorded requests about the subject with this pseudonym."""
+    return sorted({request for index in _indexes for request in index.requests(workspace, subject)})
 
 
 class UnknownStore(LookupError):
@@ -81,9 +124,10 @@ def register(store: Store) -> None:
     _registered[store.name] = store
 
 
-def registered() -> list[Store]:
-    """All stores, keys first, then by name."""
-    return sorted(_registered.values(), key=lambda store: (not store.holds_keys, store.name))
+def registered(scope: ErasureScope) -> list[Store]:
+    """The stores that an erasure of this `scope` is about, keys first, then by name."""
+    concerned = (store for store in _registered.values() if scope in store.scopes)
+    return sorted(concerned, key=lambda store: (not store.holds_keys, store.name))
 
 
 def store_named(name: str) -> Store:

@@ -16,15 +16,10 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from audit.groupcommit import Insert
-from cell.access import WorkspaceRef
-from cell.keys.envelope import Context, seal, unseal
-from cell.keystore import custody
+from cell.keys.envelope import Context, seal
 from cell.keystore.ring import KeyRefused, KeyRing, KeyStoreUnavailable
-from cell.tenancy import workspace_scope
-from retention.contracts import PayloadText
-from retention.models import Payload
 
-__all__ = ["PAYLOADS", "STORES_PAYLOADS", "KeyStoreUnavailable", "PayloadRow", "Vault", "payload_open"]
+__all__ = ["PAYLOADS", "STORES_PAYLOADS", "KeyStoreUnavailable", "PayloadRow", "Vault"]
 
 PAYLOADS = Insert(
     "retention_payload",
@@ -45,7 +40,7 @@ STORES_PAYLOADS = "select coalesce((select store_payloads from retention_policy_
 
 PayloadRow = tuple[UUID, UUID, UUID, datetime, bytes, bytes]
 
-_PROMPT, _ANSWER = "prompt", "answer"
+PROMPT, ANSWER = "prompt", "answer"
 
 
 class Vault:
@@ -68,30 +63,9 @@ class Vault:
             workspace,
             organization,
             datetime.now(UTC),
-            seal(key, request, prompt, Context(workspace, request, _PROMPT)),
-            seal(key, request, answer, Context(workspace, request, _ANSWER)),
+            seal(key, request, prompt, Context(workspace, request, PROMPT)),
+            seal(key, request, answer, Context(workspace, request, ANSWER)),
         )
 
     async def close(self) -> None:
         await self._ring.close()
-
-
-def payload_open(workspace: WorkspaceRef, request: UUID) -> PayloadText | None:
-    """What is stored of `request`; None if nothing is, if it expired or if it was erased.
-
-    Raises cell.keys.envelope.EnvelopeError or cell.keys.UnwrapError if a row was tampered with, cell.keys.RootUnavailable if
-    what holds the root, or the customer's own key, does not open it.
-    """
-    with workspace_scope(workspace):
-        row = Payload.objects.filter(workspace_id=workspace.id, id=request).first()
-    if row is None:
-        return None
-    try:
-        key = AESGCM(custody.open_data_key(workspace.id, request))
-    except custody.KeyDestroyed:
-        return None
-    return PayloadText(
-        prompt=unseal(key, bytes(row.prompt), Context(workspace.id, request, _PROMPT)),
-        answer=unseal(key, bytes(row.answer), Context(workspace.id, request, _ANSWER)),
-        stored_at=row.stored_at,
-    )

@@ -54,6 +54,8 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     f"{W}/erasures": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
     f"{W}/erasures/<str:erasure_id>": {"GET": S.ERASURES_READ},
     f"{W}/erasures/<str:erasure_id>/certificate": {"GET": S.ERASURES_READ},
+    f"{W}/holds": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
+    f"{W}/holds/<str:hold_id>": {"DELETE": S.ERASURES_WRITE},
     f"{W}/audit/entries": {"GET": S.AUDIT_READ},
     f"{W}/audit/checkpoint": {"GET": S.AUDIT_READ},
     f"{W}/audit/proofs/<str:entry_id>": {"GET": S.AUDIT_READ},
@@ -202,6 +204,7 @@ def test_who_gets_in(home: Organization, callers: list[Caller]):
         "member_id": tagged(Tag.MEMBER, cell, make_member(home).id),
         "request_id": tagged(Tag.REQUEST, cell, uuid4()),
         "erasure_id": tagged(Tag.ERASURE, cell, uuid4()),
+        "hold_id": tagged(Tag.HOLD, cell, uuid4()),
         "entry_id": tagged(Tag.ENTRY, cell, uuid4()),
         "export_id": tagged(Tag.EXPORT, cell, uuid4()),
     }
@@ -242,7 +245,7 @@ def filled(url: str, ids: Mapping[str, str], target: Target | None) -> str:
     path = "/" + url
     if target is not None:
         path = path.replace("<str:workspace_id>", target.public_id)
-    for name in ("key_id", "member_id", "request_id", "erasure_id", "entry_id", "export_id"):
+    for name in ("key_id", "member_id", "request_id", "erasure_id", "hold_id", "entry_id", "export_id"):
         path = path.replace(f"<str:{name}>", ids.get(name, "none"))
     return path
 

@@ -43,6 +43,8 @@ class WorkspaceState(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     """Inference is refused; management, erasure and export go on."""
+    ERASED = "erased"
+    """All it held is erased or being erased: nothing can be asked of it any more, and its proofs stay. For ever."""
 
 
 def _values(words: type[StrEnum]) -> list[str]:

@@ -82,7 +82,11 @@ class WorkspaceIn(StrictSerializer):
 class WorkspacePatch(StrictSerializer):
     name = serializers.CharField(max_length=NAME_LENGTH, required=False)
     region_locked = serializers.BooleanField(required=False)
-    state = serializers.ChoiceField(_choices(WorkspaceState), required=False)
+    state = serializers.ChoiceField(
+        [WorkspaceState.ACTIVE.value, WorkspaceState.SUSPENDED.value],
+        required=False,
+        help_text="`erased` is what an erasure of the workspace makes it.",
+    )
 
 
 class ServingOut(serializers.Serializer[Any]):

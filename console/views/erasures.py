@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,15 @@ from cell.problems import Problem
 from console.forms import ErasureForm
 from console.views.base import ConsoleView
 from retention.contracts import ErasureInfo
-from retention.erasures import certificate_download, erasure_get, erasure_list, erasure_request
+from retention.erasures import certificate_download, erasure_get, erasure_list, erasure_preview, erasure_request
 from workspaces.access import number_of
 
 SHOWN = 100
-STEPS = ("received", "scoped", "fenced", "shredding", "sweeping", "verifying", "primary-erased")
+STEPS = ("received", "scoped", "fenced", "shredding", "sweeping", "verifying", "primary-erased", "beyond-recovery")
+MISSING = {
+    "request": "This workspace has no such request. Check its id.",
+    "subject": "This workspace has no request about them. Check how your application names them.",
+}
 
 
 class ErasureList(ConsoleView):
@@ -33,18 +38,32 @@ class ErasureList(ConsoleView):
         form = ErasureForm(request.POST)
         if not form.is_valid():
             return self._page(form, status=422)
+        (field, value), *_ = form.cleaned_data.items()
         try:
-            number = number_of(form.cleaned_data["request"].strip(), Tag.REQUEST)
-            erasure, _ = erasure_request(actor=self.actor, workspace=self.workspace, request=number)
+            asked = self._asked(field, value)
+            if "preview" in request.POST:
+                return self._page(form, found=erasure_preview(workspace=self.workspace, **asked))
+            erasure, _ = erasure_request(actor=self.actor, workspace=self.workspace, **asked)
         except Problem as problem:
-            missing = "This workspace has no such request. Check its id." if problem.status_code == 404 else ""
-            form.add_error("request", missing or str(problem.detail))
+            missing = MISSING.get(field, "") if problem.status_code == 404 else ""
+            form.add_error(field, missing or str(problem.detail))
             return self._page(form, status=problem.status_code)
         return redirect("erasure", workspace_id, _shown(erasure)["id"])
 
-    def _page(self, form: ErasureForm, *, status: int = 200) -> HttpResponse:
-        found = erasure_list(self.workspace, lambda rows: rows[:SHOWN])
-        return self.page("erasures.html", form=form, erasures=[_shown(one) for one in found], status=status)
+    def _asked(self, field: str, value: str) -> dict[str, Any]:
+        """The arguments of the services. Raises Problem."""
+        if field == "request":
+            return {"request": number_of(value.strip(), Tag.REQUEST)}
+        if field == "subject":
+            return {"subject": value}
+        if number_of(value.strip(), Tag.WORKSPACE) != self.workspace.id:
+            raise Problem(400, "invalid", "That is the id of another workspace.")
+        return {"whole": True}
+
+    def _page(self, form: ErasureForm, *, status: int = 200, found: Mapping[str, int] | None = None) -> HttpResponse:
+        erasures = erasure_list(self.workspace, lambda rows: rows[:SHOWN])
+        shown = [_shown(one) for one in erasures]
+        return self.page("erasures.html", form=form, erasures=shown, found=found, status=status)
 
 
 class ErasureOne(ConsoleView):
@@ -65,8 +84,10 @@ class Certificate(ConsoleView):
     tab = "erasures"
 
     def get(self, request: HttpRequest, workspace_id: str, erasure_id: str) -> HttpResponse:
-        text = certificate_download(actor=self.actor, workspace=self.workspace, erasure=_number(erasure_id))
-        name = f"certificate-{_tagged(Tag.ERASURE, _number(erasure_id))}.json"
+        final = "final" in request.GET
+        number = _number(erasure_id)
+        text = certificate_download(actor=self.actor, workspace=self.workspace, erasure=number, final=final)
+        name = f"certificate-{_tagged(Tag.ERASURE, number)}{'-final' if final else ''}.json"
         return HttpResponse(
             text,
             content_type="application/json",
@@ -83,7 +104,7 @@ def _shown(info: ErasureInfo) -> dict[str, Any]:
     reached = STEPS.index(info.state) if info.state in STEPS else -1
     return {
         "id": _tagged(Tag.ERASURE, info.id),
-        "request": _tagged(Tag.REQUEST, info.request),
+        "what": _what(info),
         "state": info.state,
         "steps": [(step, place <= reached) for place, step in enumerate(STEPS)],
         "reached": reached + 1,
@@ -91,9 +112,18 @@ def _shown(info: ErasureInfo) -> dict[str, Any]:
         "received_at": info.received_at,
         "erased_at": info.erased_at,
         "certified": info.certified,
+        "beyond_recovery": info.beyond_recovery,
+        "held": info.state == "held",
         "failed": info.state == "partial",
         "final": info.certified or info.state == "partial",
     }
+
+
+def _what(info: ErasureInfo) -> str:
+    """What an erasure is of, in a few words."""
+    if info.request is not None:
+        return _tagged(Tag.REQUEST, info.request)
+    return "the whole workspace" if info.subject is None else f"subject {info.subject}"
 
 
 def _tagged(tag: Tag, number: UUID) -> str:

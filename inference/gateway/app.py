@@ -9,12 +9,12 @@ import asyncio
 import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from audit.groupcommit import GroupCommit
 from cell.config import CellConfig, config
 from cell.keys import cell_keys
 from cell.keystore.ring import KeyRing
+from cell.pseudonyms import subject_key
 from cell.regions import UnknownCell
 from cell.telemetry import get_logger
 from inference.engine.client import EngineClient
@@ -168,15 +168,10 @@ def _resolver(cell: CellConfig, shares: Shares) -> KeyResolver:
         cell.database.conninfo,
         cell=cell.cell,
         pepper=keys.derive(PEPPER_PURPOSE),
-        pseudonym_key=pseudonym_key,
+        pseudonym_key=subject_key,
         url_of_cell=_url_of_cell,
         limiter=shares.limiter,
     )
-
-
-def pseudonym_key(workspace: UUID) -> bytes:
-    """What keys the pseudonyms of a workspace's subjects. Differs between workspaces, so that none can be linked."""
-    return cell_keys().derive(f"gateway-subject/{workspace.hex}")
 
 
 def _url_of_cell(code: str) -> str | None:

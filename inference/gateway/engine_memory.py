@@ -10,20 +10,22 @@ from cell.ids import Tag, tagged
 from inference.engine.client import EngineClient
 from inference.engine.protocol import Erase, Request, Result, Verify
 from inference.engine.receipts import Scope, Verified
-from retention.stores import Evidence, Target
+from retention.models import ErasureScope
+from retention.stores import ANY_SCOPE, Evidence, Target
 
 ENGINE_WAIT_S = 8.0
 """An engine answers between two steps; one that does not within this time hangs, and the erasure's job tries again."""
 
 
 class EngineMemory:
-    """The engine of this cell. It ends the request if it still runs, draws new keys for the workspace's cache and zeroes what
+    """The engine of this cell. It ends the requests that still run, draws new keys for the workspace's cache and zeroes what
     was cached; memory of an engine that is not running is gone with its process.
     """
 
     name = "engine-memory"
     method = "cache keys drawn anew, blocks zeroed"
     holds_keys = False
+    scopes = ANY_SCOPE
 
     def plan(self, target: Target) -> int:
         seen = _ask(Verify(_scope(target)))
@@ -56,7 +58,13 @@ class EngineMemory:
 def _scope(target: Target) -> Scope:
     cell = config().cell
     workspace = tagged(Tag.WORKSPACE, cell, target.workspace.id)
-    return Scope(workspace, request=tagged(Tag.REQUEST, cell, target.request))
+    match target.scope:
+        case ErasureScope.REQUEST:
+            return Scope(workspace, request=tagged(Tag.REQUEST, cell, target.requests[0]))
+        case ErasureScope.SUBJECT:
+            return Scope(workspace, subject=(target.subject or b"").hex())
+        case ErasureScope.WORKSPACE:
+            return Scope(workspace)
 
 
 def _ask(question: Request) -> Result | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from audit.entry import now
 from cell.ids import Tag
+from cell.pseudonyms import subject_pseudonym
 from cell.telemetry import get_logger
 from inference.engine.protocol import Embed, Generate
 from inference.gateway import answers
@@ -32,7 +33,6 @@ from inference.gateway.patience import Patience
 from inference.gateway.processes import RequestIds
 from inference.gateway.records import SCOPES, Admission
 from inference.gateway.redacting import Redacted, RequestRedaction
-from inference.gateway.resolver import subject_pseudonym
 from inference.gateway.schemas import ChatRequest, CompletionRequest, EmbeddingRequest, InferenceRequest
 from workspaces.addresses import allowed, client_address
 

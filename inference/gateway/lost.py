@@ -18,11 +18,11 @@ from audit.actions import Action
 from audit.entry import EntryActor, Kind, inference_entry, now, outcome_id
 from audit.groupcommit import GroupCommit, Item
 from cell.config import config
-from cell.ids import Tag, untag
+from cell.ids import Tag, earliest, untag
 from cell.telemetry import get_logger
 from inference.gateway.exchange import DEADLINE_S
 from inference.gateway.listener import DEAD_AFTER_S
-from inference.gateway.processes import earliest, tag_bytes
+from inference.gateway.processes import tag_bytes
 from inference.gateway.records import REQUEST_ROWS, SCOPES
 
 CLOCK_MARGIN_S = 60.0

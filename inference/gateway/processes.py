@@ -41,11 +41,6 @@ def tag_of(request: UUID) -> int:
     return request.int >> _LOW_BITS & (1 << TAG_BITS) - 1
 
 
-def earliest(at: float) -> UUID:
-    """The lowest UUIDv7 of the moment `at` (Unix seconds): where a search by time begins."""
-    return UUID(int=int(at * 1000) << 80 | 0x7 << 76 | 0b10 << 62)
-
-
 def tag_bytes(tag: int) -> bytes:
     """The third group of four bytes of every id that the process of this tag makes."""
     return (0b10 << TAG_BITS | tag).to_bytes(4)

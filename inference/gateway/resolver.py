@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
@@ -152,8 +151,3 @@ class KeyResolver:
         url = self._url_of_cell(cell)
         where = f"Send the request to {url}." if url else "No cell of that name is known."
         return ApiError(421, "wrong_region", f"This key belongs to cell {cell}, not to this one. {where}")
-
-
-def subject_pseudonym(pseudonym_key: bytes, subject: str) -> bytes:
-    """HMAC-SHA256 of who a request is about, cut to 128 bits: the only form in which a subject is kept."""
-    return hmac.digest(pseudonym_key, subject.encode(), "sha256")[:16]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 
+from cell.access import WorkspaceRef
 from cell.tenancy import workspace_scope
 from inference.gateway.models import RequestRecord
-from retention.stores import Evidence, Target, ask_auditor
+from retention.stores import ANY_SCOPE, Evidence, Target, ask_auditor
 
 
 class RequestSubjects:
-    """The subject's pseudonym in the request's record. A record that is written later than this comes without one: a trigger
-    asks whether the request was erased.
+    """The subjects' pseudonyms in the requests' records. A record that is written later than this comes without one: a trigger
+    asks whether the request was erased. It also knows which requests a subject has.
     """
 
     name = "request-subjects"
     method = "column cleared"
     holds_keys = False
+    scopes = ANY_SCOPE
 
     def plan(self, target: Target) -> int:
         with workspace_scope(target.workspace):
@@ -27,11 +31,16 @@ class RequestSubjects:
             _named(target).update(subject=None)
 
     def verify(self, target: Target) -> Evidence:
-        answer = ask_auditor(
-            "select count(*) from gateway_request where id = %s and subject is not null", (target.request,)
-        )
+        where, values = target.where("id")
+        answer = ask_auditor(f"select count(*) from gateway_request where {where} and subject is not null", values)
         return Evidence(remaining=answer.count, details={"named": answer.count, **answer.details})
+
+    def requests(self, workspace: WorkspaceRef, subject: bytes) -> list[UUID]:
+        with workspace_scope(workspace):
+            rows = RequestRecord.objects.filter(workspace_id=workspace.id, subject=subject).order_by("id")
+            return list(rows.values_list("id", flat=True))
 
 
 def _named(target: Target) -> QuerySet[RequestRecord]:
-    return RequestRecord.objects.filter(workspace_id=target.workspace.id, id=target.request, subject__isnull=False)
+    rows = RequestRecord.objects.filter(workspace_id=target.workspace.id, subject__isnull=False)
+    return rows if target.whole else rows.filter(id__in=target.requests)

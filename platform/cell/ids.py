@@ -21,6 +21,7 @@ class Tag(StrEnum):
     REQUEST = "req"
     ENTRY = "ent"
     ERASURE = "ers"
+    HOLD = "hold"
     EXPORT = "exp"
     JOB = "job"
 
@@ -50,6 +51,11 @@ def uuid7() -> UUID:
     value |= 0x7 << 76 | (random >> 62 & 0xFFF) << 64
     value |= 0b10 << 62 | random & _RANDOM_BITS
     return UUID(int=value)
+
+
+def earliest(at: float) -> UUID:
+    """The lowest UUIDv7 of the moment `at` (Unix seconds): where a search by time begins."""
+    return UUID(int=int(at * 1000) << 80 | 0x7 << 76 | 0b10 << 62)
 
 
 def tagged(tag: Tag, cell: str, number: UUID) -> str:

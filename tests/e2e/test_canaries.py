@@ -157,6 +157,9 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
         admin("POST", f"{workspace}/{path}", {canary.text(): canary.text()})
         admin("POST", f"{workspace}/{path}", canary.sentence().encode())
     admin("POST", f"{workspace}/erasures", {"request": canary.text(), "reason": canary.sentence()})
+    admin("POST", f"{workspace}/erasures", {"subject": canary.text()})
+    admin("POST", f"{workspace}/erasures?dry_run=true", {"subject": canary.text()})
+    admin("POST", f"{workspace}/holds", {"subject": canary.text(), "reason": ""})
     serving = {"preset": canary.text(), "lanes": [canary.text()], canary.text(): canary.text()}
     admin("PATCH", f"{workspace}/serving-policy", serving, {"If-Match": canary.text()})
     admin("PATCH", f"{workspace}/serving-policy", serving, {"If-Match": "*"})

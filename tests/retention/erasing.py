@@ -15,8 +15,9 @@ from cell.keystore.witness import trace_of
 from cell.models import Job
 from cell.tenancy import workspace_scope
 from retention.erasures import certificate_download, erasure_get, erasure_request
+from retention.ledger import Ledger
 from retention.models import Tombstone
-from retention.vault import payload_open
+from retention.payloads import payload_open
 from tests.retention.requests import payloads
 
 
@@ -46,13 +47,17 @@ def run(workspace, info):
     return erasure_get(workspace, info.id)
 
 
-def ask(organization, request, workspace=None):
-    info, _ = erasure_request(actor=organization.owner, workspace=workspace or organization.workspace, request=request)
+def ask(organization, request=None, workspace=None, **scope):
+    """An erasure that the owner asked for: of a request, or as `scope` says."""
+    of = scope if request is None else {"request": request}
+    info, _ = erasure_request(actor=organization.owner, workspace=workspace or organization.workspace, **of)
     return info
 
 
-def download(organization, info) -> bytes:
-    text = certificate_download(actor=organization.owner, workspace=organization.workspace, erasure=info.id)
+def download(organization, info, *, final=False) -> bytes:
+    text = certificate_download(
+        actor=organization.owner, workspace=organization.workspace, erasure=info.id, final=final
+    )
     return text.encode()
 
 
@@ -72,3 +77,7 @@ def assert_gone(workspace, request) -> None:
     assert trace_of(config().keystore_auditor_database, workspace.id, request).with_material == 0
     with workspace_scope(workspace):
         assert Tombstone.objects.filter(request_id=request).count() == 1
+
+
+def erasure_ledger() -> Ledger:
+    return Ledger(config().home / "erasures" / "ledger.jsonl")

@@ -14,34 +14,52 @@ from cell.config import config
 from cell.ids import Tag, tagged, uuid7
 from cell.keys import cell_keys
 from cell.keystore.ring import KeyRing
+from cell.pseudonyms import subject_key, subject_pseudonym
 from cell.tenancy import workspace_scope
+from inference.gateway.records import REQUEST_ROWS
 from retention.models import Payload
 from retention.vault import PAYLOADS, PayloadRow, Vault
 
 PROMPT, ANSWER = b"CANARY-PROMPT what was asked", b"CANARY-ANSWER what was answered"
 
 
-def serve(workspace: WorkspaceRef, request: UUID | None = None, *, stored: bool = True) -> UUID:
-    """A request that was served, its payload stored if `stored`. Returns its number."""
+def serve(
+    workspace: WorkspaceRef, request: UUID | None = None, *, stored: bool = True, subject: str | None = None
+) -> UUID:
+    """A request that was served, its payload stored if `stored`, about a `subject` if one is named. Returns its number."""
     request = request or uuid7()
-    asyncio.run(_serve(workspace, request, stored=stored))
+    about = None if subject is None else subject_pseudonym(subject_key(workspace.id), subject)
+    asyncio.run(_serve(workspace, request, about, stored=stored))
     return request
 
 
-async def _serve(workspace: WorkspaceRef, request: UUID, *, stored: bool) -> None:
-    commits = GroupCommit(config().database.conninfo, limit=16, extra=[PAYLOADS])
+async def _serve(workspace: WorkspaceRef, request: UUID, about: bytes | None, *, stored: bool) -> None:
+    commits = GroupCommit(config().database.conninfo, limit=16, extra=[REQUEST_ROWS, PAYLOADS])
     vault = Vault(KeyRing(config().keystore_database.conninfo, cell_keys()))
     await commits.start()
     try:
         await commits.submit(item(workspace, request, Kind.INTENT))
         row = await vault.prepare(workspace.id, workspace.organization, request, PROMPT, ANSWER) if stored else None
-        await commits.submit(item(workspace, request, Kind.OUTCOME, row))
+        await commits.submit(item(workspace, request, Kind.OUTCOME, row, _record(workspace, request, about)))
     finally:
         await commits.stop()
         await vault.close()
 
 
-def item(workspace: WorkspaceRef, request: UUID, kind: Kind, row: PayloadRow | None = None) -> Item:
+def _record(workspace: WorkspaceRef, request: UUID, about: bytes | None) -> tuple[object, ...]:
+    """The gateway's row of the request."""
+    figures = (200, "stop", 5, 7, "{}", now(), 1500)
+    called = (workspace.id, workspace.organization, uuid7(), "chat", "demo-chat", "standard", False)
+    return (request, *called, about, "completed", *figures)
+
+
+def item(
+    workspace: WorkspaceRef,
+    request: UUID,
+    kind: Kind,
+    row: PayloadRow | None = None,
+    record: tuple[object, ...] | None = None,
+) -> Item:
     cell, at = config().cell, now()
     number = request if kind is Kind.INTENT else outcome_id(request)
     entry = inference_entry(
@@ -56,7 +74,7 @@ def item(workspace: WorkspaceRef, request: UUID, kind: Kind, row: PayloadRow | N
         scope="inference:chat",
         after={"kind": "chat"} if kind is Kind.INTENT else {"status": "completed"},
     )
-    rows = () if row is None else ((row,),)
+    rows = () if record is None else ((record,), () if row is None else (row,))
     return Item(number, tree_of(workspace), workspace.organization, workspace.id, kind, at, entry.body(), rows)
 
 

@@ -184,3 +184,56 @@ def test_each_method_takes_its_scope(organization, method, path, scope):
     assert allowed.status_code not in (401, 403)
     stranger = Api("sk-eude1-nothing", organization.workspace_id)
     assert getattr(stranger, method)(path, *arguments).status_code == 401
+
+
+def test_a_subject_is_erased_over_the_api_and_its_name_is_nowhere(api, organization, capfd):
+    serve(organization.workspace, subject="anna@example.org")
+    preview = api.post("/erasures?dry_run=true", {"subject": "anna@example.org"})
+    assert preview.status_code == 200
+    assert preview.json()["found"]["payload-rows"] == 1
+    asked = api.post("/erasures", {"subject": "anna@example.org"})
+    assert asked.status_code == 202
+    run_jobs(organization.workspace)
+    done = api.get(f"/erasures/{asked.json()['id']}").json()
+    assert (done["scope"], done["state"], done["certified"], done["request"]) == (
+        *("subject", "primary-erased", True),
+        None,
+    )
+    assert done["received_at"] < done["due_at"]
+    certificate = api.get(f"/erasures/{done['id']}/certificate")
+    verify_certificate(certificate.content, vkeys())
+    assert api.get(f"/erasures/{done['id']}/certificate?final=true").status_code == 409
+    for shown in (asked.content, certificate.content, capfd.readouterr().err.encode()):
+        assert b"anna" not in shown
+    unknown = api.post("/erasures", {"subject": "ben@example.org"})
+    assert unknown.status_code == 404
+    assert b"ben@" not in unknown.content
+
+
+def test_a_workspace_is_erased_by_naming_it(api, organization):
+    other = tagged(Tag.WORKSPACE, config().cell, make_workspace(organization).id)
+    assert api.post("/erasures", {"workspace": other}).status_code == 400
+    assert api.post("/erasures", {}).status_code == 400
+    local = Api(make_key(organization, organization.workspace).token, organization.workspace_id)
+    assert local.post("/erasures", {"workspace": organization.workspace_id}).status_code == 403
+    asked = api.post("/erasures", {"workspace": organization.workspace_id})
+    assert asked.status_code == 202
+    run_jobs(organization.workspace)
+    assert api.get(f"/erasures/{asked.json()['id']}").json()["state"] == "primary-erased"
+    assert local.get("/erasures").status_code == 401, "its keys are revoked"
+
+
+def test_a_hold_is_placed_seen_and_released(api, organization):
+    request = tagged(Tag.REQUEST, config().cell, serve(organization.workspace))
+    assert api.post("/holds", {"request": request}).status_code == 400
+    assert api.post("/holds", {"reason": "Claim 7/2026"}).status_code == 400
+    placed = api.post("/holds", {"request": request, "reason": "Claim 7/2026"})
+    assert placed.status_code == 201
+    asked = api.post("/erasures", {"request": request})
+    run_jobs(organization.workspace)
+    assert api.get(f"/erasures/{asked.json()['id']}").json()["state"] == "held"
+    (listed,) = api.get("/holds").json()["results"]
+    assert (listed["scope"], listed["reason"], listed["released_at"]) == ("request", "Claim 7/2026", None)
+    released = api.client.delete(f"{api._base}/holds/{placed.json()['id']}")
+    assert released.status_code == 200
+    assert released.json()["released_at"]

@@ -24,11 +24,10 @@ from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from retention import erasure, stores
 from retention.erasures import erasure_get, erasure_list, erasure_request
-from retention.ledger import Ledger
-from retention.models import Erasure, Tombstone
-from retention.vault import payload_open
+from retention.models import Erasure, ErasureScope, Tombstone
+from retention.payloads import payload_open
 from tests.factories import make_organization, make_workspace
-from tests.retention.erasing import ALL_STATES, Crash, ask, assert_gone, download, job_of, run, states
+from tests.retention.erasing import ALL_STATES, Crash, ask, assert_gone, download, erasure_ledger, job_of, run, states
 from tests.retention.requests import serve
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -62,7 +61,7 @@ def test_the_certificate_verifies_offline_and_nothing_in_it_can_be_changed():
     statement = msgspec.json.decode(certificate)["statement"]
     assert statement["scope"] == {"request": tagged(Tag.REQUEST, config().cell, request)}
     assert statement["fenced"] <= statement["erased"] <= statement["beyond_recovery"]
-    for name in (store.name for store in stores.registered()):
+    for name in (store.name for store in stores.registered(ErasureScope.REQUEST)):
         assert statement["stores"][name]["remaining"] == 0
         assert statement["stores"][name]["evidence"]
     assert statement["stores"]["payload-rows"]["evidence"]["asked_as"] == "bailiwick_auditor"
@@ -268,7 +267,3 @@ jobs.run(UUID({str(job)!r}))
     assert done.certified
     assert_gone(workspace, request)
     assert states(workspace, info) == ALL_STATES
-
-
-def erasure_ledger() -> Ledger:
-    return Ledger(config().home / "erasures" / "ledger.jsonl")

@@ -58,7 +58,7 @@ def test_a_store_that_is_registered_later_is_asked_too(monkeypatch):
     info = ask(organization, serve(workspace))
 
     class Later:
-        name, method, holds_keys = "later", "row deleted", False
+        name, method, holds_keys, scopes = "later", "row deleted", False, stores.ANY_SCOPE
         held = 1
 
         def plan(self, target):
@@ -93,7 +93,7 @@ def test_a_manifest_is_never_forgotten(monkeypatch):
     full = dict(stores._registered)
 
     class Known:
-        name, method, holds_keys = "known", "row deleted", False
+        name, method, holds_keys, scopes = "known", "row deleted", False, stores.ANY_SCOPE
 
         def plan(self, target):
             monkeypatch.setattr(stores, "_registered", full)

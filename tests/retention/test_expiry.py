@@ -15,8 +15,8 @@ from cell.keystore.witness import trace_of
 from cell.tenancy import workspace_scope
 from retention import expiry
 from retention.expiry import expire_payloads
+from retention.payloads import payload_open
 from retention.policies import retention_policy_set
-from retention.vault import payload_open
 from tests.factories import make_organization, make_workspace
 from tests.retention.requests import payloads, serve
 

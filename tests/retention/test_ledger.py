@@ -91,6 +91,24 @@ def test_several_processes_append_to_one_chain(ledger):
 def test_the_ledger_holds_ids_alone(ledger):
     put(ledger, 1)
     assert set(json.loads(ledger.path.read_text())) == {
-        *("v", "number", "previous", "erasure", "workspace", "request", "fenced_at")
+        *("v", "number", "previous", "erasure", "workspace", "scope", "request", "subject", "before", "fenced_at")
     }
     assert ledger.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_lines_of_version_1_are_read_and_followed(ledger):
+    first = {
+        "v": 1,
+        "number": 0,
+        "previous": "0" * 64,
+        "erasure": "ers_a",
+        "workspace": "ws_a",
+        "request": "req_a",
+        "fenced_at": "2026-01-01T00:00:00.000Z",
+    }
+    ledger.path.parent.mkdir(parents=True, exist_ok=True)
+    ledger.path.write_text(json.dumps(first, sort_keys=True, separators=(",", ":")) + "\n")
+
+    put(ledger, 1)
+
+    assert [(line.v, line.scope) for line in ledger.lines()] == [(1, "request"), (2, "request")]

@@ -15,7 +15,8 @@ from cell.keystore import custody
 from cell.keystore.ring import KeyRing, KeyStoreUnavailable
 from cell.tenancy import workspace_scope
 from retention.models import Payload, Tombstone
-from retention.vault import STORES_PAYLOADS, Vault, payload_open
+from retention.payloads import payload_open
+from retention.vault import STORES_PAYLOADS, Vault
 from tests.factories import make_organization, make_workspace
 from tests.retention.requests import ANSWER, PROMPT, payloads, serve
 
@@ -90,7 +91,7 @@ def test_a_payload_of_an_erased_request_is_refused_and_its_audit_entry_is_not():
 
 def test_an_erased_key_means_nothing_to_store():
     workspace, request = make_organization().workspace, uuid7()
-    custody.erase_data_key(workspace.id, request)
+    custody.erase_data_keys(workspace.id, [request])
     serve(workspace, request)
     assert payloads(workspace) == set()
 

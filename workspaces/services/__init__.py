@@ -10,7 +10,7 @@ from workspaces.services.members import (
 )
 from workspaces.services.organizations import organization_bootstrap, organization_update
 from workspaces.services.serving import serving_update
-from workspaces.services.workspaces import workspace_create, workspace_update
+from workspaces.services.workspaces import workspace_access, workspace_close, workspace_create, workspace_update
 
 __all__ = [
     "key_issue",
@@ -24,6 +24,8 @@ __all__ = [
     "organization_bootstrap",
     "organization_update",
     "serving_update",
+    "workspace_access",
+    "workspace_close",
     "workspace_create",
     "workspace_update",
 ]

@@ -19,7 +19,7 @@ from cell.tenancy import organization_scope
 from workspaces.access import number_of
 from workspaces.addresses import parse_networks
 from workspaces.contracts import IssuedKey, KeyInfo
-from workspaces.models import Key
+from workspaces.models import Key, Workspace, WorkspaceState
 from workspaces.selectors import key_info, key_rows
 from workspaces.services.changes import notify, validate
 from workspaces.tokens import PEPPER_PURPOSE, hash_secret, issue
@@ -109,6 +109,12 @@ def key_revoke(*, actor: Actor, organization: UUID, workspace: WorkspaceRef | No
         return key_info(row)
 
 
+def _is_erased(workspace: WorkspaceRef) -> bool:
+    # Locked, so that no key is issued while the workspace is being closed.
+    row = Workspace.objects.select_for_update().filter(id=workspace.id).first()
+    return row is not None and row.state == WorkspaceState.ERASED
+
+
 def _insert(
     actor: Actor,
     organization: UUID,
@@ -120,6 +126,8 @@ def _insert(
     successor_of: Key | None,
 ) -> IssuedKey:
     held = actor.scopes if workspace is None else actor.scopes_in(workspace.id)
+    if workspace is not None and _is_erased(workspace):
+        raise Problem(409, "workspace-erased", "This workspace was erased; it gets no keys any more.")
     if lacking := sorted(set(scopes) - held):
         raise Problem(403, "scope-not-held", "You cannot give a key scopes that you lack.", scopes=lacking)
     if not scopes:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from audit import log
 from audit.actions import Action
 from cell.access import Actor, Environment, Scope, WorkspaceRef
@@ -14,7 +16,7 @@ from cell.ids import Tag
 from cell.problems import Problem
 from cell.tenancy import organization_scope
 from workspaces.contracts import WorkspaceInfo
-from workspaces.models import ServingPolicy, Workspace
+from workspaces.models import Key, ServingPolicy, Workspace, WorkspaceState
 from workspaces.selectors import workspace_info
 from workspaces.services.changes import apply_changes, notify, validate
 
@@ -59,7 +61,9 @@ def workspace_update(
     if unknown := sorted(set(changes) - CHANGEABLE):
         raise Problem(400, "not-changeable", f"These fields cannot be changed: {', '.join(unknown)}.")
     with organization_scope(workspace.organization):
-        row = Workspace.objects.select_for_update().get(organization_id=workspace.organization, id=workspace.id)
+        row = _locked(workspace)
+        if row.state == WorkspaceState.ERASED:
+            raise Problem(409, "workspace-erased", "This workspace was erased; nothing of it can be changed any more.")
         if row.region_locked and changes.get("region_locked") is False and not actor.may(Scope.WORKSPACES_WRITE):
             raise Problem(
                 403,
@@ -81,6 +85,54 @@ def workspace_update(
                 after=_shown(after),
             )
     return info
+
+
+def workspace_close(*, actor: Actor, workspace: WorkspaceRef) -> int:
+    """Ends the workspace for good: its keys are revoked, its state is `erased`. Any number of times.
+
+    Returns how many keys were revoked.
+    """
+    with organization_scope(workspace.organization):
+        row = _locked(workspace)
+        keys = list(
+            Key.objects.filter(
+                organization_id=workspace.organization, workspace_id=workspace.id, revoked_at__isnull=True
+            ).values_list("key_id", flat=True)
+        )
+        if row.state == WorkspaceState.ERASED and not keys:
+            return 0
+        before, row.state = row.state, WorkspaceState.ERASED.value
+        row.version += 1
+        row.save(update_fields=["state", "version"])
+        Key.objects.filter(key_id__in=keys).update(revoked_at=timezone.now())
+        for key in keys:
+            notify("key_changed", key)
+        notify("workspace_changed", str(workspace.id))
+        log.record(
+            actor=actor,
+            action=Action.WORKSPACE_UPDATED,
+            workspace=workspace,
+            organization=workspace.organization,
+            scope=Scope.WORKSPACES_WRITE,
+            targets=[(Tag.WORKSPACE, workspace.id)],
+            before={"state": before},
+            after={"state": row.state},
+        )
+    return len(keys)
+
+
+def workspace_access(workspace: WorkspaceRef) -> int:
+    """How many of its keys still open the workspace, and one more if it is not closed."""
+    with organization_scope(workspace.organization):
+        open_keys = Key.objects.filter(
+            organization_id=workspace.organization, workspace_id=workspace.id, revoked_at__isnull=True
+        ).count()
+        closed = Workspace.objects.filter(id=workspace.id, state=WorkspaceState.ERASED).exists()
+    return open_keys + (0 if closed else 1)
+
+
+def _locked(workspace: WorkspaceRef) -> Workspace:
+    return Workspace.objects.select_for_update().get(organization_id=workspace.organization, id=workspace.id)
 
 
 def _action(after: Mapping[str, Any]) -> Action:

@@ -49,23 +49,28 @@ def open_data_key(workspace: UUID, request: UUID) -> bytes:
     return hierarchy.unwrap_data_key(epoch_key, bytes(wrapped), workspace, request)
 
 
-def material_of(workspace: UUID, request: UUID) -> int:
-    """How many keys of `request` there are to destroy: 1 or 0."""
-    return DataKey.objects.filter(pk=request, workspace_id=workspace, wrapped__isnull=False).count()
+def material_of(workspace: UUID, requests: Sequence[UUID]) -> int:
+    """How many data keys of `requests` there are to destroy."""
+    return DataKey.objects.filter(pk__in=requests, workspace_id=workspace, wrapped__isnull=False).count()
 
 
-def erase_data_key(workspace: UUID, request: UUID) -> None:
-    """Destroys the data key of `request` and leaves its row as a tombstone, so that no late writer makes it again.
+def material_in(workspace: UUID) -> int:
+    """How many data keys of `workspace` there are to destroy."""
+    return DataKey.objects.filter(workspace_id=workspace, wrapped__isnull=False).count()
 
-    Works for a request that never had a key, and any number of times.
+
+def erase_data_keys(workspace: UUID, requests: Sequence[UUID]) -> None:
+    """Destroys the data keys of `requests` and leaves their rows as tombstones, so that no late writer makes them again.
+
+    Works for requests that never had a key, and any number of times.
     """
     with connections[KEYSTORE].cursor() as cursor:
         cursor.execute(
             "insert into keystore_data_key as old (id, workspace_id, created_at, destroyed_at)"
-            " values (%s, %s, clock_timestamp(), clock_timestamp())"
+            " select request, %s, clock_timestamp(), clock_timestamp() from unnest(%s::uuid[]) request order by request"
             " on conflict (id) do update set wrapped = null, epoch_id = null,"
             " destroyed_at = coalesce(old.destroyed_at, clock_timestamp()) where old.workspace_id = excluded.workspace_id",
-            [request, workspace],
+            [workspace, list(requests)],
         )
 
 

@@ -32,9 +32,9 @@ class KeyTrace:
     """As whom it was asked."""
 
 
-def trace_of(store: DatabaseUrl, workspace: UUID, request: UUID) -> KeyTrace:
-    """Looks for the data key of `request`, as the auditor of `store`. Raises psycopg.OperationalError if it does not answer."""
-    return _trace(store, "kind = 'data' and workspace_id = %s and id = %s", workspace, request)
+def trace_of(store: DatabaseUrl, workspace: UUID, *requests: UUID) -> KeyTrace:
+    """Looks for the data keys of `requests`, as the auditor of `store`. Raises psycopg.OperationalError if it does not answer."""
+    return _trace(store, "kind = 'data' and workspace_id = %s and id = any(%s)", workspace, list(requests))
 
 
 def workspace_trace_of(store: DatabaseUrl, workspace: UUID) -> KeyTrace:
@@ -42,7 +42,7 @@ def workspace_trace_of(store: DatabaseUrl, workspace: UUID) -> KeyTrace:
     return _trace(store, "workspace_id = %s", workspace)
 
 
-def _trace(store: DatabaseUrl, where: str, *values: UUID) -> KeyTrace:
+def _trace(store: DatabaseUrl, where: str, *values: UUID | list[UUID]) -> KeyTrace:
     with psycopg.connect(store.conninfo, connect_timeout=5, autocommit=True) as connection:
         row = connection.execute(
             "select count(*) filter (where has_material), count(*) filter (where not has_material),"

@@ -66,7 +66,7 @@ def test_an_erased_key_is_gone_and_is_never_made_again():
     make_keys(workspace, request, other)
     assert trace(workspace, request).with_material == 1
     for _ in range(2):
-        custody.erase_data_key(workspace, request)
+        custody.erase_data_keys(workspace, [request])
         assert (trace(workspace, request).with_material, trace(workspace, request).tombstones) == (0, 1)
     with pytest.raises(KeyDestroyed):
         custody.open_data_key(workspace, request)
@@ -77,7 +77,7 @@ def test_an_erased_key_is_gone_and_is_never_made_again():
 
 def test_erasing_before_the_key_is_made_refuses_it_too():
     workspace, request = uuid7(), uuid7()
-    custody.erase_data_key(workspace, request)
+    custody.erase_data_keys(workspace, [request])
     with pytest.raises(KeyRefused):
         make_keys(workspace, request)
 
@@ -85,7 +85,7 @@ def test_erasing_before_the_key_is_made_refuses_it_too():
 def test_erasing_in_one_workspace_does_not_touch_another():
     workspace, request = uuid7(), uuid7()
     make_keys(workspace, request)
-    custody.erase_data_key(uuid7(), request)
+    custody.erase_data_keys(uuid7(), [request])
     assert custody.open_data_key(workspace, request)
 
 
@@ -94,7 +94,7 @@ def test_a_destroyed_epoch_takes_its_data_keys_and_leaves_tombstones():
     make_keys(workspace, erased, kept_until, day=today - timedelta(days=1))
     newer = uuid7()
     (newer_key,) = make_keys(workspace, newer, day=today)
-    custody.erase_data_key(workspace, erased)
+    custody.erase_data_keys(workspace, [erased])
     assert custody.destroy_epochs(workspace, today) == 1
     assert custody.destroy_epochs(workspace, today) == 0
     with pytest.raises(KeyDestroyed):
@@ -165,7 +165,7 @@ def test_a_destroyed_workspace_key_takes_everything_and_nothing_is_sealed_again(
     workspace, requests, erased, other = uuid7(), [uuid7(), uuid7()], uuid7(), uuid7()
     make_keys(workspace, *requests, erased)
     make_keys(other, requests_of_other := uuid7())
-    custody.erase_data_key(workspace, erased)
+    custody.erase_data_keys(workspace, [erased])
     assert custody.destroy_workspace_key(workspace) == 1 + 1 + 2
     assert custody.destroy_workspace_key(workspace) == 0
     left = workspace_trace_of(config().keystore_auditor_database, workspace)

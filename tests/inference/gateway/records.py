@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cell.access import WorkspaceRef
-from cell.ids import uuid7
+from cell.ids import earliest, uuid7
 from cell.tenancy import workspace_scope
 from inference.gateway.models import RequestRecord
-from inference.gateway.processes import earliest
 from inference.gateway.usage import Figures, usage_get
 
 DAY = timedelta(days=1)

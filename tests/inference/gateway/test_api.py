@@ -14,7 +14,7 @@ from cell.ids import Tag, tagged, uuid7
 from cell.tenancy import workspace_scope
 from inference.gateway.models import RequestRecord
 from inference.gateway.subjects import RequestSubjects
-from retention.models import Tombstone
+from retention.models import ErasureScope, Tombstone
 from retention.stores import Target, registered
 from tests.factories import Organization, make_organization
 
@@ -126,7 +126,7 @@ def test_erasure_clears_the_subject_and_keeps_the_figures(organization: Organiza
         row = RequestRecord.objects.get(id=number)
     assert (planned, store.plan(target)) == (1, 0)
     assert (row.subject, row.prompt_tokens) == (None, 5)
-    assert {"request-subjects", "engine-memory"} <= {store.name for store in registered()}
+    assert {"request-subjects", "engine-memory"} <= {store.name for store in registered(ErasureScope.REQUEST)}
 
 
 def test_a_record_that_comes_after_the_erasure_names_no_subject(organization: Organization) -> None:

@@ -14,8 +14,8 @@ from django.db import connections
 
 from inference.redaction import TYPES as ALL_TYPES
 from inference.redaction.finding import IRREVERSIBLE
+from retention.payloads import payload_open
 from retention.policies import retention_policy, retention_policy_set
-from retention.vault import payload_open
 from tests.canaries import CHAT as CHAT_PATH
 from tests.canaries import HEADERS, PLACES, SCHEMAS, TYPES, Canary, Fate, body, canary, forms, places_of
 from tests.factories import Organization, make_organization

@@ -12,8 +12,8 @@ import pytest
 from django.db import connections
 
 from cell.keystore import custody
+from retention.payloads import payload_open
 from retention.policies import retention_policy, retention_policy_set
-from retention.vault import payload_open
 from tests.factories import Organization, make_organization
 from tests.inference.gateway.scripted import CHAT
 from tests.inference.gateway.serving import Served

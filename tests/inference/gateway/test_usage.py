@@ -14,11 +14,11 @@ from django.db import ProgrammingError, connection, connections, transaction
 from bailiwick.celery import BEAT_SCHEDULE, app
 from cell.access import WorkspaceRef
 from cell.config import config
-from cell.ids import uuid7
+from cell.ids import earliest, uuid7
 from cell.tenancy import workspace_scope
 from inference.gateway import tasks
 from inference.gateway.models import RequestRecord, Usage, UsageCount
-from inference.gateway.processes import earliest, new_tag
+from inference.gateway.processes import new_tag
 from inference.gateway.subjects import RequestSubjects
 from inference.gateway.usage import Figures, count_usage, total, usage_get
 from retention.stores import Target
