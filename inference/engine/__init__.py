@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inference.engine.library.padding import Padding
     from inference.engine.library.profiler import Bottleneck, LatencyProfiler, ProfileReport
     from inference.engine.library.result import InferenceResult
+    from inference.engine.library.tagger import TaggedText, Tagger
     from inference.engine.thresholds import Adaptation
 
 _HOMES = {
@@ -56,6 +57,8 @@ _HOMES = {
     "Padding": "padding",
     "ProfileReport": "profiler",
     "ServingError": "errors",
+    "TaggedText": "tagger",
+    "Tagger": "tagger",
 }
 
 __all__ = [
@@ -83,6 +86,8 @@ __all__ = [
     "Padding",
     "ProfileReport",
     "ServingError",
+    "TaggedText",
+    "Tagger",
 ]
 
 

@@ -22,6 +22,14 @@ DECODERS = {
     "Qwen3ForCausalLM": "qwen3",
 }
 ENCODERS = {"BertModel": "bert", "RobertaModel": "roberta", "XLMRobertaModel": "roberta"}
+TAGGERS = {
+    "BertForTokenClassification": "bert",
+    "RobertaForTokenClassification": "roberta",
+    "XLMRobertaForTokenClassification": "roberta",
+}
+"""Encoders with a head that scores labels at every token."""
+HEAD = "classifier."
+MAX_LABELS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,8 @@ class DecoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """A BERT-style encoder with learned positions; its answer is one pooled vector a text."""
+    """A BERT-style encoder with learned positions; its answer is one pooled vector a text, or, where it has `labels`, a score
+    for each of them at every token."""
 
     architecture: str
     vocab_size: int
@@ -122,6 +131,7 @@ class EncoderConfig:
     max_tokens: int
     pooling: Pooling
     normalize: bool
+    labels: tuple[str, ...] = ()
 
     def tensors(self) -> dict[str, Shape]:
         """Every tensor the checkpoint must hold, by its transformers name."""
@@ -148,6 +158,9 @@ class EncoderConfig:
             for name in ("attention.output.LayerNorm", "output.LayerNorm"):
                 shapes[f"{layer}{name}.weight"] = (hidden,)
                 shapes[f"{layer}{name}.bias"] = (hidden,)
+        if self.labels:
+            shapes[HEAD + "weight"] = (len(self.labels), hidden)
+            shapes[HEAD + "bias"] = (len(self.labels),)
         return shapes
 
     def ignores(self, name: str) -> bool:
@@ -250,8 +263,8 @@ def _parse_rope(config: ConfigReader, max_tokens: int) -> RopeConfig:
 def parse_encoder(
     architecture: str, values: Mapping[str, Any], *, pooling: Pooling, normalize: bool, max_seq_length: int | None
 ) -> EncoderConfig:
-    """Reads an encoder's `config.json`; pooling, normalization and length limit come from the files beside it."""
-    family = ENCODERS[architecture]
+    """Reads an encoder's or a tagger's `config.json`; pooling, normalization and length limit come from the files beside it."""
+    family = (ENCODERS | TAGGERS)[architecture]
     config = ConfigReader(values, "config.json")
     activations = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
     activation = activations.get(config.get("hidden_act", "gelu"))
@@ -260,7 +273,7 @@ def parse_encoder(
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise config.error("position_embedding_type", "is not 'absolute', the only kind this engine serves")
     if config.flag("is_decoder", False):
-        raise config.error("is_decoder", "is true; only encoders give embeddings")
+        raise config.error("is_decoder", "is true; only encoders read a text both ways")
     hidden, heads, layers = (
         config.size("hidden_size"),
         config.size("num_attention_heads"),
@@ -287,4 +300,18 @@ def parse_encoder(
         max_tokens=min(positions - first, max_seq_length or positions),
         pooling=pooling,
         normalize=normalize,
+        labels=_labels(config) if architecture in TAGGERS else (),
     )
+
+
+def _labels(config: ConfigReader) -> tuple[str, ...]:
+    """What each output of a tagger's head is called."""
+    named = config.get("id2label")
+    if not isinstance(named, dict) or not 0 < len(named) <= MAX_LABELS:
+        raise config.error("id2label", f"must name the labels by their numbers, at most {MAX_LABELS}")
+    labels = [named.get(str(number)) for number in range(len(named))]
+    if not all(isinstance(label, str) and 0 < len(label) <= 64 and label.isprintable() for label in labels):
+        raise config.error(
+            "id2label", f"must name a label of 1 to 64 characters for each number from 0 to {len(named) - 1}"
+        )
+    return tuple(str(label) for label in labels)

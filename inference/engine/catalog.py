@@ -151,7 +151,7 @@ class Catalog:
                 model = await loop.run_in_executor(self._loader, load)
             models.append(model)
         if len({model.info.kind for model in models}) > 1:
-            raise CheckpointError("the versions of a deployment must all write text or all give embeddings")
+            raise CheckpointError("the versions of a deployment must all write text, all give embeddings, or all tag")
         window = deployment.batching() or self._options.window
         for model in models:
             if isinstance(model.worker, EncoderWorker):
@@ -164,7 +164,7 @@ class Catalog:
         except Refusal:
             raise CheckpointError(f"a cascade needs {name}, which is not served; deploy it first") from None
         if kind != "chat":
-            raise CheckpointError(f"a cascade is of models that write text; {name} gives embeddings")
+            raise CheckpointError(f"a cascade is of models that write text, and {name} does not")
 
     def _put(self, served: _Served, before: _Served) -> None:
         name = served.deployment.name

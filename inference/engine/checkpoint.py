@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from inference.engine.architecture import (
     DECODERS,
     ENCODERS,
+    HEAD,
+    TAGGERS,
     DecoderConfig,
     EncoderConfig,
     Pooling,
@@ -20,6 +22,8 @@ from inference.engine.architecture import (
     parse_encoder,
 )
 from inference.engine.errors import CheckpointError
+from inference.engine.passages import Passages
+from inference.engine.protocol import Kind
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.weights import FLOATS, Tensor, check_finite, read_header, read_tensors
 
@@ -45,11 +49,11 @@ _SIDE_FILES = (
 class CheckpointInfo:
     """What a person needs to know before a checkpoint is served."""
 
-    kind: Literal["chat", "embedding"]
+    kind: Kind
     architecture: str
     parameters: int
     max_tokens: int
-    """Longest prompt plus answer (chat) or longest text (embedding), in tokens."""
+    """Longest prompt plus answer (chat), longest text (embedding) or longest passage of one (tagging), in tokens."""
     digest: str
     """SHA-256 over the names and contents of the files that are served, hex."""
 
@@ -78,8 +82,10 @@ class Checkpoint:
         return cls(path, config, tensors, prefix, _stop_ids(path, values))
 
     @property
-    def kind(self) -> Literal["chat", "embedding"]:
-        return "chat" if isinstance(self.config, DecoderConfig) else "embedding"
+    def kind(self) -> Kind:
+        if isinstance(self.config, DecoderConfig):
+            return "chat"
+        return "tagging" if self.config.labels else "embedding"
 
     @property
     def parameters(self) -> int:
@@ -117,7 +123,9 @@ def inspect(path: Path | str) -> CheckpointInfo:
     Raises CheckpointError naming the file or tensor at fault and what to do.
     """
     checkpoint = Checkpoint.open(Path(path))
-    checkpoint.tokenizer()
+    tokenizer = checkpoint.tokenizer()
+    if checkpoint.kind == "tagging":
+        Passages(tokenizer, checkpoint.config.max_tokens)
     for tensor in checkpoint.tensors:
         check_finite(tensor)
     return checkpoint.info()
@@ -151,7 +159,9 @@ def _parse_config(path: Path, values: dict[str, Any]) -> DecoderConfig | Encoder
         limit = read_json(path, "sentence_bert_config.json", optional=True).get("max_seq_length")
         limit = limit if isinstance(limit, int) and limit > 0 else None
         return parse_encoder(architecture, values, pooling=pooling, normalize=normalize, max_seq_length=limit)
-    served = ", ".join([*DECODERS, *ENCODERS])
+    if architecture in TAGGERS:
+        return parse_encoder(architecture, values, pooling="mean", normalize=False, max_seq_length=None)
+    served = ", ".join([*DECODERS, *ENCODERS, *TAGGERS])
     raise CheckpointError(f"config.json: 'architectures' {names!r} is not one this engine serves: {served}")
 
 
@@ -223,28 +233,28 @@ def _match(config: DecoderConfig | EncoderConfig, found: dict[str, Tensor]) -> t
     if isinstance(config, EncoderConfig):
         # A base model saved inside a task model carries its attribute name.
         prefix = next((p for p in ("bert.", "roberta.") if p + "embeddings.word_embeddings.weight" in found), "")
+    # A head stands beside the base model, not in it.
+    full = {name: name if name.startswith(HEAD) else prefix + name for name in expected}
     for name, shape in expected.items():
-        tensor = found.get(prefix + name)
+        tensor = found.get(full[name])
         if tensor is None:
-            raise CheckpointError(
-                f"tensor {prefix + name!r} is missing; the checkpoint is incomplete: download it again"
-            )
+            raise CheckpointError(f"tensor {full[name]!r} is missing; the checkpoint is incomplete: download it again")
         if tensor.shape != shape:
             raise CheckpointError(
-                f"{tensor.file.name}: tensor {prefix + name!r} has the shape {list(tensor.shape)} where config.json "
+                f"{tensor.file.name}: tensor {full[name]!r} has the shape {list(tensor.shape)} where config.json "
                 f"promises {list(shape)}; config.json and weights are of different models"
             )
         if tensor.dtype not in FLOATS:
             raise CheckpointError(
-                f"{tensor.file.name}: tensor {prefix + name!r} is {tensor.dtype}; {', '.join(FLOATS)} are served"
+                f"{tensor.file.name}: tensor {full[name]!r} is {tensor.dtype}; {', '.join(FLOATS)} are served"
             )
+    read = set(full.values())
     for name, tensor in found.items():
-        known = name.startswith(prefix) and (name[len(prefix) :] in expected or config.ignores(name[len(prefix) :]))
-        if not known:
+        if name not in read and not (name.startswith(prefix) and config.ignores(name[len(prefix) :])):
             raise CheckpointError(
                 f"{tensor.file.name}: tensor {name!r} is unknown to {config.architecture}; nothing would read it"
             )
-    return tuple(found[prefix + name] for name in expected), prefix
+    return tuple(found[full[name]] for name in expected), prefix
 
 
 def _stop_ids(path: Path, values: dict[str, Any]) -> frozenset[int]:

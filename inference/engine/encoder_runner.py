@@ -1,8 +1,9 @@
-"""Runs an encoder on a device: loads weights, turns texts into tensors and vectors."""
+"""Runs an encoder on a device: loads weights, turns texts into tensors and vectors, or into scores of labels."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import accumulate
 
 import numpy
 import torch
@@ -41,16 +42,24 @@ class EncoderRunner:
         self._threads = Threads.measured(network.layers)
         return network
 
-    @torch.inference_mode()
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
         length 1 again."""
-        with self._threads.fit(sum(map(len, texts))):
-            vectors = self._network(*Ragged.pack(texts, self.device)).cpu().numpy().astype("<f4", copy=False)
         return [
             _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
-            for vector, size in zip(vectors, dimensions, strict=True)
+            for vector, size in zip(self._run(texts), dimensions, strict=True)
         ]
+
+    def tag(self, texts: list[list[int]]) -> list[numpy.ndarray | None]:
+        """Logits [tokens, labels] of each text, float32 little-endian; None where one is not finite."""
+        ends = [*accumulate(map(len, texts))]
+        return [rows if numpy.isfinite(rows).all() else None for rows in numpy.split(self._run(texts), ends[:-1])]
+
+    @torch.inference_mode()
+    def _run(self, texts: list[list[int]]) -> numpy.ndarray:
+        with self._threads.fit(sum(map(len, texts))):
+            values: numpy.ndarray = self._network(*Ragged.pack(texts, self.device)).cpu().numpy()
+        return values.astype("<f4", copy=False)
 
 
 def _cut(vector: numpy.ndarray, dimensions: int | None) -> numpy.ndarray:

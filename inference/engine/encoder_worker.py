@@ -1,33 +1,35 @@
-"""An encoder at work: from queue over network to vectors. For the step thread alone."""
+"""An encoder at work: from queue over network to vectors or scores. For the step thread alone."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import inf
 from time import perf_counter
+from typing import Any
 
 from inference.engine.batch_queue import Flushes
-from inference.engine.embedding_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, EmbeddingQueue, Text
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.lanes import LANES, Lane
-from inference.engine.protocol import Embedded, EngineError, Timings
+from inference.engine.protocol import EngineError, Timings
 from inference.engine.receipts import Scope
-from inference.engine.request import Embedding, State
+from inference.engine.request import Embedding, State, Texts
 from inference.engine.stats import LaneStats, ModelStats
+from inference.engine.text_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, Text, TextQueue
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
 
 
-class EncoderWorker(Worker[Embedding]):
+class EncoderWorker(Worker[Texts]):
     def __init__(self, runner: EncoderRunner, window: Window = PRESETS["balanced"]) -> None:
         """`window` is for requests that name no preset."""
         super().__init__()
         self._runner = runner
         self._queue = (
-            EmbeddingQueue(window=window)
+            TextQueue(window=window)
             if runner.device.type == "cpu"
-            else EmbeddingQueue(window=window, batch_tokens=GPU_BATCH_TOKENS, ride_tokens=GPU_RIDE_TOKENS)
+            else TextQueue(window=window, batch_tokens=GPU_BATCH_TOKENS, ride_tokens=GPU_RIDE_TOKENS)
         )
         self._batch: list[Text] = []
         """What the step in progress computes."""
@@ -49,15 +51,18 @@ class EncoderWorker(Worker[Embedding]):
         """Batches what comes from now on under `window`, where the workspace says nothing."""
         self._queue.window = window
 
-    def submit(self, request: Embedding, now: float) -> None:
+    def submit(self, request: Texts, now: float) -> None:
         if request.state is State.RECEIVED:
+            if not request.inputs:  # texts without a token
+                request.finish(request.answer(Timings()))
+                return
             try:
                 self._queue.submit(request, now)
             except Refusal as refusal:
                 self._refused[refusal.error.code] += 1
                 request.finish(refusal.error)
 
-    def cancel(self, request: Embedding, error: EngineError | None) -> None:
+    def cancel(self, request: Texts, error: EngineError | None) -> None:
         self._queue.remove(request)
         self._end(request, error)
 
@@ -72,14 +77,14 @@ class EncoderWorker(Worker[Embedding]):
         self.wake_at = None
         self._batch = batch
         began = perf_counter()
-        vectors = self._runner.embed([text.ids for text in batch], [text.embedding.dimensions for text in batch])
+        parts = self._run(batch)
         took = perf_counter() - began
         self._queue.computed(took)
         tokens = sum(len(text.ids) for text in batch)
         self.prompt_tokens += tokens
         self._count_step(tokens)
-        for text, vector in zip(batch, vectors, strict=True):
-            self._accept(text, vector, now + took)
+        for text, part in zip(batch, parts, strict=True):
+            self._accept(text, part, now + took)
         self._batch = []
         return True
 
@@ -111,21 +116,27 @@ class EncoderWorker(Worker[Embedding]):
     def abandon(self, error: EngineError) -> None:
         batch, self._batch = self._batch, []
         for text in batch:
-            self.cancel(text.embedding, error)
+            self.cancel(text.request, error)
 
-    def _accept(self, text: Text, vector: bytes | None, at: float) -> None:
-        embedding = text.embedding
-        if embedding.state is State.FINISHED:
+    def _run(self, batch: list[Text]) -> Sequence[Any]:
+        """The part of each text; None where it is not finite."""
+        ids = [text.ids for text in batch]
+        if self._runner.config.labels:
+            return self._runner.tag(ids)
+        return self._runner.embed(
+            ids, [text.request.dimensions for text in batch if isinstance(text.request, Embedding)]
+        )
+
+    def _accept(self, text: Text, part: Any, at: float) -> None:
+        request = text.request
+        if request.state is State.FINISHED:
             return  # another text of the request has just ended it with an error
-        if vector is None:
-            self.cancel(embedding, nonfinite("text"))
+        if part is None:
+            self.cancel(request, nonfinite("text"))
             return
-        embedding.vectors[text.position] = vector
-        embedding.missing -= 1
-        if embedding.missing == 0:
-            data = b"".join(vector for vector in embedding.vectors if vector is not None)
-            size = embedding.dimensions or self._runner.config.hidden_size
-            self._queue.remove(embedding)
-            scheduled = at if embedding.scheduled_at is None else embedding.scheduled_at
-            timings = Timings(scheduled - embedding.queued_at, at - scheduled)
-            embedding.finish(Embedded(embedding.prompt_tokens, size, data, embedding.version, timings))
+        request.parts[text.position] = part
+        request.missing -= 1
+        if request.missing == 0:
+            self._queue.remove(request)
+            scheduled = at if request.scheduled_at is None else request.scheduled_at
+            request.finish(request.answer(Timings(scheduled - request.queued_at, at - scheduled)))

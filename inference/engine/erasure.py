@@ -15,7 +15,7 @@ import msgspec
 
 from inference.engine.engine import Engine
 from inference.engine.journal import log
-from inference.engine.protocol import Embed, Generate
+from inference.engine.protocol import Embed, Generate, Tag
 from inference.engine.receipts import Erased, ModelErased, ModelVerified, Scope, Verified
 from inference.engine.scrub import can_scrub, scrub, scrub_stack, wipes_freed
 from inference.engine.served import ServedModel
@@ -80,7 +80,7 @@ class Eraser:
         receipts = (r for r in reversed(self._receipts.values()) if isinstance(r, Erased) and r.scope == scope)
         return Verified(scope, seen, next(receipts, None))
 
-    def overtook(self, before: int, wire: Generate | Embed) -> bool:
+    def overtook(self, before: int, wire: Generate | Embed | Tag) -> bool:
         """Whether a request was erased since `count` was `before`: while its prompt was being read."""
         if self.count - before > REMEMBERED:
             return True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from inference.engine import grammar, protocol, tools
 from inference.engine.errors import Refusal, refuse
-from inference.engine.request import Embedding, Generation, Sink
+from inference.engine.request import FLOAT_BYTES, Embedding, Generation, Sink, Tagging
 
 if TYPE_CHECKING:
     from inference.engine.served import ServedModel
@@ -17,6 +18,8 @@ MAX_STOPS = 16
 MAX_STOP_CHARS = 1024
 MAX_LOGPROBS = 20
 MAX_INPUTS = 2048
+MAX_TAGGED_BYTES = 24 << 20
+"""Of the scores and places in one answer, which has to fit a frame."""
 MAX_BIASES = 300
 MAX_REPETITION_PENALTY = 100.0
 COMPILING = 1 << 20
@@ -24,13 +27,17 @@ COMPILING = 1 << 20
 MAX_CHARS_PER_TOKEN = 64
 """A text longer than this many characters for each token of the limit is refused without tokenizing it."""
 
+_GIVES: dict[protocol.Kind, str] = {
+    "chat": "gives text; use /v1/chat/completions",
+    "embedding": "gives embeddings, not text; use /v1/embeddings",
+    "tagging": "finds names for redaction; a policy names it, and no request",
+}
+
 
 def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) -> Generation:
     """Raises Refusal 400 for anything the model cannot do as asked."""
     if model.info.kind != "chat":
-        raise refuse(
-            400, "wrong_model_kind", f"{model.info.name} gives embeddings, not text; use /v1/embeddings", param="model"
-        )
+        raise wrong_kind(model.info.name, model.info.kind)
     _check_sampling(wire, model.vocabulary)
     grammar.check(wire)
     prompt = _prompt(wire, model)
@@ -72,18 +79,8 @@ def receive_generation(wire: protocol.Generate, model: ServedModel, sink: Sink) 
 def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> Embedding:
     """Raises Refusal 400 for anything the model cannot do as asked."""
     if model.info.kind != "embedding":
-        raise refuse(
-            400,
-            "wrong_model_kind",
-            f"{model.info.name} gives text, not embeddings; use /v1/chat/completions",
-            param="model",
-        )
-    if not wire.inputs:
-        raise refuse(400, "empty_input", "input must hold at least one text", param="input")
-    if len(wire.inputs) > MAX_INPUTS:
-        raise refuse(
-            400, "too_many_inputs", f"input may hold at most {MAX_INPUTS} texts; send several requests", param="input"
-        )
+        raise wrong_kind(model.info.name, model.info.kind)
+    _check_inputs(wire.inputs)
     if wire.dimensions is not None and not 0 < wire.dimensions <= model.dimensions:
         raise refuse(
             400,
@@ -115,7 +112,49 @@ def receive_embedding(wire: protocol.Embed, model: ServedModel, sink: Sink) -> E
     )
 
 
-def _caller(wire: protocol.Generate | protocol.Embed, model: ServedModel) -> dict[str, Any]:
+def receive_tagging(wire: protocol.Tag, model: ServedModel, sink: Sink) -> Tagging:
+    """Raises Refusal 400 for anything the model cannot do as asked. A text may be of any length, and empty."""
+    if model.passages is None:
+        raise wrong_kind(model.info.name, model.info.kind)
+    _check_inputs(wire.inputs)
+    labels = model.info.labels
+    most = MAX_TAGGED_BYTES // (FLOAT_BYTES * (len(labels) + 3))
+    reads, tokens = [], 0
+    for text in wire.inputs:
+        reads.append(model.passages.read(text))
+        tokens += len(reads[-1].places)
+        if tokens > most:
+            raise refuse(
+                400, "input_too_long", f"the input has more than {most} tokens; send several requests", param="input"
+            )
+    return Tagging(
+        workspace=wire.workspace,
+        lane=wire.lane,
+        sink=sink,
+        inputs=[passage for read in reads for passage in read.passages],
+        preset=wire.preset,
+        passages=model.passages,
+        reads=reads,
+        labels=labels,
+        **_caller(wire, model),
+    )
+
+
+def wrong_kind(name: str, kind: protocol.Kind) -> Refusal:
+    """What a model of that kind is not for."""
+    return refuse(400, "wrong_model_kind", f"{name} {_GIVES[kind]}", param="model")
+
+
+def _check_inputs(inputs: Sequence[object]) -> None:
+    if not inputs:
+        raise refuse(400, "empty_input", "input must hold at least one text", param="input")
+    if len(inputs) > MAX_INPUTS:
+        raise refuse(
+            400, "too_many_inputs", f"input may hold at most {MAX_INPUTS} texts; send several requests", param="input"
+        )
+
+
+def _caller(wire: protocol.Generate | protocol.Embed | protocol.Tag, model: ServedModel) -> dict[str, Any]:
     """What the gateway says of who asks, and how long the answer is of use."""
     if not 0.01 <= wire.weight <= 100.0:
         raise _invalid("weight", "must be from 0.01 to 100")
@@ -131,9 +170,9 @@ def _caller(wire: protocol.Generate | protocol.Embed, model: ServedModel) -> dic
     }
 
 
-def size(wire: protocol.Generate | protocol.Embed) -> int:
+def size(wire: protocol.Generate | protocol.Embed | protocol.Tag) -> int:
     """Characters and token ids to read: a measure of the work that taking the request in will be."""
-    if isinstance(wire, protocol.Embed):
+    if not isinstance(wire, protocol.Generate):
         return sum(map(len, wire.inputs))
     compiling = COMPILING if wire.grammar is not None or tools.offered(wire) else 0
     if wire.messages is not None:

@@ -15,6 +15,8 @@ from inference.engine.receipts import Erased, Scope, Verified
 from inference.engine.stats import StatsReport
 from inference.engine.window import Preset
 
+Kind = Literal["chat", "embedding", "tagging"]
+"""What a model gives: text, one vector a text, or a score for each of its labels at every token of a text."""
 FinishReason = Literal["stop", "length", "cancelled", "deadline", "error", "erased"]
 
 
@@ -135,6 +137,20 @@ class Embed(msgspec.Struct, tag="embed", tag_field="op", omit_defaults=True):
     """The workspace's batching preset; None leaves the deployment's."""
 
 
+class Tag(msgspec.Struct, tag="tag", tag_field="op", omit_defaults=True):
+    """Score a tagging model's labels at every token of the texts, of any length each. Nothing of it is kept anywhere."""
+
+    request: str
+    workspace: str
+    model: str
+    inputs: list[str]
+    lane: Lane = "standard"
+    subject: str = ""
+    weight: float = 1.0
+    deadline_s: float | None = None
+    preset: Preset | None = None
+
+
 class ListModels(msgspec.Struct, tag="models", tag_field="op"):
     pass
 
@@ -170,7 +186,7 @@ class Drain(msgspec.Struct, tag="drain", tag_field="op"):
     deadline_s: float = 30.0
 
 
-Request = Generate | Embed | ListModels | Deploy | Stats | Drain | Erase | Verify
+Request = Generate | Embed | Tag | ListModels | Deploy | Stats | Drain | Erase | Verify
 
 
 class TokenLogprob(msgspec.Struct, array_like=True):
@@ -234,18 +250,38 @@ class Embedded(msgspec.Struct, tag="embedded", tag_field="kind", omit_defaults=T
     timings: Timings | None = None
 
 
-class ModelInfo(msgspec.Struct):
+class Tagged(msgspec.Struct, tag="tagged", tag_field="kind", omit_defaults=True):
+    """END of a Tag. Its rows are the tokens of all texts, one text after another, without those that the tokenizer puts around
+    a text."""
+
+    prompt_tokens: int
+    """Computed: where passages of a long text overlap, more than its tokens."""
+    labels: list[str]
+    counts: list[int]
+    """Rows of each text."""
+    scores: bytes
+    """Logits, float32 little-endian, row-major [rows, labels]."""
+    places: bytes
+    """int32 little-endian, row-major [rows, 3]: where the token begins and ends in its text, in code points, and the number of
+    its word in the text."""
+    version: str = ""
+    timings: Timings | None = None
+
+
+class ModelInfo(msgspec.Struct, omit_defaults=True):
     name: str
-    kind: Literal["chat", "embedding"]
+    kind: Kind
     architecture: str
     parameters: int
     max_tokens: int
-    """Longest prompt plus answer, in tokens."""
+    """Longest prompt plus answer, text, or passage of a text, in tokens."""
     digest: str
     """SHA-256 of the checkpoint's files, hex; where there are several versions, of the one with the largest share."""
     loaded_at: float
     versions: list[Version] = []
     """Those that answer under this name, with their digests and shares; none where the name is a cascade."""
+    labels: list[str] = []
+    """What a tagging model scores."""
 
 
 class Models(msgspec.Struct, tag="models", tag_field="kind"):
@@ -256,7 +292,7 @@ class Done(msgspec.Struct, tag="done", tag_field="kind"):
     """END of a Deploy or Drain."""
 
 
-Result = Generated | Embedded | Models | StatsReport | Erased | Verified | Done
+Result = Generated | Embedded | Tagged | Models | StatsReport | Erased | Verified | Done
 
 
 class EngineError(msgspec.Struct, omit_defaults=True):

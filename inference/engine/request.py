@@ -11,20 +11,24 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
-from typing import Protocol
+from itertools import islice
+from typing import Any, Protocol
 
 from inference.engine import protocol
 from inference.engine.history import History
 from inference.engine.lanes import Lane
 from inference.engine.matcher import CompiledGrammar, Matcher
+from inference.engine.passages import Passages, Read
 from inference.engine.prefix import Chain
 from inference.engine.protocol import (
     CacheScope,
     Delta,
+    Embedded,
     EngineError,
     FinishReason,
     Generated,
     Result,
+    Tagged,
     Timings,
     TokenLogprob,
 )
@@ -33,6 +37,7 @@ from inference.engine.stops import StopScanner
 from inference.engine.tokenizer import TextStream, Tokenizer
 from inference.engine.window import Preset
 
+FLOAT_BYTES = 4
 EXPECTED_ANSWER = 256
 """Tokens of an answer that room is kept for; longer ones take more as they grow."""
 
@@ -305,25 +310,66 @@ class Generation(Request):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Embedding(Request):
-    """Texts to embed; `vectors` fill in any order and the answer goes out when all are there."""
+class Texts(Request):
+    """Texts that are computed each by itself; `parts` fill in any order and the answer goes out when all are there."""
 
     inputs: list[list[int]]
-    dimensions: int | None
     preset: Preset | None = None
     """The workspace's batching preset; None leaves the deployment's."""
     prompt_tokens: int = field(default=0, init=False)
-    vectors: list[bytes | None] = field(default_factory=list, init=False)
+    parts: list[Any] = field(default_factory=list, init=False)
+    """What the encoder's runner gives for each text; None until then."""
     missing: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.prompt_tokens = sum(len(ids) for ids in self.inputs)
-        self.vectors = [None] * len(self.inputs)
+        self.parts = [None] * len(self.inputs)
         self.missing = len(self.inputs)
+
+    @abstractmethod
+    def answer(self, timings: Timings) -> Result:
+        """What all parts come to."""
 
     def cancel(self) -> None:
         self.finish(EngineError(status=499, code="cancelled", message="the request was cancelled"))
 
     def wipe(self) -> None:
         self.inputs = []
-        self.vectors = []
+        self.parts = []
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Embedding(Texts):
+    """Texts to embed; a part is a vector's bytes."""
+
+    dimensions: int | None
+
+    def answer(self, timings: Timings) -> Embedded:
+        size = len(self.parts[0]) // FLOAT_BYTES
+        return Embedded(self.prompt_tokens, size, b"".join(self.parts), self.version, timings)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Tagging(Texts):
+    """Texts whose tokens get scores; `inputs` are their passages, a part is a passage's logits [tokens, labels]."""
+
+    passages: Passages
+    reads: list[Read]
+    labels: list[str]
+
+    def answer(self, timings: Timings) -> Tagged:
+        parts = iter(self.parts)
+        rows = [self.passages.join(read, list(islice(parts, len(read.passages)))) for read in self.reads]
+        return Tagged(
+            self.prompt_tokens,
+            self.labels,
+            [len(read.places) for read in self.reads],
+            b"".join(each.tobytes() for each in rows),
+            b"".join(read.places.tobytes() for read in self.reads),
+            self.version,
+            timings,
+        )
+
+    def wipe(self) -> None:
+        super(Tagging, self).wipe()
+        self.reads = []

@@ -16,6 +16,7 @@ from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
 from inference.engine.grammar import Grammars
 from inference.engine.models.layers import DtypeName
+from inference.engine.passages import Passages
 from inference.engine.protocol import ModelInfo
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.vocabulary import Vocabulary
@@ -51,6 +52,8 @@ class ServedModel:
     worker: AnyWorker
     grammars: Grammars | None = None
     """None where the model writes no text."""
+    passages: Passages | None = None
+    """None where the model does not tag."""
 
     @property
     def version(self) -> str:
@@ -72,17 +75,26 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         )
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
-    grammars = None
+    grammars, passages = None, None
     if checkpoint.kind == "chat":
         decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs)
         worker = DecoderWorker(decoder, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
+        if checkpoint.kind == "tagging":
+            passages = Passages(tokenizer, checkpoint.config.max_tokens)
         runner = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)
         worker = EncoderWorker(runner, options.window)
     return ServedModel(
         info=ModelInfo(
-            name, found.kind, found.architecture, found.parameters, found.max_tokens, found.digest, loaded_at=time()
+            name,
+            found.kind,
+            found.architecture,
+            found.parameters,
+            found.max_tokens,
+            found.digest,
+            loaded_at=time(),
+            labels=list(getattr(checkpoint.config, "labels", ())),
         ),
         tokenizer=tokenizer,
         stop_ids=checkpoint.stop_ids,
@@ -90,4 +102,5 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         dimensions=checkpoint.config.hidden_size,
         worker=worker,
         grammars=grammars,
+        passages=passages,
     )

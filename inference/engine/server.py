@@ -21,12 +21,13 @@ from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.erasure import Eraser
 from inference.engine.errors import ERASED, CheckpointError, Refusal, refuse
-from inference.engine.intake import receive_embedding, receive_generation, size
+from inference.engine.intake import receive_embedding, receive_generation, receive_tagging, size, wrong_kind
 from inference.engine.journal import error_place, log
 from inference.engine.library import serving
 from inference.engine.listener import listen, unlink
 from inference.engine.occupancy import device_utilization
 from inference.engine.protocol import Delta, EngineError, Result
+from inference.engine.request import Texts
 from inference.engine.served import LoadOptions, ServedModel
 from inference.engine.stats import StatsReport
 from inference.engine.worker import AnyJob, Job
@@ -38,7 +39,7 @@ LAST_STEP_S = 10.0
 """A step in progress is waited for this long when the engine stops."""
 CRASH_EXIT = 70
 
-AnyWork = protocol.Generate | protocol.Embed
+AnyWork = protocol.Generate | protocol.Embed | protocol.Tag
 Heard = list[Delta] | Result | EngineError
 
 
@@ -89,7 +90,7 @@ class Server:
 
     def handle(self, stream: Stream, request: protocol.Request) -> None:
         """Starts the answer to a request."""
-        if isinstance(request, protocol.Generate | protocol.Embed):
+        if isinstance(request, AnyWork):
             self._work(stream, request)
         elif isinstance(request, protocol.ListModels):
             self._answer(stream, protocol.Models(self._models.infos))
@@ -207,8 +208,8 @@ class Server:
         cascade = self._models.cascade(wire.model)
         if cascade is None:
             return stream, wire, self._models.find(wire.model, wire.request)
-        if isinstance(wire, protocol.Embed):
-            raise refuse(400, "wrong_model_kind", f"{wire.model} gives text, not embeddings", param="model")
+        if not isinstance(wire, protocol.Generate):
+            raise wrong_kind(wire.model, "chat")
         attempt = cascade.attempt(stream, wire)
         return attempt, attempt.small, self._models.find(cascade.rule.small, wire.request)
 
@@ -310,8 +311,12 @@ def _receive(sink: Stream | Attempt, wire: AnyWork, model: ServedModel) -> AnyJo
         if isinstance(wire, protocol.Generate):
             generation = receive_generation(wire, model, sink)
             return Job(cast(DecoderWorker, model.worker), generation)
-        embedding = receive_embedding(wire, model, sink)
-        return Job(cast(EncoderWorker, model.worker), embedding)
+        texts: Texts
+        if isinstance(wire, protocol.Tag):
+            texts = receive_tagging(wire, model, sink)
+        else:
+            texts = receive_embedding(wire, model, sink)
+        return Job(cast(EncoderWorker, model.worker), texts)
     except Refusal as refusal:
         return refusal.error
     except Exception as error:  # noqa: BLE001  # a tokenizer's own failure ends this request alone

@@ -65,6 +65,27 @@ class Tokenizer:
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 
+    def encode_places(self, text: str) -> tuple[list[int], list[tuple[int, int, int]]]:
+        """Ids of `text` without special tokens, and of each its first character, its end, and the number of its word.
+
+        Characters are code points. Tokens without a character of the text are left out.
+        """
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = []
+        places: list[tuple[int, int, int]] = []
+        for token, (start, end), word in zip(encoding.ids, encoding.offsets, encoding.word_ids, strict=True):
+            if end > start:
+                ids.append(token)
+                places.append((start, end, -1 if word is None else word))
+        return ids, places
+
+    def around(self) -> tuple[list[int], list[int]]:
+        """The special tokens that the tokenizer puts before a text, and those behind it."""
+        encoding = self._tokenizer.encode("a")
+        special = [bool(flag) for flag in encoding.special_tokens_mask]
+        inside = [place for place, flag in enumerate(special) if not flag] or [len(special)]
+        return encoding.ids[: inside[0]], encoding.ids[inside[-1] + 1 :]
+
     def source(self) -> str:
         """The tokenizer as the text of a tokenizer.json."""
         text: str = self._tokenizer.to_str()

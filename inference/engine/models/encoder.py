@@ -1,4 +1,4 @@
-"""BERT and RoBERTa encoders with mean or CLS pooling, as sentence-transformers uses them."""
+"""BERT and RoBERTa encoders: with mean or CLS pooling, as sentence-transformers uses them, or with a head for every token."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from inference.engine.architecture import EncoderConfig
+from inference.engine.architecture import HEAD, EncoderConfig
 from inference.engine.models.layers import Embedding, Empty, LayerNorm, Linear, activation_dtype, pack
 from inference.engine.models.ragged import Ragged
 
@@ -42,7 +42,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The whole network, from token ids to one vector a text."""
+    """The whole network, from token ids to one vector a text, or to the scores of its labels at every token."""
 
     _PARTS = {
         "attention.self.query": ("qkv", 0),
@@ -64,13 +64,18 @@ class Encoder(nn.Module):
         self.token_type_embeddings = Embedding(empty, config.token_types, config.hidden_size)
         self.LayerNorm = LayerNorm(_wide(empty), config.hidden_size, config.norm_eps)
         self.layers = nn.ModuleList(EncoderLayer(config, empty) for _ in range(config.layers))
+        self.classifier = Linear(_wide(empty), config.hidden_size, len(config.labels)) if config.labels else None
 
     def forward(self, tokens: torch.Tensor, texts: Ragged) -> torch.Tensor:
-        """Vectors [texts, hidden] in float32 of `tokens` [tokens], packed as `texts` says."""
+        """Vectors [texts, hidden], or where the model has labels logits [tokens, labels], of `tokens` [tokens], packed as `texts`
+        says; in float32."""
         hidden = self.word_embeddings(tokens).float() + self.token_type_embeddings.weight[0]
         hidden = self.LayerNorm(hidden + self.position_embeddings(texts.places() + self.config.first_position))
         for layer in self.layers:
             hidden = layer(hidden, texts)
+        if self.classifier is not None:
+            logits: torch.Tensor = self.classifier(hidden)
+            return logits
         vectors = texts.first(hidden) if self.config.pooling == "cls" else texts.mean(hidden)
         return functional.normalize(vectors, dim=-1) if self.config.normalize else vectors
 
@@ -88,6 +93,8 @@ class Encoder(nn.Module):
                 target, third = self._PARTS[part]
                 data = parameters[f"layers.{number}.{target}.{kind}"].data
                 (data if third is None else data[third * hidden : (third + 1) * hidden]).copy_(tensor)
+            elif name.startswith(HEAD):
+                parameters[name].data.copy_(tensor)
             else:
                 parameters[name.removeprefix("embeddings.")].data.copy_(tensor)
         if not all(torch.isfinite(table.weight).all() for table in self.modules() if isinstance(table, Embedding)):
@@ -96,5 +103,5 @@ class Encoder(nn.Module):
 
 
 def _wide(empty: Empty) -> Empty:
-    """Norms are float32 whatever the matrices are: they hold little and decide much."""
+    """Norms and a head are float32 whatever the matrices are: they hold little and decide much."""
     return lambda *size: empty(*size).float()

@@ -10,7 +10,7 @@ from typing import Any
 import tokenizers
 import torch
 import transformers
-from tokenizers import decoders, models, pre_tokenizers, trainers
+from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -132,6 +132,38 @@ def save_encoder(folder: Path, kind: str = "bert", *, pooling: str = "cls") -> P
     (folder / "1_Pooling").mkdir()
     modes = {"pooling_mode_cls_token": pooling == "cls", "pooling_mode_mean_tokens": pooling == "mean"}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(modes))
+    return folder
+
+
+LABELS = ("O", *(f"{prefix}-{kind}" for kind in ("PER", "LOC") for prefix in "BIES"))
+
+
+def save_tagger(folder: Path, kind: str = "bert") -> Path:
+    """Writes a random BERT or XLM-RoBERTa checkpoint that scores `LABELS`, with a special token before and behind a text."""
+    torch.manual_seed(6)
+    sizes: dict[str, Any] = {
+        "vocab_size": SIZES["vocab_size"],
+        "hidden_size": 48,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 66,
+        "pad_token_id": 2,
+        "id2label": dict(enumerate(LABELS)),
+        "label2id": {label: number for number, label in enumerate(LABELS)},
+    }
+    model: Any
+    if kind == "bert":
+        model = transformers.BertForTokenClassification(transformers.BertConfig(**sizes))
+    else:
+        model = transformers.XLMRobertaForTokenClassification(transformers.XLMRobertaConfig(**sizes, type_vocab_size=1))
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+    made = tokenizer()
+    made.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
+    made.save(str(folder / "tokenizer.json"))
     return folder
 
 

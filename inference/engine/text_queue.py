@@ -1,4 +1,4 @@
-"""Which texts the next embedding batch holds. Imports no torch."""
+"""Which texts an encoder's next batch holds: those to embed, and passages to tag. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inference.engine.batch_queue import Batch, BatchQueue, Flushes, Item, QueueFull
 from inference.engine.errors import refuse
-from inference.engine.request import Embedding, State
+from inference.engine.request import State, Texts
 from inference.engine.window import PRESETS, Hold, Window
 
 CPU_BATCH_TOKENS = 512
@@ -21,14 +21,14 @@ class Text:
     """One text of a request."""
 
     position: int
-    embedding: Embedding
+    request: Texts
 
     @property
     def ids(self) -> list[int]:
-        return self.embedding.inputs[self.position]
+        return self.request.inputs[self.position]
 
 
-class EmbeddingQueue:
+class TextQueue:
     """Texts of all requests, each under the window of its workspace's preset or of the deployment. For one thread at a time.
 
     Batches are bounded by their tokens: without padding a long text costs its neighbours nothing but its own.
@@ -65,21 +65,21 @@ class EmbeddingQueue:
     def draining(self, draining: bool) -> None:
         self._queue.draining = draining
 
-    def submit(self, embedding: Embedding, now: float) -> None:
+    def submit(self, request: Texts, now: float) -> None:
         """Queues a request's texts. Raises Refusal 503 when the queue is full."""
-        window = self.window if embedding.preset is None else PRESETS[embedding.preset]
+        window = self.window if request.preset is None else PRESETS[request.preset]
         items = [
             Item(
-                payload=Text(position, embedding),
-                workspace=embedding.workspace,
-                lane=embedding.lane,
+                payload=Text(position, request),
+                workspace=request.workspace,
+                lane=request.lane,
                 window=window,
                 size=len(ids),
                 arrived=now,
-                weight=embedding.weight,
-                deadline=embedding.deadline,
+                weight=request.weight,
+                deadline=request.deadline,
             )
-            for position, ids in enumerate(embedding.inputs)
+            for position, ids in enumerate(request.inputs)
         ]
         try:
             self._queue.submit(items)
@@ -87,9 +87,9 @@ class EmbeddingQueue:
             raise refuse(
                 503, "engine_overloaded", "the engine's queue is full; try again later", retry_after_s=2.0
             ) from None
-        embedding.state = State.QUEUED
-        embedding.queued_at = now
-        self._items[id(embedding)] = items
+        request.state = State.QUEUED
+        request.queued_at = now
+        self._items[id(request)] = items
 
     def next_batch(self, now: float, *, busy: bool = False) -> list[Text] | Hold:
         """Takes the next batch out, or says until when to hold."""
@@ -98,24 +98,24 @@ class EmbeddingQueue:
             return batch
         texts = [item.payload for item in batch.items]
         for text in texts:
-            text.embedding.state = State.RUNNING
-            if text.embedding.scheduled_at is None:
-                text.embedding.scheduled_at = now
+            text.request.state = State.RUNNING
+            if text.request.scheduled_at is None:
+                text.request.scheduled_at = now
         return texts
 
-    def expired(self, now: float) -> list[Embedding]:
+    def expired(self, now: float) -> list[Texts]:
         """The requests whose deadline has passed while texts of theirs wait; those texts are taken out."""
-        return list({id(item.payload.embedding): item.payload.embedding for item in self._queue.expire(now)}.values())
+        return list({id(item.payload.request): item.payload.request for item in self._queue.expire(now)}.values())
 
     def computed(self, seconds: float) -> None:
         """Tells how long a batch took, so that holding leaves room for the next."""
         self._queue.step_s += (seconds - self._queue.step_s) / 8
 
-    def requests(self) -> list[Embedding]:
+    def requests(self) -> list[Texts]:
         """Those that have not ended and have, or had, texts in the queue."""
-        return [items[0].payload.embedding for items in self._items.values()]
+        return [items[0].payload.request for items in self._items.values()]
 
-    def remove(self, embedding: Embedding) -> None:
+    def remove(self, request: Texts) -> None:
         """Takes a request's waiting texts out, and forgets it; to be called when it ends, however it does."""
-        for item in self._items.pop(id(embedding), []):
+        for item in self._items.pop(id(request), []):
             self._queue.remove(item)
