@@ -16,12 +16,12 @@ from .errors import Blocked, PolicyError, RedactionError, ScanFailed, TextTooLon
 from .evidence import Evidence
 from .finding import TYPES, Finding
 from .framed import Framed, Leaf, expanded
-from .ner import NerProvider, NerSpan
+from .ner import NerProvider, NerSpan, Recognised
 from .output import OutputChannel, OutputFilter
 from .placeholders import PlaceholderMap
 from .policy import Policy
 from .redactor import MAX_CHARACTERS, Redactor
-from .sections import Entity, OnError, OutputScan
+from .sections import Entity, OnError, OutputScan, Recogniser
 from .stream import RestoringStream
 
 __all__ = [
@@ -44,6 +44,8 @@ __all__ = [
     "PlaceholderMap",
     "Policy",
     "PolicyError",
+    "Recognised",
+    "Recogniser",
     "RedactionError",
     "Redactor",
     "RestoringStream",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from .ner import NerSpan
 
@@ -23,11 +25,14 @@ class Decoder:
         self._tags = [_tag(name) for name in names]
         self._bio = not any(prefix in "ES" for prefix, _ in self._tags)
         size = len(self._tags)
+        if len(set(self._tags)) < size:
+            raise ValueError("a label is there twice")
         # Indices of the labels that may stand before each label.
         self._before = [
             [first for first in range(size) if self._may_follow(self._tags[first], self._tags[second])]
             for second in range(size)
         ]
+        self._legal = {(first, second) for second, before in enumerate(self._before) for first in before}
         self._may_begin = [prefix in "OBS" for prefix, _ in self._tags]
         self._may_end = [prefix in ("OBIS" if self._bio else "OES") for prefix, _ in self._tags]
 
@@ -44,6 +49,9 @@ class Decoder:
         size = len(self._tags)
         if any(len(row) != size for row in logits):
             raise ValueError(f"every token needs {size} scores")
+        tops = [row.index(max(row)) for row in logits] if isinstance(logits[0], list) else []
+        if tops and self._is_legal(tops) and all(map(math.isfinite, map(max, logits))):
+            return tops  # no other path can be better than the best label of every token, which is all that most texts need
         best = [score if allowed else -math.inf for score, allowed in zip(logits[0], self._may_begin, strict=True)]
         back: list[list[int]] = []
         for row in logits[1:]:
@@ -63,10 +71,24 @@ class Decoder:
         path.reverse()
         return path
 
-    def spans(self, logits: Sequence[Sequence[float]], offsets: Sequence[tuple[int, int]]) -> list[NerSpan]:
+    def _is_legal(self, path: Sequence[int]) -> bool:
+        return self._may_begin[path[0]] and self._may_end[path[-1]] and self._legal.issuperset(pairwise(path))
+
+    def spans(
+        self,
+        logits: Sequence[Sequence[float]],
+        offsets: Sequence[tuple[int, int]],
+        words: Sequence[int] | None = None,
+    ) -> list[NerSpan]:
         """The spans of one text. `offsets` are the characters of each token; those of special tokens are empty, ``(0, 0)``,
-        and these tokens are left out. A span's score is the mean probability of its labels."""
+        and these tokens are left out. A span's score is the mean probability of its labels.
+
+        `words` are the numbers of the tokens' words. Models of BIO were mostly trained to label a word at its first token and
+        say nothing of use at the others: they are then decoded by words.
+        """
         kept = [(row, place) for row, place in zip(logits, offsets, strict=True) if place[1] > place[0]]
+        if words is not None and self._bio:
+            kept = _by_words(kept, [word for word, place in zip(words, offsets, strict=True) if place[1] > place[0]])
         path = self.path([row for row, _ in kept])
         spans: list[NerSpan] = []
         first = 0
@@ -84,6 +106,18 @@ class Decoder:
         if not self._bio:
             return self._tags[path[index]][0] in "ES"
         return index + 1 == len(path) or self._tags[path[index + 1]][0] != "I"
+
+
+_Token = tuple[Sequence[float], tuple[int, int]]
+
+
+def _by_words(tokens: Sequence[_Token], words: Sequence[int]) -> list[_Token]:
+    """The scores of each word's first token, and the characters of all of it."""
+    merged: list[_Token] = []
+    for _, group in groupby(zip(tokens, words, strict=True), key=itemgetter(1)):
+        inside = [token for token, _ in group]
+        merged.append((inside[0][0], (inside[0][1][0], inside[-1][1][1])))
+    return merged
 
 
 def _tag(name: str) -> tuple[str, str]:

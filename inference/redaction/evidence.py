@@ -16,8 +16,9 @@ class Evidence:
     """What happened to one request.
 
     `replaced` and `flagged` count findings by type, repeats included: those that became placeholders, and those that the
-    policy only wanted counted. `policy_version` is the policy's; `layers` are the parts that ran. `hashes` are keyed hashes of
-    the values, ``EMAIL:…``, each once, where the policy wants them.
+    policy only wanted counted. `policy_version` is the policy's; `layers` are the parts that ran, a model's with its name where
+    that is known (``ner=demo-names``). `hashes` are keyed hashes of the values, ``EMAIL:…``, each once, where the policy wants
+    them.
     """
 
     policy_version: int
@@ -34,4 +35,5 @@ class Evidence:
     @property
     def layers_header(self) -> str:
         """``patterns,cues,ner=none``: `layers` as a header value, which says so where no model looked."""
-        return ",".join(self.layers if "ner" in self.layers else (*self.layers, "ner=none"))
+        looked = any(layer.partition("=")[0] == "ner" for layer in self.layers)
+        return ",".join(self.layers if looked else (*self.layers, "ner=none"))

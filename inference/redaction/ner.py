@@ -49,6 +49,14 @@ class NerSpan(NamedTuple):
     score: float
 
 
+class Recognised(NamedTuple):
+    """What a model found in the texts of one call, for whoever asks it by himself: `model` is its name, or empty where it could
+    not be asked and the call goes on without."""
+
+    model: str
+    spans: Sequence[Sequence[NerSpan]]
+
+
 class NerProvider(Protocol):
     """Finds spans in texts. One call holds all texts of a request, so that they can be one batch."""
 
@@ -60,17 +68,32 @@ class NerProvider(Protocol):
 
 
 def recognise(
-    provider: NerProvider, texts: Sequence[str], language: str | None, labels: Mapping[str, str] = LABELS
+    provider: NerProvider, texts: Sequence[str], language: str | None, least: float = 0.0
 ) -> list[list[Span]]:
-    """The findings of the `provider` in each of the `texts`, as offsets into the texts. Raises ScanFailed."""
+    """The findings of the `provider` in each of the `texts`, as `findings`. Raises ScanFailed."""
     try:
         found = provider.spans(list(texts), language)
+    except Exception as error:  # noqa: BLE001 - fails closed
+        # Whatever a provider raises may quote the text it was given, so neither it nor its context goes on.
+        raise ScanFailed("the recogniser", error) from None
+    return findings(texts, found, least)
+
+
+def findings(texts: Sequence[str], found: Sequence[Sequence[NerSpan]], least: float = 0.0) -> list[list[Span]]:
+    """What was `found` in each of the `texts` with a score of `least`, as offsets into the texts, to the ends of words: a model
+    may see half of one. Raises ScanFailed for what makes no sense."""
+    try:
         return [
-            [_span(text, span, labels[kind]) for span in spans if (kind := _label(span.label)) in labels]
+            [
+                made
+                for span in spans
+                if (kind := _label(span.label)) in LABELS
+                and not span.score < least
+                and (made := _span(text, span, LABELS[kind])) is not None
+            ]
             for text, spans in zip(texts, found, strict=True)
         ]
     except Exception as error:  # noqa: BLE001 - fails closed
-        # Whatever a provider raises may quote the text it was given, so neither it nor its context goes on.
         raise ScanFailed("the recogniser", error) from None
 
 
@@ -78,9 +101,18 @@ def _label(label: str) -> str:
     return label.upper().replace("-", "_").replace(" ", "_")
 
 
-def _span(text: str, span: NerSpan, kind: str) -> Span:
+def _span(text: str, span: NerSpan, kind: str) -> Span | None:
+    """The finding, from word to word; None of spaces alone."""
     if not 0 <= span.start < span.end <= len(text):
         raise ValueError("a span outside of its text")
     if not 0 < span.score <= 1:
         raise ValueError("a score outside of (0, 1]")
-    return span.start, span.end, kind, float(span.score), "ner"
+    inside = text[span.start : span.end]
+    start, end = span.end - len(inside.lstrip()), span.start + len(inside.rstrip())
+    if start >= end:
+        return None
+    while start > 0 and text[start].isalnum() and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+        end += 1
+    return start, end, kind, float(span.score), "ner"

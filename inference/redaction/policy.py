@@ -10,7 +10,19 @@ from typing import Any
 from .action import Action
 from .finding import IRREVERSIBLE, TYPES
 from .policy_json import read_policy, write_policy
-from .sections import DENIED, AllowList, CustomRule, DenyList, Entity, EvidenceHash, Form, OnError, OutputScan, Routes
+from .sections import (
+    DENIED,
+    AllowList,
+    CustomRule,
+    DenyList,
+    Entity,
+    EvidenceHash,
+    Form,
+    OnError,
+    OutputScan,
+    Recogniser,
+    Routes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +31,8 @@ class Policy:
 
     `entities` holds what is said for single types, `default_action` counts for the others; but card numbers and secrets are
     put back into answers only where `entities` itself says ``reversible``. `languages` and `countries` narrow what has no
-    check digits, and nothing else. With `gazetteer`, a list of given names helps to find names that no cue tells.
+    check digits, and nothing else. With `gazetteer`, a list of given names helps to find names that no cue tells, and with
+    `ner` a model: without it nothing is redacted, so whoever makes the redactor must be able to ask it.
     """
 
     version: int = 1
@@ -36,6 +49,7 @@ class Policy:
     output_scan: OutputScan = OutputScan.OFF
     evidence_hash: EvidenceHash = EvidenceHash.NONE
     gazetteer: bool = False
+    ner: Recogniser | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entities", MappingProxyType(dict(self.entities)))

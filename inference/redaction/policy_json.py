@@ -27,6 +27,7 @@ from .sections import (
     Form,
     OnError,
     OutputScan,
+    Recogniser,
     Routes,
 )
 from .word_list import plain
@@ -54,10 +55,12 @@ _FIELDS: Final = (
     "output_scan",
     "evidence",
     "gazetteer",
+    "ner",
 )
 _RULE: Final = ("id", "label", "pattern", "words", "flags", "check", "context", "action")
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LABEL: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
+_MODEL: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
 
 
@@ -93,6 +96,7 @@ def read_policy(document: str | bytes | Mapping[str, Any], *, checking: bool = T
         "routes": _routes(problems, fields.get("routes") if fields.has("routes") else {}),
         "output_scan": fields.word("output_scan", OutputScan, OutputScan.OFF),
         "gazetteer": fields.flag("gazetteer", False),
+        "ner": _recogniser(problems, fields.get("ner") if fields.has("ner") else "off"),
         "evidence_hash": _section(problems, fields, "evidence", "hash", EvidenceHash, EvidenceHash.NONE),
     }
     check_rules(problems, custom)
@@ -104,7 +108,9 @@ def read_policy(document: str | bytes | Mapping[str, Any], *, checking: bool = T
 
 def write_policy(policy: Policy) -> dict[str, Any]:
     """What differs from the default, and always version, default action and entities."""
+    ner = policy.ner
     sections: dict[str, Any] = {
+        "ner": {} if ner is None else {"model": ner.model, "min_score": ner.min_score},
         "gazetteer": policy.gazetteer,
         "languages": list(policy.languages),
         "countries": list(policy.countries),
@@ -215,6 +221,15 @@ def _deny(problems: Problems, given: object) -> DenyList:
         patterns=fields.texts("patterns", most=MOST_PATTERNS, longest=LONGEST_EXPRESSION, check=_pattern),
         action=fields.optional_word("action", Action),
     )
+
+
+def _recogniser(problems: Problems, given: object) -> Recogniser | None:
+    if given == "off":
+        return None
+    fields = Fields(problems, "ner", given, ("model", "min_score"), '{"model": "demo-names"}, or "off"')
+    if isinstance(given, Mapping) and not _MODEL.fullmatch(fields.text("model", longest=80)):
+        fields.wrong("model", "must be the name of a served model, such as demo-names")
+    return Recogniser(fields.text("model", longest=80), fields.number("min_score", 0.5, least=0.0, most=1.0))
 
 
 def _routes(problems: Problems, given: object) -> Routes:

@@ -16,7 +16,7 @@ from .evidence import Evidence
 from .finding import Finding, Span
 from .framed import Framed
 from .keyed_hash import KEY_BYTES, keyed_hash
-from .ner import NerProvider, recognise
+from .ner import NerProvider, Recognised, findings, recognise
 from .output import OutputFilter
 from .placeholders import Issuer, PlaceholderMap, fresh_nonce
 from .policy import Policy
@@ -38,8 +38,9 @@ class Redactor:
     secrets masked". `language` in its methods is a language tag (``de``, ``pt-BR``); it widens what counts as a telephone
     number and may be left out, in which case the policy's counts if it names one.
 
-    `ner` is a model that looks as well; `gazetteer` adds a list of given names (as the policy's field does). What looked is in
-    `layers`.
+    `ner` is a model that looks as well; whoever asks one by himself gives what it found as `recognised`, and where the policy
+    names a model, every call fails without one of the two. `gazetteer` adds a list of given names (as the policy's field does).
+    What looked is in `layers`.
 
     Every method raises TextTooLong over `max_characters` (all texts of the call together) and ScanFailed when anything goes
     wrong; in both cases the text must not be passed on, unless the policy's `on_error` says so.
@@ -88,9 +89,9 @@ class Redactor:
         """Compiles the patterns now (about a second) instead of at the first text."""
         BUILT_IN_SCANNER.compile()
 
-    def find(self, text: str, language: str | None = None) -> list[Finding]:
+    def find(self, text: str, language: str | None = None, *, recognised: Recognised | None = None) -> list[Finding]:
         """The findings in `text`, by position and without overlaps. Types that the policy allows are left out."""
-        (found,), _ = self._find((text,), language)
+        (found,), _ = self._find((text,), language, recognised)
         return [Finding(*span) for span in found]
 
     def redact(self, text: str, language: str | None = None) -> tuple[str, PlaceholderMap]:
@@ -99,7 +100,12 @@ class Redactor:
         return redacted, placeholders
 
     def redact_texts(
-        self, texts: Sequence[str], language: str | None = None, *, routes: Sequence[str] | None = None
+        self,
+        texts: Sequence[str],
+        language: str | None = None,
+        *,
+        routes: Sequence[str] | None = None,
+        recognised: Recognised | None = None,
     ) -> tuple[list[str], PlaceholderMap]:
         """All texts of one request (system prompt, messages, tool arguments and results) with placeholders, and one map.
 
@@ -108,7 +114,7 @@ class Redactor:
         ``tools``, ``tool_results``, or anything else for what is always redacted); without it, all are redacted. A `Framed`
         gives a text for each of its leaves. Raises Blocked where the policy says so.
         """
-        found, shaped = self._find(texts, language)
+        found, shaped = self._find(texts, language, recognised)
         left_out = self.policy.routes.left_out
         if routes is not None and left_out:
             # Read all the same: what looks like a placeholder counts wherever it stands.
@@ -125,7 +131,7 @@ class Redactor:
                 counts = flagged if action is Action.FLAG else replaced
                 counts[kind] = counts.get(kind, 0) + 1
         hashes = tuple(self._hashed(texts, found)) if self._hashes else ()
-        evidence = Evidence(self.policy.version, replaced, flagged, self.layers, hashes)
+        evidence = Evidence(self.policy.version, replaced, flagged, self.looked(recognised), hashes)
         issuer = Issuer(
             fresh_nonce(texts) if replaced and shaped else None,
             plain=self.policy.placeholder is Form.PLAIN,
@@ -139,34 +145,56 @@ class Redactor:
     def output(self, language: str | None = None) -> OutputFilter | None:
         """What looks through one answer of the model, before its placeholders are restored; None if the policy wants none.
 
-        Types that the policy blocks are masked there: an answer that has begun cannot be refused.
+        Types that the policy blocks are masked there: an answer that has begun cannot be refused. A model does not look there.
         """
         if self.policy.output_scan is OutputScan.OFF:
             return None
         phrases = [word for rule in self.policy.custom for word in rule.words] + list(self.policy.deny.values)
         return OutputFilter(
-            lambda text: self._looked_through((text,), language)[0][0],
+            lambda text: self._looked_through((text,), language, ())[0][0],
             masks=self.policy.output_scan is OutputScan.MASK,
             flagged=frozenset(kind for kind, action in self._actions.items() if action is Action.FLAG),
             phrase=max((len(phrase.split()) for phrase in phrases), default=1),
         )
 
-    def _find(self, texts: Sequence[str], language: str | None) -> tuple[list[list[Span]], bool]:
+    def looked(self, recognised: Recognised | None = None) -> tuple[str, ...]:
+        """`layers`, with the model that found what is `recognised`: ``ner=NAME``."""
+        named = recognised is not None and recognised.model
+        return (*self.layers, f"ner={named}") if named else self.layers
+
+    def _find(
+        self, texts: Sequence[str], language: str | None, recognised: Recognised | None
+    ) -> tuple[list[list[Span]], bool]:
         """The findings in each text, by position and without overlaps, and whether anything looks like a placeholder."""
         length = sum(map(len, texts))
         if length > self.max_characters:
             raise TextTooLong(length, self.max_characters)
-        return self._looked_through(texts, language)
+        return self._looked_through(texts, language, self._recognised(texts, self._spoken(language), recognised))
 
-    def _looked_through(self, texts: Sequence[str], language: str | None) -> tuple[list[list[Span]], bool]:
-        """The same of texts of any length."""
-        if language is None:
-            language = self._language
-        else:
-            language = language.replace("_", "-").partition("-")[0].lower()
-        scans = [BUILT_IN_SCANNER.scan(text, language, self._ignored, self._judge) for text in texts]
+    def _spoken(self, language: str | None) -> str | None:
+        return self._language if language is None else language.replace("_", "-").partition("-")[0].lower()
+
+    def _recognised(
+        self, texts: Sequence[str], language: str | None, recognised: Recognised | None
+    ) -> Sequence[Sequence[Span]]:
+        """What a model found in each text; empty where none is wanted. Raises ScanFailed."""
+        least = self.policy.ner.min_score if self.policy.ner else 0.0
+        if recognised is not None:
+            return findings(texts, recognised.spans, least)
         if self._ner is not None:
-            for scan, spans in zip(scans, recognise(self._ner, texts, language), strict=True):
+            return recognise(self._ner, texts, language, least)
+        if self.policy.ner is not None:
+            raise ScanFailed("the recogniser", LookupError())
+        return ()
+
+    def _looked_through(
+        self, texts: Sequence[str], language: str | None, recognised: Sequence[Sequence[Span]]
+    ) -> tuple[list[list[Span]], bool]:
+        """The same of texts of any length, with what a model found in each."""
+        language = self._spoken(language)
+        scans = [BUILT_IN_SCANNER.scan(text, language, self._ignored, self._judge) for text in texts]
+        if recognised:
+            for scan, spans in zip(scans, recognised, strict=True):
                 scan.spans.extend(self._in_shadow(scan.shadow, spans))
         if self._names:
             self._find_names(scans)
@@ -177,7 +205,7 @@ class Redactor:
         ]
         return found, any(scan.placeholder_shaped for scan in scans)
 
-    def _in_shadow(self, shadow: Shadow, spans: list[Span]) -> Iterator[Span]:
+    def _in_shadow(self, shadow: Shadow, spans: Sequence[Span]) -> Iterator[Span]:
         for start, end, kind, score, layer in spans:
             start, end = shadow.folded(start, end)
             if kind not in self._ignored and end > start:

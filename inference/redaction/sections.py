@@ -102,6 +102,15 @@ class DenyList:
 
 
 @dataclass(frozen=True, slots=True)
+class Recogniser:
+    """A model that looks for names as well, by the name under which it is served; findings that it is less sure of than
+    `min_score` do not count."""
+
+    model: str
+    min_score: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Routes:
     """Which parts of a request are redacted, beside what users and assistants say, which always is."""
 

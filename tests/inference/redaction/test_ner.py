@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.redaction import NerSpan, Policy, Redactor, ScanFailed
+from inference.redaction import (
+    CompiledPolicy,
+    NerSpan,
+    Policy,
+    PolicyError,
+    Recognised,
+    Recogniser,
+    Redactor,
+    ScanFailed,
+)
 from inference.redaction.bioes import Decoder
 
 LABELS = ["O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC"]
@@ -109,6 +118,72 @@ def test_a_recogniser_that_fails_or_answers_nonsense_fails_closed(answer: list[l
     assert failure.value.__suppress_context__
 
 
+def test_what_a_model_sees_of_a_word_is_all_of_it() -> None:
+    class Fixed:
+        def spans(self, texts: list[str], language: str | None) -> list[list[NerSpan]]:
+            return [[NerSpan(7, 11, "PER", 0.9), NerSpan(21, 23, "PER", 0.9), NerSpan(7, 8, "PER", 1)]]
+
+    assert Redactor(ner=Fixed()).redact("gestern Kowalskiego, Ann-Marie")[0] == "gestern [[NAME_1]], [[NAME_2]]"
+
+
+# What somebody else asked a model -------------------------------------------------------------------------------------
+
+POLICY = Policy.from_json({"version": 3, "ner": {"model": "demo-names", "min_score": 0.6}})
+TEXT = "gestern sprach Huber mit Meier"
+FOUND = [NerSpan(15, 20, "PER", 0.9), NerSpan(25, 30, "PER", 0.59)]
+
+
+def test_what_a_model_was_asked_for_counts_and_is_named() -> None:
+    redactor = Redactor(POLICY)
+
+    redacted, placeholders = redactor.redact_texts([TEXT, "Huber"], recognised=Recognised("demo-names", [FOUND, []]))
+
+    assert redacted == ["gestern sprach [[NAME_1]] mit Meier", "[[NAME_1]]"]
+    assert placeholders.evidence.layers_header == "patterns,cues,ner=demo-names"
+    assert [f.layer for f in redactor.find(TEXT, recognised=Recognised("demo-names", [FOUND]))] == ["ner"]
+
+
+def test_without_the_model_that_the_policy_names_nothing_is_redacted() -> None:
+    with pytest.raises(ScanFailed, match="recogniser"):
+        Redactor(POLICY).redact(TEXT)
+    with pytest.raises(ScanFailed, match="recogniser"):
+        Redactor(POLICY).redact_texts([TEXT, TEXT], recognised=Recognised("demo-names", [FOUND]))
+
+
+def test_whoever_goes_on_without_a_model_says_so() -> None:
+    _, placeholders = Redactor(POLICY).redact_texts([f"{TEXT}, anna@example.com"], recognised=Recognised("", [[]]))
+
+    assert placeholders.evidence.layers_header == "patterns,cues,ner=none"
+    assert placeholders.evidence.header == "EMAIL=1"
+
+
+def test_a_policys_model_is_written_as_it_is_read() -> None:
+    assert Policy.from_json(POLICY.to_json()) == POLICY
+    assert POLICY.to_json()["ner"] == {"model": "demo-names", "min_score": 0.6}
+    assert CompiledPolicy.load(CompiledPolicy.compile(POLICY).dump()).policy == POLICY
+    off = Policy.from_json({"version": 1, "ner": "off"})
+    assert off.ner is None and "ner" not in off.to_json()
+    assert Policy.from_json({"version": 1, "ner": {"model": "m"}}).ner == Recogniser("m", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        ("on", ["ner"]),
+        ({}, ["ner.model"]),
+        ({"model": "../x"}, ["ner.model"]),
+        ({"model": "m", "min_score": 2}, ["ner.min_score"]),
+        ({"model": 7, "threshold": 1}, ["ner.threshold", "ner.model"]),
+        (None, ["ner"]),
+    ],
+)
+def test_a_wrong_model_is_refused_by_its_field(given: object, fields: list[str]) -> None:
+    with pytest.raises(PolicyError) as refused:
+        Policy.from_json({"version": 1, "ner": given})
+
+    assert list(dict.fromkeys(path for path, _ in refused.value.problems)) == fields
+
+
 def legal(path: tuple[int, ...]) -> bool:
     tags = " ".join(LABELS[index] for index in path)
     return (
@@ -141,6 +216,21 @@ def test_bio_labels_are_decoded_too() -> None:
     assert [(span.start, span.end, span.label) for span in spans] == [(0, 3, "PER"), (4, 5, "PER")]
 
 
+def test_bio_is_decoded_by_words_where_they_are_known() -> None:
+    decoder = Decoder(["O", "B-PER", "I-PER"])
+    # "Hu" "ber" "spricht" "Mei" "er": what a model says of the second token of a word is not listened to
+    logits = [[0.0, 3.0, 0.0], [5.0, 0.0, 0.0], [3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 9.0, 0.0]]
+    offsets = [(0, 2), (2, 5), (6, 13), (14, 17), (17, 19)]
+
+    spans = decoder.spans(logits, offsets, [0, 0, 1, 2, 2])
+
+    assert [(span.start, span.end) for span in spans] == [(0, 5), (14, 19)]
+    assert [(span.start, span.end) for span in decoder.spans(logits, offsets)] == [(0, 2), (14, 17), (17, 19)]
+    whole = Decoder(LABELS)
+    rows = [[5.0 if label == want else 0.0 for label in LABELS] for want in ("B-PER", "E-PER", "O", "B-PER", "E-PER")]
+    assert whole.spans(rows, offsets, [0, 0, 1, 2, 2]) == whole.spans(rows, offsets)
+
+
 def test_special_tokens_are_left_out() -> None:
     spans = Decoder(LABELS).spans(
         [[9.0 if label == want else 0.0 for label in LABELS] for want in ("S-PER", "B-PER", "E-PER", "O")],
@@ -153,6 +243,8 @@ def test_special_tokens_are_left_out() -> None:
 def test_foreign_labels_and_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="PERSON"):
         Decoder(["O", "PERSON"])
+    with pytest.raises(ValueError, match="twice"):
+        Decoder(["O", "B-PER", "B_PER"])
     with pytest.raises(ValueError, match="9 scores"):
         Decoder(LABELS).path([[0.0]])
     with pytest.raises(ValueError, match="finite"):
