@@ -35,14 +35,19 @@ def totals(part: str, judged: Judged) -> Iterator[Measure]:
     yield at_least(f"redaction/recall/{part}", verdict.recall, "covered", RECALL, samples=verdict.values)
     yield at_least(f"redaction/precision/{part}", verdict.precision, "right", PRECISION, samples=verdict.findings)
     yield Measure(f"redaction/typed_precision/{part}", verdict.typed_precision, "right", samples=verdict.findings)
+    yield from free_form(part, judged)
+
+
+def free_form(part: str, judged: Judged, layer: str = "") -> Iterator[Measure]:
+    """Names and addresses; `layer` is a prefix for what was found with a layer that is off by default, such as ``ner_``."""
     for kind in sorted(FREE_FORM):
         verdict = judge(
             judged,
             values=lambda _, gold, kind=kind: gold.type == kind,
             findings=lambda _, found, kind=kind: found == kind,
         )  # type: ignore[misc]
-        yield Measure(f"redaction/recall/{part}/{kind}", verdict.recall, "covered", samples=verdict.values)
-        yield Measure(f"redaction/precision/{part}/{kind}", verdict.precision, "right", samples=verdict.findings)
+        yield Measure(f"redaction/{layer}recall/{part}/{kind}", verdict.recall, "covered", samples=verdict.values)
+        yield Measure(f"redaction/{layer}precision/{part}/{kind}", verdict.precision, "right", samples=verdict.findings)
 
 
 def details(part: str, judged: Judged) -> Iterator[Measure]:

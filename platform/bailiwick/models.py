@@ -15,7 +15,8 @@ from pathlib import Path
 from inference.engine import protocol
 from inference.engine.client import EngineClient, EngineFailure
 
-CHAT_MODEL, EMBEDDING_MODEL = "demo-chat", "minilm"
+CHAT_MODEL, EMBEDDING_MODEL, NAMES_MODEL = "demo-chat", "minilm", "demo-names"
+DEMO_MODELS = frozenset({CHAT_MODEL, EMBEDDING_MODEL, NAMES_MODEL})
 """Names under which the models that come with the project are served."""
 
 PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
@@ -33,11 +34,10 @@ def demo_checkpoint(name: str) -> Path:
         if package is None or package.origin is None:
             raise ModelError("The embedding model is not installed; run: make setup")
         return Path(package.origin).parent / "model"
-    folder = Path(__file__).resolve().parents[2] / "deploy" / "demo-model" / "checkpoint"
+    source = "demo-tagger" if name == NAMES_MODEL else "demo-model"
+    folder = Path(__file__).resolve().parents[2] / "deploy" / source / "checkpoint"
     if not folder.exists():
-        raise ModelError(
-            f"The demo chat model is not at {folder}; it comes with the repository: git checkout -- deploy"
-        )
+        raise ModelError(f"The model {name} is not at {folder}; it comes with the repository: git checkout -- deploy")
     return folder
 
 

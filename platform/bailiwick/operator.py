@@ -123,7 +123,7 @@ def prepare(home: Home) -> None:
 
     with _told():
         there = {info.deployment.name for info in deployment_list()}
-        for name in {models.CHAT_MODEL, models.EMBEDDING_MODEL} - there:
+        for name in models.DEMO_MODELS - there:
             digest = _keep(models.demo_checkpoint(name), name, "bootstrap").digest
             deployment_change(
                 actor=system_actor("bootstrap"),

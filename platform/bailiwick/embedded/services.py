@@ -133,7 +133,7 @@ class Plan:
             name="engine",
             command=_python("inference.engine", "--socket", socket_file, "--models", models),
             environment=_system_environment(),
-            ready=_serves(self.home.engine_socket, {checkpoints.CHAT_MODEL, checkpoints.EMBEDDING_MODEL}),
+            ready=_serves(self.home.engine_socket, checkpoints.DEMO_MODELS),
         )
 
     def _worker(self) -> Service:
@@ -198,7 +198,7 @@ def _clear_stale_pid(data: Path) -> None:
         file.unlink()
 
 
-def _serves(engine: Path, names: set[str]) -> Callable[[], Awaitable[bool]]:
+def _serves(engine: Path, names: frozenset[str]) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         with contextlib.suppress(checkpoints.ModelError):
             result = await checkpoints.call(engine, ListModels())

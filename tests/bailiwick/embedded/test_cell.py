@@ -130,7 +130,7 @@ def test_a_model_is_imported_on_the_record_and_a_broken_one_leaves_nothing(cell:
     assert "Traceback" not in refused.stderr
     assert not (cell.home / "models" / "broken.json").exists()
     listed = bailiwick("models", "list", "--home", cell.home).stdout
-    assert [line.split()[0] for line in listed.splitlines()] == ["another", "demo-chat", "minilm"]
+    assert [line.split()[0] for line in listed.splitlines()] == ["another", "demo-chat", "demo-names", "minilm"]
 
 
 def test_no_secret_is_in_a_log_or_on_a_command_line(cell: Cell) -> None:
