@@ -111,6 +111,8 @@ _REDACTION = {
     "deny",
     "evidence_hash",
     "languages",
+    "ner",
+    "ner_min_score_percent",
     "on_error",
     "output_scan",
     "placeholder",
@@ -160,7 +162,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.SIGNED_OUT: set[str](),
         Action.PASSWORD_CHANGED: set[str](),
         Action.TOTP_ENROLLED: set[str](),
-        Action.INFERENCE_REQUESTED: {"kind", "model", "lane", "streamed", "redactions", "policy", "unredacted"},
+        Action.INFERENCE_REQUESTED: {"kind", "model", "lane", "ner", "streamed", "redactions", "policy", "unredacted"},
         Action.INFERENCE_COMPLETED: {
             "status",
             "http_status",

@@ -47,6 +47,13 @@ class ChoicesForm(forms.Form):
     output_scan = forms.ChoiceField(
         label="What the model writes itself", choices=[(word.value, text) for word, text in OUTPUT_SCAN.items()]
     )
+    ner_model = forms.CharField(
+        label="Model that looks for names as well",
+        required=False,
+        max_length=80,
+        help_text="Its name, as operators serve it; empty: none. It sees texts before they are redacted, within the region.",
+        widget=forms.TextInput({"spellcheck": "false", "autocomplete": "off"}),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +71,8 @@ class ChoicesForm(forms.Form):
         """The form as `policy` has it."""
         initial = {kind: entity.action.value for kind, entity in policy.entities.items()}
         initial |= {"default_action": policy.default_action.value, "on_error": policy.on_error.value}
-        return cls(initial=initial | {"output_scan": policy.output_scan.value})
+        model = "" if policy.ner is None else policy.ner.model
+        return cls(initial=initial | {"output_scan": policy.output_scan.value, "ner_model": model})
 
     def document(self, policy: Policy) -> dict[str, Any]:
         """The document of `policy` with the choices of this form, which is valid; what it does not ask stays."""
@@ -76,6 +84,8 @@ class ChoicesForm(forms.Form):
                 entities[kind] = entities.get(kind, {}) | {"action": chosen[kind]}
             else:
                 entities.pop(kind, None)
+        model = chosen["ner_model"]
+        document["ner"] = document.get("ner", {}) | {"model": model} if model else "off"
         return document | {name: chosen[name] for name in ("default_action", "on_error", "output_scan")}
 
 

@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
 django.setup()
 
 import inference.gateway.app as app  # noqa: E402  # Django has to be set up first
-from inference.redaction import Evidence, PlaceholderMap, Policy, expanded  # noqa: E402
+from inference.redaction import Evidence, PlaceholderMap, Policy, Recognised, expanded  # noqa: E402
 
 
 class _Off:
@@ -20,7 +20,7 @@ class _Off:
     policy = Policy()
 
     def redact_texts(
-        self, texts: Sequence[str], *, routes: Sequence[str] | None = None
+        self, texts: Sequence[str], *, routes: Sequence[str] | None = None, recognised: Recognised | None = None
     ) -> tuple[list[str], PlaceholderMap]:
         return expanded(texts), PlaceholderMap({}, Evidence(0, {}, {}))
 

@@ -26,6 +26,7 @@ class Piece:
     type: str = ""
     score: str = ""
     action: str = ""
+    layer: str = ""
 
 
 class _Part(ConsoleView):
@@ -114,7 +115,7 @@ def _pieces(text: str, found: DryRun) -> Iterator[Piece]:
     for finding, action in found.findings:
         if finding.start > done:
             yield Piece(text[done : finding.start])
-        yield Piece(text[finding.start : finding.end], finding.type, f"{finding.score:.2f}", action)
+        yield Piece(text[finding.start : finding.end], finding.type, f"{finding.score:.2f}", action, finding.layer)
         done = finding.end
     if done < len(text):
         yield Piece(text[done:])

@@ -18,6 +18,8 @@ MAX_STOPS = 16
 MAX_STOP_CHARS = 1024
 MAX_LOGPROBS = 20
 MAX_INPUTS = 2048
+MAX_TAGGED_INPUTS = 16_384
+"""One request may have more messages than another may have inputs."""
 MAX_TAGGED_BYTES = 24 << 20
 """Of the scores and places in one answer, which has to fit a frame."""
 MAX_BIASES = 300
@@ -116,7 +118,7 @@ def receive_tagging(wire: protocol.Tag, model: ServedModel, sink: Sink) -> Taggi
     """Raises Refusal 400 for anything the model cannot do as asked. A text may be of any length, and empty."""
     if model.passages is None:
         raise wrong_kind(model.info.name, model.info.kind)
-    _check_inputs(wire.inputs)
+    _check_inputs(wire.inputs, MAX_TAGGED_INPUTS)
     labels = model.info.labels
     most = MAX_TAGGED_BYTES // (FLOAT_BYTES * (len(labels) + 3))
     reads, tokens = [], 0
@@ -145,12 +147,12 @@ def wrong_kind(name: str, kind: protocol.Kind) -> Refusal:
     return refuse(400, "wrong_model_kind", f"{name} {_GIVES[kind]}", param="model")
 
 
-def _check_inputs(inputs: Sequence[object]) -> None:
+def _check_inputs(inputs: Sequence[object], most: int = MAX_INPUTS) -> None:
     if not inputs:
         raise refuse(400, "empty_input", "input must hold at least one text", param="input")
-    if len(inputs) > MAX_INPUTS:
+    if len(inputs) > most:
         raise refuse(
-            400, "too_many_inputs", f"input may hold at most {MAX_INPUTS} texts; send several requests", param="input"
+            400, "too_many_inputs", f"input may hold at most {most} texts; send several requests", param="input"
         )
 
 

@@ -17,6 +17,7 @@ from inference.gateway.redaction_policies import (
     redactor_get,
     redactor_of,
 )
+from inference.gateway.taggers import recognised_now
 from inference.redaction import Finding, RedactionError, Redactor
 
 LONGEST_DRY_RUN = 100_000
@@ -41,7 +42,9 @@ def dry_run(
     """
     try:
         redactor = redactor_get(workspace) if document is None else _tried(actor, workspace, document)
-        findings = redactor.find(text, language)
+        ner = redactor.policy.ner
+        recognised = None if ner is None else recognised_now(workspace, ner, text)
+        findings = redactor.find(text, language, recognised=recognised)
     except RedactionError:
         raise Problem(503, "redaction-failed", "The text could not be looked through. Try again.") from None
     with workspace_scope(workspace):
@@ -54,7 +57,7 @@ def dry_run(
         )
     policy = redactor.policy
     found = tuple((finding, policy.action(finding.type).value) for finding in findings)
-    return DryRun(found, policy.version, redactor.layers)
+    return DryRun(found, policy.version, redactor.looked(recognised))
 
 
 def _tried(actor: Actor, workspace: WorkspaceRef, document: object) -> Redactor:

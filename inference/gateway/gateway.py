@@ -31,6 +31,7 @@ from inference.gateway.parsing import parser
 from inference.gateway.parts import Parts
 from inference.gateway.patience import Patience
 from inference.gateway.processes import RequestIds
+from inference.gateway.recognising import Asker
 from inference.gateway.records import SCOPES, Admission
 from inference.gateway.redacting import Redacted, RequestRedaction
 from inference.gateway.schemas import ChatRequest, CompletionRequest, EmbeddingRequest, InferenceRequest
@@ -67,7 +68,7 @@ class Gateway:
         self._limits = limits
         self._catalog = Catalog(parts.engine)
         self._patience = Patience(INTENT_WITHIN_S, Exchange.under_way)
-        self._redaction = RequestRedaction(parts.redactors, parts.long_texts)
+        self._redaction = RequestRedaction(parts.redactors, parts.long_texts, parts.engine)
         self._routes: dict[str, tuple[str, str, Endpoint]] = {
             "/v1/chat/completions": ("POST", "chat", self._inference(ChatRequest)),
             "/v1/completions": ("POST", "completion", self._inference(CompletionRequest)),
@@ -137,7 +138,10 @@ class Gateway:
 
     async def _list_models(self, scope: Scope, receive: Receive, send: Send, headers: list[Header]) -> int:
         await self._may_see_models(scope)
-        await send_json(send, 200, answers.model_list(await self._catalog.refresh()), headers)
+        models = [
+            model for model in await self._catalog.refresh() if model.kind != "tagging"
+        ]  # redaction's, and no caller's
+        await send_json(send, 200, answers.model_list(models), headers)
         return 200
 
     async def _show_model(self, scope: Scope, receive: Receive, send: Send, headers: list[Header]) -> int:
@@ -200,20 +204,29 @@ class Gateway:
         if model.kind != request.model_kind:
             wanted = "an embedding" if request.model_kind == "embedding" else "a text"
             raise invalid(
-                f"This endpoint needs {wanted} model; this one is of the other kind.", "model", "model_not_supported"
+                f"This endpoint needs {wanted} model; this one is of another kind.", "model", "model_not_supported"
             )
         texts = request.texts()
         prompt, answer = prompt_estimate(texts), answer_estimate(request, model.max_tokens)
         refusal = self._door.admit(visit, model, prompt, answer, headers)
         if refusal is not None:
             await self._door.insist_on_tokens(refusal, visit, model, prompt, answer, headers)
-        redacted = await self._redaction.redact(grant, request, texts)
-        evidence = redacted.placeholders.evidence
-        _tell(redacted, headers)
         number = scope["bailiwick.number"]
         request_id = self._id_prefix + number.hex
         about = request.safety_identifier or request.user
         subject = None if not about else subject_pseudonym(grant.pseudonym_key, about)
+        asker = Asker(
+            workspace=grant.public_id,
+            request=request_id,
+            subject="" if subject is None else subject.hex(),
+            lane=visit.lane,
+            weight=grant.weight,
+            preset=grant.preset,
+            deadline_at=deadline_at,
+        )
+        redacted = await self._redaction.redact(grant, request, texts, asker)
+        evidence = redacted.placeholders.evidence
+        _tell(redacted, headers)
         operations = request.operations(redacted.texts, request_id, grant.public_id, visit.lane)
         _entitle(operations, grant, subject, deadline_at)
         return Admission(
@@ -225,6 +238,7 @@ class Gateway:
             placeholders=redacted.placeholders or None,
             redactions=recordable(evidence.replaced),
             policy=evidence.policy_version,
+            ner=evidence.recogniser,
             output=redacted.redaction.output(),
             unredacted=redacted.failed,
             lane=visit.lane,

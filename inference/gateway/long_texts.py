@@ -19,10 +19,10 @@ class LongTexts:
     """The threads of one process; none is started before there is a long text."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="long-texts")
+        self.threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="long-texts")
 
     async def run(self, characters: int, work: Callable[[], _T]) -> _T:
         """What `work` on so many `characters` gives."""
         if characters <= SHORT_CHARACTERS:
             return work()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)

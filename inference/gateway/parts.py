@@ -16,7 +16,7 @@ from audit.groupcommit import Item
 from inference.engine.protocol import Delta, Request, Result
 from inference.gateway.long_texts import LongTexts
 from inference.gateway.spans import Spans
-from inference.redaction import OutputFilter, PlaceholderMap, Policy
+from inference.redaction import OutputFilter, PlaceholderMap, Policy, Recognised
 from retention.vault import PayloadRow
 
 
@@ -51,10 +51,11 @@ class Redaction(Protocol):
         ...
 
     def redact_texts(
-        self, texts: Sequence[str], *, routes: Sequence[str] | None = None
+        self, texts: Sequence[str], *, routes: Sequence[str] | None = None, recognised: Recognised | None = None
     ) -> tuple[list[str], PlaceholderMap]:
-        """`routes` are which part of the request each text is; one that is `Framed` gives a text for each leaf. Raises
-        RedactionError."""
+        """`routes` are which part of the request each text is; one that is `Framed` gives a text for each leaf. `recognised` is
+        what the policy's model found. Raises RedactionError.
+        """
         ...
 
     def output(self) -> OutputFilter | None:

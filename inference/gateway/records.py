@@ -45,6 +45,8 @@ class Admission:
     started_at: datetime
     began: float
     """`time.perf_counter()` at the request's first byte."""
+    ner: str = ""
+    """The model that looked for names as well, empty if none did."""
     output: OutputFilter | None = None
     """What looks through the answer; None if the policy wants none."""
     unredacted: bool = False
@@ -90,6 +92,7 @@ class _Requested(msgspec.Struct, frozen=True, gc=False):
     kind: str
     lane: str
     model: str
+    ner: str | msgspec.UnsetType
     policy: int
     redactions: dict[str, int]
     streamed: bool
@@ -117,6 +120,7 @@ def intent_item(admission: Admission) -> Item:
         request.kind,
         admission.lane,
         request.model,
+        admission.ner or msgspec.UNSET,
         admission.policy,
         admission.redactions,
         bool(request.stream),

@@ -8,14 +8,19 @@ from functools import partial
 from inference.gateway.errors import ApiError, redaction_failed
 from inference.gateway.grants import Grant
 from inference.gateway.long_texts import LongTexts
-from inference.gateway.parts import Redaction, RedactionSource
+from inference.gateway.parts import Engine, Redaction, RedactionSource
+from inference.gateway.recognising import Asker, RecogniserAway, recognised
 from inference.gateway.schemas import InferenceRequest
 from inference.redaction import (
+    MAX_CHARACTERS,
     Blocked,
     Evidence,
     OnError,
     OutputScan,
     PlaceholderMap,
+    Policy,
+    Recognised,
+    Recogniser,
     RedactionError,
     TextTooLong,
     expanded,
@@ -33,11 +38,13 @@ class Redacted:
 
 
 class RequestRedaction:
-    def __init__(self, redactors: RedactionSource, long_texts: LongTexts) -> None:
+    def __init__(self, redactors: RedactionSource, long_texts: LongTexts, engine: Engine) -> None:
+        """`engine` serves the models that policies have look for names."""
         self._redactors = redactors
         self._long_texts = long_texts
+        self._engine = engine
 
-    async def redact(self, grant: Grant, request: InferenceRequest, texts: list[str]) -> Redacted:
+    async def redact(self, grant: Grant, request: InferenceRequest, texts: list[str], asker: Asker) -> Redacted:
         """The request's texts with placeholders. Raises ApiError."""
         if request.token_inputs:
             hint = "Send text: this workspace redacts personal data, which cannot be done on token ids."
@@ -52,11 +59,17 @@ class RequestRedaction:
         if policy.output_scan is OutputScan.MASK and getattr(request, "logprobs", None) not in (None, False):
             hint = "This workspace masks what the model writes, which its log-probabilities would show."
             raise ApiError(400, "unsupported_parameter", f"'logprobs' cannot be given. {hint}", param="logprobs")
+        found = None
         try:
             work = partial(redaction.redact_texts, texts)
-            if policy.routes.left_out:
-                work = partial(work, routes=request.routes())
-            redacted, placeholders = await self._long_texts.run(sum(map(len, texts)), work)
+            routes = request.routes() if policy.routes.left_out else None
+            if routes is not None:
+                work = partial(work, routes=routes)
+            characters = sum(map(len, texts))
+            if policy.ner is not None and characters <= MAX_CHARACTERS:
+                found = await self._recognised(policy, policy.ner, texts, routes, asker)
+                work = partial(work, recognised=found)
+            redacted, placeholders = await self._long_texts.run(characters, work)
         except Blocked as refused:
             raise ApiError(400, "redaction_blocked", str(refused)) from None
         except RedactionError as error:
@@ -67,4 +80,22 @@ class RequestRedaction:
             if isinstance(error, TextTooLong):
                 raise ApiError(400, "text_too_long", str(error)) from None
             raise redaction_failed() from None
-        return Redacted(redacted, placeholders, redaction)
+        return Redacted(redacted, placeholders, redaction, failed=found is not None and not found.model)
+
+    async def _recognised(
+        self, policy: Policy, ner: Recogniser, texts: list[str], routes: list[str] | None, asker: Asker
+    ) -> Recognised:
+        """What the policy's model finds in the texts that are redacted. Where it cannot be asked and the policy lets unredacted
+        texts go on, they go on as the other layers leave them. Raises ApiError."""
+        left_out = policy.routes.left_out
+        wanted = (
+            texts
+            if routes is None
+            else ["" if route in left_out else text for text, route in zip(texts, routes, strict=True)]
+        )
+        try:
+            return await recognised(self._engine, ner, wanted, asker, self._long_texts.threads)
+        except RecogniserAway as away:
+            if policy.on_error is OnError.ALLOW:
+                return Recognised("", [[] for _ in texts])
+            raise away.as_error() from None

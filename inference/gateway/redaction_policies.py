@@ -18,6 +18,7 @@ from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from inference.gateway.models import RedactionPolicyVersion
 from inference.gateway.redactors import FIRST_VERSION
+from inference.gateway.taggers import tagger_problem
 from inference.redaction import CompiledPolicy, Policy, PolicyError, Redactor
 from inference.redaction.admission import admit
 from workspaces.services.changes import notify
@@ -39,12 +40,17 @@ def redactor_of(workspace: WorkspaceRef, compiled: CompiledPolicy) -> Redactor:
 
 
 def redaction_policy_admit(document: object, version: int) -> CompiledPolicy:
-    """The policy of a document as its `version`, tried within the budget. Raises Problem 400 that names every field."""
+    """The policy of a document as its `version`, tried within the budget. Raises Problem 400 that names every field, and 503 if it
+    names a model and the engine cannot be asked for it."""
     given: Mapping[str, Any] | object = document
     if isinstance(document, Mapping):
         given = {**document, "version": version}
     try:
-        return admit(Policy.from_json(given))  # type: ignore[arg-type]  # it says so itself
+        policy = Policy.from_json(given)  # type: ignore[arg-type]  # it says so itself
+        problem = None if policy.ner is None else tagger_problem(policy.ner)
+        if problem is not None:
+            raise PolicyError((("ner.model", problem),))
+        return admit(policy)
     except PolicyError as error:
         errors: dict[str, list[str]] = {}
         for path, problem in error.problems:
@@ -126,4 +132,7 @@ def _shown(policy: Policy) -> dict[str, object]:
         "routes_left_out": sorted(policy.routes.left_out),
         "output_scan": policy.output_scan.value,
         "evidence_hash": policy.evidence_hash.value,
+        # The name of a model that is served, which operators choose.
+        "ner": "off" if policy.ner is None else policy.ner.model,
+        "ner_min_score_percent": 0 if policy.ner is None else round(policy.ner.min_score * 100),
     }

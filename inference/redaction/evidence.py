@@ -33,6 +33,11 @@ class Evidence:
         return ",".join(f"{kind}={count}" for kind, count in sorted(self.replaced.items()))
 
     @property
+    def recogniser(self) -> str:
+        """The name of the model that looked; empty where none did or its name is not known."""
+        return next((layer.partition("=")[2] for layer in self.layers if layer.startswith("ner=")), "")
+
+    @property
     def layers_header(self) -> str:
         """``patterns,cues,ner=none``: `layers` as a header value, which says so where no model looked."""
         looked = any(layer.partition("=")[0] == "ner" for layer in self.layers)

@@ -97,6 +97,11 @@ def findings(texts: Sequence[str], found: Sequence[Sequence[NerSpan]], least: fl
         raise ScanFailed("the recogniser", error) from None
 
 
+def knows(label: str) -> bool:
+    """Whether findings of a model's label (without ``B-``) are of a type that is redacted."""
+    return _label(label) in LABELS
+
+
 def _label(label: str) -> str:
     return label.upper().replace("-", "_").replace(" ", "_")
 

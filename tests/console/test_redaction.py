@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from audit.models import AuditEntry
+from cell.config import config
 from cell.tenancy import workspace_scope
 from inference.gateway.redaction_policies import redaction_policy_get, redaction_policy_set
 from inference.redaction import TYPES
 from tests.console.conftest import Browser
 from tests.factories import Organization, make_member, make_organization
+from tests.inference.gateway.scripted import CHAT, TAGGER
+from tests.inference.gateway.test_two_processes import _engine
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 
 CHOICES = dict.fromkeys(TYPES, "") | {"default_action": "reversible", "on_error": "block", "output_scan": "off"}
@@ -175,3 +178,31 @@ def test_who_sees_and_who_decides(
         forbidden = browser.send(path(organization, "/document"), version=1, document="{}").status_code
         assert forbidden == (302 if decides else 403)
     assert browser.get(path(make_organization())).status_code == 404
+
+
+def test_a_model_that_looks_for_names_is_chosen_by_its_name(signed_in: Browser, organization: Organization) -> None:
+    signed_in.get(path(organization))
+    config().engine_socket.unlink(missing_ok=True)
+
+    away = signed_in.send(path(organization), version=1, **CHOICES | {"ner_model": TAGGER})
+    said_away = signed_in.text
+    with _engine(config().engine_socket):
+        wrong = signed_in.send(path(organization), version=1, **CHOICES | {"ner_model": CHAT})
+        said_wrong = signed_in.text
+        saved = signed_in.send(path(organization), version=1, **CHOICES | {"ner_model": TAGGER})
+        tried = signed_in.send(path(organization, "/trial"), text="gestern kam Huber").content.decode()
+    silent = signed_in.send(path(organization, "/trial"), text="gestern kam Huber")
+    said_silent = signed_in.text
+    shown = signed_in.get(path(organization)).content.decode()
+    with _engine(config().engine_socket):
+        taken_back = signed_in.send(path(organization), version=2, **CHOICES)
+
+    assert (away.status_code, "engine cannot be reached" in said_away) == (503, True)
+    assert (wrong.status_code, "ner.model: this model does not recognise names" in said_wrong) == (400, True)
+    assert saved.status_code == 302
+    assert f"asked of version 2 with patterns, cues, ner={TAGGER}" in tried
+    assert re.search(r'title="NAME, score 1.00, reversible, found by ner">Huber<', tried)
+    assert (silent.status_code, "layer ner" in said_silent) == (503, True)
+    assert f'value="{TAGGER}"' in shown
+    assert taken_back.status_code == 302
+    assert redaction_policy_get(organization.workspace).ner is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,16 +11,13 @@ from rest_framework.response import Response
 
 from cell.access import Scope
 from cell.api import CellView
-from cell.config import config
-from cell.problems import Problem
-from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.protocol import ListModels, ModelInfo, Models
 from inference.gateway.deployments import DeploymentInfo, deployment_list
+from inference.gateway.taggers import models_served
 
 
 class ModelSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    kind = serializers.ChoiceField(["chat", "embedding"])
+    kind = serializers.ChoiceField(["chat", "embedding", "tagging"])
     architecture = serializers.CharField()
     parameters = serializers.IntegerField()
     max_tokens = serializers.IntegerField()
@@ -54,7 +50,7 @@ class ModelsView(CellView):
 
     @extend_schema(responses=ModelSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return Response(ModelSerializer(asyncio.run(_served()), many=True).data)
+        return Response(ModelSerializer(models_served(), many=True).data)
 
 
 class DeploymentsView(CellView):
@@ -63,17 +59,6 @@ class DeploymentsView(CellView):
     @extend_schema(responses=DeploymentSerializer(many=True))
     def get(self, request: Request) -> Response:
         return Response([_deployment(info) for info in deployment_list()])
-
-
-async def _served() -> list[ModelInfo]:
-    client = EngineClient(config().engine_socket)
-    try:
-        answer = await client.call(ListModels())
-    except EngineFailure:
-        raise Problem(503, "engine-unavailable", "The engine cannot be reached now. Try again.") from None
-    finally:
-        await client.close()
-    return answer.models if isinstance(answer, Models) else []
 
 
 def _deployment(info: DeploymentInfo) -> dict[str, Any]:

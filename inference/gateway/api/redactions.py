@@ -42,6 +42,9 @@ class RedactionPolicySerializer(serializers.Serializer[Any]):
     deny = serializers.DictField(required=False)
     placeholder = serializers.DictField(child=serializers.CharField(), required=False)
     routes = serializers.DictField(child=serializers.BooleanField(), required=False)
+    ner = serializers.JSONField(
+        required=False, help_text="A model that looks for names as well: its name and min_score, or off."
+    )
     output_scan = serializers.ChoiceField(["off", "flag", "mask"], required=False)
     evidence = serializers.DictField(child=serializers.CharField(), required=False)
 
@@ -65,7 +68,7 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 class FoundSerializer(serializers.Serializer[Any]):
     findings = FindingSerializer(many=True)
-    layers = serializers.ListField(child=serializers.CharField(), help_text="What looked.")
+    layers = serializers.ListField(child=serializers.CharField(), help_text="What looked; ner=NAME is a model.")
     policy = serializers.IntegerField(help_text="The version that was asked; for one to try, that it would become.")
 
 

@@ -3,11 +3,14 @@
 A call is answered with its last text, ``n`` times. These words at the start of the text do something else:
 ``!refuse STATUS`` fails with that status, ``!wait`` answers only when cancelled, ``!half`` streams two pieces and then loses the
 connection, ``!fail-late`` streams two pieces and then fails, ``!reason WORD`` ends with that finish reason.
+Of texts to tag, `NAMES` are persons, unless `tagging` says how else to answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,11 +33,14 @@ from inference.engine.protocol import (
     ListModels,
     ModelInfo,
     Models,
+    Tag,
+    Tagged,
     Timings,
     TokenLogprob,
 )
 
-CHAT, EMBEDDING = "scripted", "scripted-embedding"
+CHAT, EMBEDDING, TAGGER = "scripted", "scripted-embedding", "scripted-names"
+NAMES, LABELS = frozenset({"Huber", "Meier"}), ["O", "S-PER"]
 EMBEDDED, GENERATED = Timings(0.25, 0.5), Timings(0.25, 0.5, 1.5)
 """What it says that its answers took; no clock ran."""
 PIECE = 3
@@ -47,6 +53,9 @@ class ScriptedEngine:
         self.received = bytearray()
         """Everything that came over its socket, as it came."""
         self.cancelled: list[str] = []
+        self.tagged: list[Tag] = []
+        self.tagging: Callable[[Tag], Tagged | EngineError | None] = tags
+        """None is no answer."""
         self.connections: list[Any] = []
 
     def connect(self) -> asyncio.Protocol:
@@ -87,6 +96,7 @@ class _Connection(asyncio.Protocol):
             cards = [
                 ModelInfo(CHAT, "chat", "Scripted", 1, 4096, "0" * 64, 1.0),
                 ModelInfo(EMBEDDING, "embedding", "Scripted", 1, 512, "0" * 64, 1.0),
+                ModelInfo(TAGGER, "tagging", "Scripted", 1, 512, "0" * 64, 1.0, labels=LABELS),
             ]
             self._send(stream, FrameType.END, Models(cards))
         elif isinstance(request, Embed):
@@ -96,6 +106,12 @@ class _Connection(asyncio.Protocol):
             self._send(
                 stream, FrameType.END, Embedded(3 * len(request.inputs), width, rows.tobytes(), timings=EMBEDDED)
             )
+        elif isinstance(request, Tag):
+            self._engine.tagged.append(request)
+            outcome = self._engine.tagging(request)
+            if outcome is not None:
+                kind = FrameType.ERR if isinstance(outcome, EngineError) else FrameType.END
+                self._send(stream, kind, outcome)
         elif isinstance(request, Generate):
             self._engine.requests.append(request)
             self._generate(stream, request)
@@ -130,6 +146,22 @@ class _Connection(asyncio.Protocol):
             self._send(stream, FrameType.CHUNK, [Delta(index, piece, 1, None, logprobs) for index in range(n)])
         self._send(stream, FrameType.CHUNK, [Delta(index, "", 0, reason) for index in range(n)])
         self._send(stream, FrameType.END, Generated(7, 5 * n, timings=GENERATED))
+
+
+def tags(request: Tag) -> Tagged:
+    found = [
+        [(*match.span(), number, match[0] in NAMES) for number, match in enumerate(re.finditer(r"\w+", text))]
+        for text in request.inputs
+    ]
+    rows = [[0.0, 9.0] if is_name else [9.0, 0.0] for words in found for *_, is_name in words]
+    places = [place for words in found for *place, _ in words]
+    return Tagged(
+        len(rows),
+        LABELS,
+        [len(words) for words in found],
+        np.array(rows, dtype="<f4").tobytes(),
+        np.array(places, dtype="<i4").tobytes(),
+    )
 
 
 def _as_text(prompt: str | list[int] | None) -> str:

@@ -80,6 +80,8 @@ def test_a_policy_is_decided_kept_and_recorded_without_what_people_typed(organiz
         "deny": {"patterns": 1, "values": 1},
         "evidence_hash": "none",
         "languages": [],
+        "ner": "off",
+        "ner_min_score_percent": 0,
         "on_error": "block",
         "output_scan": "off",
         "placeholder": "typed",
