@@ -1,7 +1,9 @@
 """BIOES decoding: from a score for every label at every token to spans, by the best path of legal labels (Viterbi).
 
 Labels are ``O``, ``B-X`` (begins a span of several tokens), ``I-X`` (inside), ``E-X`` (ends it) and ``S-X`` (a span of one token).
-Models that know BIO only, without ``E-`` and ``S-``, are decoded by the rules of BIO. What makes the scores is not its concern.
+Models that know BIO only, without ``E-`` and ``S-``, are decoded by the rules of BIO, and older ones that have an ``I-X`` without a
+``B-X`` by those of IOB1, where ``I-X`` may begin a span and ``B-X`` only parts it from one before. What makes the scores is not its
+concern.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ class Decoder:
         names = [labels[index] for index in range(len(labels))]
         self._tags = [_tag(name) for name in names]
         self._bio = not any(prefix in "ES" for prefix, _ in self._tags)
+        inside, begins = ({label for prefix, label in self._tags if prefix == wanted} for wanted in "IB")
+        self._loose = self._bio and not inside <= begins
         size = len(self._tags)
         if len(set(self._tags)) < size:
             raise ValueError("a label is there twice")
@@ -33,13 +37,13 @@ class Decoder:
             for second in range(size)
         ]
         self._legal = {(first, second) for second, before in enumerate(self._before) for first in before}
-        self._may_begin = [prefix in "OBS" for prefix, _ in self._tags]
+        self._may_begin = [prefix in ("OBI" if self._loose else "OBS") for prefix, _ in self._tags]
         self._may_end = [prefix in ("OBIS" if self._bio else "OES") for prefix, _ in self._tags]
 
     def _may_follow(self, first: tuple[str, str], second: tuple[str, str]) -> bool:
         inside = first[0] in "BI"
         if self._bio:
-            return second[0] != "I" or (inside and first[1] == second[1])
+            return self._loose or second[0] != "I" or (inside and first[1] == second[1])
         return (second[0] in "IE") == inside and (not inside or first[1] == second[1])
 
     def path(self, logits: Sequence[Sequence[float]]) -> list[int]:
@@ -94,7 +98,7 @@ class Decoder:
         first = 0
         for index, state in enumerate(path):
             prefix, label = self._tags[state]
-            if prefix in "BS":
+            if prefix in "BS" or (prefix == "I" and not self._goes_on(path, index)):
                 first = index
             if prefix == "O" or not self._closes(path, index):
                 continue
@@ -105,7 +109,12 @@ class Decoder:
     def _closes(self, path: Sequence[int], index: int) -> bool:
         if not self._bio:
             return self._tags[path[index]][0] in "ES"
-        return index + 1 == len(path) or self._tags[path[index + 1]][0] != "I"
+        return index + 1 == len(path) or not self._goes_on(path, index + 1)
+
+    def _goes_on(self, path: Sequence[int], index: int) -> bool:
+        """Whether a label is of the span that the one before it is of."""
+        prefix, label = self._tags[path[index]]
+        return prefix in "IE" and index > 0 and self._tags[path[index - 1]] in (("B", label), ("I", label))
 
 
 _Token = tuple[Sequence[float], tuple[int, int]]

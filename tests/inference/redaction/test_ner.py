@@ -231,6 +231,22 @@ def test_bio_is_decoded_by_words_where_they_are_known() -> None:
     assert whole.spans(rows, offsets, [0, 0, 1, 2, 2]) == whole.spans(rows, offsets)
 
 
+def test_labels_of_iob1_may_begin_with_i() -> None:
+    labels = ["O", "I-PER", "B-LOC", "I-LOC"]
+    wanted = ["I-PER", "I-PER", "O", "I-LOC", "B-LOC", "I-LOC", "I-PER"]
+
+    spans = Decoder(labels).spans(
+        [[5.0 if label == want else 0.0 for label in labels] for want in wanted], [(n, n + 1) for n in range(7)]
+    )
+
+    assert [(span.start, span.end, span.label) for span in spans] == [
+        (0, 2, "PER"),
+        (3, 4, "LOC"),
+        (4, 6, "LOC"),
+        (6, 7, "PER"),
+    ]
+
+
 def test_special_tokens_are_left_out() -> None:
     spans = Decoder(LABELS).spans(
         [[9.0 if label == want else 0.0 for label in LABELS] for want in ("S-PER", "B-PER", "E-PER", "O")],
