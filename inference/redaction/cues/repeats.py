@@ -6,12 +6,12 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import product
 from typing import Final, NamedTuple
 
 from ..finding import Span
 from ..shadow import Shadow
 from .columns import further as below
+from .local_parts import joined_locals, pairs, spellings
 from .person import LETTER, PARTICLES, UPPER, Person, person_at, person_before
 from .titles import after_titles
 from .vocabulary import AMBIGUOUS, BARE, ROLES, THINGS, bare
@@ -21,7 +21,6 @@ _ALONE: Final = 0.65
 _FROM_ADDRESS: Final = 0.7
 _NAME_WORD: Final = re.compile(rf"[{UPPER}][{LETTER}]+")
 _LOCAL_WORD: Final = re.compile("[a-z]+")
-_PAIR: Final = re.compile(rf"(?<![{LETTER}])(?=([{UPPER}][{LETTER}-]+) ([{UPPER}][{LETTER}-]+))")
 _SMALL: Final = frozenset(
     ("van", "von", "vom", "del", "der", "den", "di", "da", "de", "du", "la", "le", "ter", "and", "und")
 )
@@ -33,8 +32,6 @@ _BETWEEN: Final = re.compile(
     rf"(?:[ ]|[ \t]*\r?\n[ \t]*|, |-)(?:(?:{PARTICLES}) )?(?:[{UPPER}]\. ?){{0,2}}(?:(?:{PARTICLES}) )?"
 )
 """What may stand between two words of a name."""
-_SPELLINGS: Final = (("ae", "a"), ("oe", "o"), ("ue", "u"), ("ss", "s"), ("aa", "a"))
-"""How an address spells ä, ö, ü, ß, å and ø, and what these are in the fold."""
 
 
 class _Word(NamedTuple):
@@ -71,11 +68,11 @@ def repeats(texts: Sequence[tuple[Shadow, Sequence[Span]]]) -> list[list[Span]]:
     ]
     # Words that someone also wrote small, by themselves, mean something else as well.
     common = {id(group[0].word) for row in groups for group in row if len(group) == 1 and not group[0].capital}
-    joined = {local for text, spans in known for local in _joined_locals(text, spans)}
+    joined = {local for text, spans in known for local in joined_locals(text, spans)}
     for fold, (text, spans), row, further in zip(folds, known, groups, found, strict=True):
         further.extend(_outside(spans, _spans(text, row, common)))
-        if joined and _may_pair(_without_addresses(fold, spans), joined):
-            further.extend(_outside(spans, _pairs(text, joined)))
+        if joined:
+            further.extend(_outside(spans, pairs(text, fold, spans, joined)))
     return found
 
 
@@ -135,7 +132,7 @@ def _words(texts: Sequence[tuple[str, Sequence[Span]]]) -> dict[str, _Word]:
             seen.add(value)
             person += 1
             for word, alone in _of_name(value) if kind == "NAME" else _of_address(value):
-                for spelling in _spellings(word) if kind == "EMAIL" else (word,):
+                for spelling in spellings(word) if kind == "EMAIL" else (word,):
                     entry = words.get(spelling)
                     told = kind == "NAME"
                     if entry is not None:
@@ -160,68 +157,6 @@ def _of_address(address: str) -> Iterator[tuple[str, float]]:
     for part in long:
         certain = part not in AMBIGUOUS and part not in domain
         yield part, _FROM_ADDRESS if certain and (len(long) > 1 or len(part) >= 4 or part == local) else 0.0
-
-
-def _joined_locals(text: str, spans: Sequence[Span]) -> Iterator[str]:
-    """Local parts of one word, which may be two: "annaschmidt", "aschmidt", "schmidta"."""
-    for start, end, kind, _, _ in spans:
-        if kind == "EMAIL":
-            local = bare(text[start:end]).rpartition("@")[0]
-            if len(local) > 4 and local.isascii() and local.isalpha() and local not in ROLES:
-                yield local
-
-
-def _without_addresses(fold: bytes, spans: Sequence[Span]) -> bytes:
-    pieces, done = [], 0
-    for start, end in sorted(span[:2] for span in spans if span[2] == "EMAIL"):
-        pieces.append(fold[done:start])
-        done = end
-    return b"@".join((*pieces, fold[done:]))
-
-
-def _may_pair(fold: bytes, joined: Set[str]) -> bool:
-    """Whether `_pairs` may find something: all of a local part, turned round or not, is there but for spaces, or all but its first
-    or last letter. Most often not, and looking at every pair of capitalised words takes longer than the scan."""
-    squeezed = fold.translate(None, b" -")
-    for local in joined:
-        for spelling in _spellings(local):
-            name = spelling.encode("ascii")
-            if name[1:] in fold or name[:-1] in fold:
-                return True
-            twice = name + name
-            if any(twice[first : first + len(name)] in squeezed for first in range(len(name))):
-                return True
-    return False
-
-
-def _pairs(text: str, joined: Set[str]) -> Iterator[Span]:
-    """Two capitalised words that make one of the `joined` local parts."""
-    for match in _PAIR.finditer(text):
-        for a, b in product(_spelled(match[1]), _spelled(match[2])):
-            if not joined.isdisjoint((a + b, b + a, a[0] + b, a + b[0], b + a[0], b[0] + a)):
-                yield match.start(1), match.end(2), "NAME", _WHOLE, "cues"
-                break
-
-
-def _spellings(word: str) -> set[str]:
-    spellings = {word}
-    for written, meant in _SPELLINGS:
-        if written in word and len(word) > _SHORTEST:
-            spellings.add(word.replace(written, meant))
-    return spellings
-
-
-_UMLAUTS: Final = {
-    ord(letter): spelt
-    for letter, spelt in zip(
-        "äöüÄÖÜßøØåÅ", ["ae", "oe", "ue", "ae", "oe", "ue", "ss", "oe", "oe", "aa", "aa"], strict=True
-    )
-}
-
-
-def _spelled(written: str) -> set[str]:
-    """How a local part may spell a word of a text."""
-    return {bare(written).replace("-", ""), bare(written.translate(_UMLAUTS)).replace("-", "")}
 
 
 def _places(text: str, fold: bytes, words: Mapping[bytes, _Word]) -> Iterator[_Place]:
