@@ -175,9 +175,12 @@ class ExportDownloadView(CellView):
     def get(self, request: Request, workspace_id: str, export_id: str) -> FileResponse:
         number = _number(export_id, Tag.EXPORT)
         content = exports.export_download(actor=self.actor, workspace=self.workspace, export=number)
-        return FileResponse(
+        response = FileResponse(
             content, content_type="application/x-tar", as_attachment=True, filename=f"{_public(number)}.tar"
         )
+        # What comes from a bucket has no end that could be looked up.
+        response.headers["Content-Length"] = str(exports.export_get(self.workspace, number).size_bytes)
+        return response
 
 
 def _export(info: ExportInfo) -> dict[str, Any]:

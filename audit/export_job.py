@@ -16,7 +16,7 @@ from audit import bundle, proofs
 from audit.actions import Action
 from audit.checkpoint import origin
 from audit.entry import now, timestamp
-from audit.exports import KIND, object_key, objects
+from audit.exports import KIND, object_key
 from audit.log import record, tree_of
 from audit.models import AuditEntry, Export
 from audit.sealer import seal_tree
@@ -25,6 +25,7 @@ from cell.access import WorkspaceRef, system_actor
 from cell.config import config
 from cell.ids import Tag, tagged
 from cell.jobs import Again, Lease, handler
+from cell.objects import store
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 
@@ -63,7 +64,7 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
         with packed.open("w+b") as file:
             bundle.pack(folder, file)
             file.seek(0)
-            stored = objects().put(object_key(row.id), file)
+            stored = store().put(object_key(row.id), file)
     return _finish(
         lease,
         workspace,

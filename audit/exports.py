@@ -16,9 +16,8 @@ from audit.log import record
 from audit.models import Export
 from cell import jobs
 from cell.access import Actor, Scope, WorkspaceRef
-from cell.config import config
 from cell.ids import Tag, uuid7
-from cell.objects import FileObjectStore, ObjectStore
+from cell.objects import ObjectNotFound, StoreAway, StoreRefused, store
 from cell.problems import Problem, not_found
 from cell.tenancy import workspace_scope
 
@@ -74,7 +73,7 @@ def export_list(workspace: WorkspaceRef, pager: Pager) -> list[ExportInfo]:
 def export_download(*, actor: Actor, workspace: WorkspaceRef, export: UUID) -> BinaryIO:
     """The export as a tar file, which the caller closes; that somebody took it is an entry.
 
-    Raises Problem: 404, or 409 while it is not ready.
+    Raises Problem: 404, 409 while it is not ready, or 503 while the object store is away.
     """
     with workspace_scope(workspace):
         row = _row(workspace, export)
@@ -82,6 +81,31 @@ def export_download(*, actor: Actor, workspace: WorkspaceRef, export: UUID) -> B
             raise Problem(409, "log-damaged", "The database no longer holds what was signed. Tell the cell's operator.")
         if row.state != Export.State.READY:
             raise Problem(409, "not-ready", "The export is still being made. Ask again in a few seconds.")
+    # Outside of the transaction: the object store may be slow, and a database connection is not to wait for it.
+    content = _opened(row.id)
+    try:
+        _record_download(actor, workspace, row)
+    except BaseException:
+        content.close()
+        raise
+    return content
+
+
+def object_key(export: UUID) -> str:
+    return f"exports/{export.hex}.tar"
+
+
+def _opened(export: UUID) -> BinaryIO:
+    try:
+        return store().open(object_key(export))
+    except ObjectNotFound:
+        raise not_found() from None
+    except (StoreAway, StoreRefused) as error:
+        raise Problem(503, "store-away", "The object store does not answer now. Ask again in a minute.") from error
+
+
+def _record_download(actor: Actor, workspace: WorkspaceRef, row: Export) -> None:
+    with workspace_scope(workspace):
         record(
             actor=actor,
             action=Action.EXPORT_DOWNLOADED,
@@ -90,15 +114,6 @@ def export_download(*, actor: Actor, workspace: WorkspaceRef, export: UUID) -> B
             targets=[(Tag.EXPORT, row.id)],
             after={"manifest_sha256": bytes(row.manifest_sha256 or b"").hex()},
         )
-        return objects().open(object_key(row.id))
-
-
-def objects() -> ObjectStore:
-    return FileObjectStore(config().objects)
-
-
-def object_key(export: UUID) -> str:
-    return f"exports/{export.hex}.tar"
 
 
 def _row(workspace: WorkspaceRef, export: UUID) -> Export:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from cell.objects import ObjectNotFound, ObjectStore
+from cell.objects import ObjectDamaged, ObjectNotFound, ObjectStore
 from inference.engine.checkpoint import Checkpoint
 
 FORMAT = "bailiwick-model/1"
@@ -57,7 +57,7 @@ class ModelStore:
     def keep(self, source: Path) -> Manifest:
         """Puts the checkpoint folder `source` into the store; what is there already is not written again.
 
-        Raises CheckpointError for one that no engine could serve, StoreFull.
+        Raises CheckpointError for one that no engine could serve, and ObjectStoreError.
         """
         checkpoint = Checkpoint.open(source)
         files = [self._keep_file(source, path) for path in sorted(source.rglob("*")) if _is_kept(path)]
@@ -72,7 +72,7 @@ class ModelStore:
             found = msgspec.json.decode(self.objects.get(_manifest_key(digest)), type=Manifest)
         except ObjectNotFound:
             raise ModelStoreError(f"the object store has no model {digest[:12]}…; import it again") from None
-        except msgspec.DecodeError:
+        except (ObjectDamaged, msgspec.DecodeError):
             raise ModelStoreError(f"the manifest of {digest[:12]}… is damaged; import the model again") from None
         if found.format != FORMAT or found.digest != digest or any(_leaves(file.name) for file in found.files):
             raise ModelStoreError(f"the manifest of {digest[:12]}… is of something else; import the model again")
@@ -107,7 +107,7 @@ class ModelStore:
             kept = self.objects.versions(key)
             if not kept or kept[-1].is_marker or kept[-1].size != size:
                 opened.seek(0)
-                self.objects.put(key, opened)
+                self.objects.put(key, opened, sha256=digest)
         return KeptFile(path.relative_to(source).as_posix(), digest, size)
 
     def _fetch_file(self, file: KeptFile, path: Path) -> None:
@@ -120,8 +120,14 @@ class ModelStore:
                     written.write(block)
         except ObjectNotFound:
             raise ModelStoreError(f"the object store has lost {file.name}; import the model again") from None
+        except ObjectDamaged:
+            raise _damaged(file) from None
         if seen.hexdigest() != file.sha256:
-            raise ModelStoreError(f"{file.name} is damaged in the object store; import the model again")
+            raise _damaged(file)
+
+
+def _damaged(file: KeptFile) -> ModelStoreError:
+    return ModelStoreError(f"{file.name} is damaged in the object store; import the model again")
 
 
 def _is_kept(path: Path) -> bool:

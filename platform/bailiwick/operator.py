@@ -182,10 +182,10 @@ def _bring(home: Home, deployment: Deployment) -> None:
 
 
 def _store() -> ModelStore:
-    from audit.exports import objects
+    from cell.objects import store
     from inference.gateway.model_store import ModelStore
 
-    return ModelStore(objects())
+    return ModelStore(store())
 
 
 def _file(home: Home, name: str) -> Path:
@@ -207,12 +207,12 @@ def check_name(name: str) -> None:
 @contextmanager
 def _told() -> Iterator[None]:
     """Everything that an operator can do wrong, as a ModelError."""
-    from cell.objects import StoreFull
+    from cell.objects import ObjectStoreError
     from inference.gateway.model_store import ModelStoreError
 
     try:
         yield
-    except (CheckpointError, DeploymentError, ModelStoreError, StoreFull) as error:
+    except (CheckpointError, DeploymentError, ModelStoreError, ObjectStoreError) as error:
         raise ModelError(str(error)) from error
     except OSError as error:
         raise ModelError(f"{error.filename or 'A file'}: {error.strerror}.") from error

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cell.ids import CELL_CODE
 from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, RootRef, VaultServer
+from cell.object_config import S3Bucket, parse_place
 
 _T = TypeVar("_T")
 
@@ -68,8 +69,8 @@ class CellConfig:
     sealer_database: DatabaseUrl | None
     auditor_database: DatabaseUrl | None
     redis_url: str
-    objects: Path
-    """Folder of the file-system object store."""
+    objects: Path | S3Bucket
+    """Folder of the file-system object store, or the bucket of an S3 server."""
     keys: KeyConfig
     """The cell's root key, and how to reach it."""
     cells_file: Path
@@ -119,7 +120,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         sealer_database=reader.optional_database("BAILIWICK_SEALER_DATABASE_URL"),
         auditor_database=reader.optional_database("BAILIWICK_AUDITOR_DATABASE_URL"),
         redis_url=reader.text("BAILIWICK_REDIS_URL", pattern=r"(rediss?|redis\+socket|unix)://.+", example="redis://…"),
-        objects=reader.path("BAILIWICK_OBJECTS"),
+        objects=_objects(reader),
         keys=_keys(reader),
         cells_file=reader.path("BAILIWICK_CELLS_FILE"),
         cells_vkey=reader.text("BAILIWICK_CELLS_VKEY", pattern=r"[^+\s]+\+[0-9a-f]{8}\+\S+", example="name+hash+key"),
@@ -139,6 +140,8 @@ def load(environ: Mapping[str, str]) -> CellConfig:
     problems = reader.problems
     if not problems:
         problems += found.keys.problems(embedded=found.embedded)
+        if isinstance(found.objects, S3Bucket):
+            problems += found.objects.problems(embedded=found.embedded)
         if not found.embedded and not found.base_url.startswith("https://"):
             problems.append("BAILIWICK_BASE_URL must begin with https:// (only the embedded cell serves plain HTTP)")
     if problems:
@@ -170,6 +173,23 @@ def _keys(reader: _Reader) -> KeyConfig:
         pkcs11=Pkcs11Token(module, token, pin) if module and token and pin else None,
         vault=VaultServer(vault, vault_token, vault_ca, namespace) if vault and vault_token else None,
         aws_endpoint=reader.optional_url("BAILIWICK_AWS_KMS_ENDPOINT"),
+    )
+
+
+def _objects(reader: _Reader) -> Path | S3Bucket:
+    place = reader.place("BAILIWICK_OBJECTS")
+    if not isinstance(place, str):
+        for name in ("REGION", "LEGAL_AREA", "ENDPOINT", "CA_FILE", "CREDENTIALS_FILE"):
+            if reader.environ.get(f"BAILIWICK_OBJECTS_{name}"):
+                reader.problems.append(f"BAILIWICK_OBJECTS_{name} is for a bucket, and BAILIWICK_OBJECTS names none")
+        return place
+    return S3Bucket(
+        name=place,
+        region=reader.text("BAILIWICK_OBJECTS_REGION", pattern=r"[a-z0-9][a-z0-9-]{0,62}", example="eu-central-1"),
+        declared_area=reader.optional_text("BAILIWICK_OBJECTS_LEGAL_AREA"),
+        endpoint=reader.optional_url("BAILIWICK_OBJECTS_ENDPOINT"),
+        ca_file=reader.optional_path("BAILIWICK_OBJECTS_CA_FILE"),
+        credentials_file=reader.optional_path("BAILIWICK_OBJECTS_CREDENTIALS_FILE"),
     )
 
 
@@ -214,6 +234,9 @@ class _Reader:
 
     def roots(self, name: str) -> tuple[RootRef, ...]:
         return self._read(name, lambda raw: tuple(RootRef.parse(word) for word in re.split(r"[,\s]+", raw) if word), ())
+
+    def place(self, name: str) -> Path | str:
+        return self._read(name, parse_place)
 
     def words(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         return self._read(name, lambda raw: tuple(word for word in re.split(r"[,\s]+", raw) if word), default)

@@ -13,7 +13,7 @@ from cell.databases import OWNER
 from cell.keys import cell_keys
 from cell.keystore import custody
 from cell.models import CellIdentity
-from cell.objects import FileObjectStore
+from cell.objects import ObjectStoreError, open_store
 from cell.regions import Directory, DirectoryError
 
 
@@ -30,11 +30,12 @@ def check_region(config: CellConfig) -> Directory:
     """The checked directory of regions, if everything here belongs to `config.region`. Raises RegionMismatch."""
     wrong: list[str] = []
     identity = CellIdentity.objects.first()
-    found = {
-        "the database": identity.region if identity else None,
-        "the object store": FileObjectStore(config.objects).region(),
-        "the key store": custody.region(),
-    }
+    found = {"the database": identity.region if identity else None}
+    try:
+        found["the object store"] = open_store(config.objects).region()
+    except ObjectStoreError as error:
+        wrong.append(str(error))
+    found["the key store"] = custody.region()
     for part, region in found.items():
         if region is None:
             wrong.append(f"{part} belongs to no region yet: run `bailiwick migrate`")
@@ -53,6 +54,8 @@ def check_region(config: CellConfig) -> Directory:
         wrong.append(str(error))
     else:
         wrong += _compared(config, directory)
+        if "the object store" in found:
+            wrong += _objects_elsewhere(config, directory)
     if wrong or directory is None:
         raise RegionMismatch(config.region, wrong)
     return directory
@@ -73,6 +76,14 @@ def _compared(config: CellConfig, directory: Directory) -> list[str]:
     return wrong
 
 
+def _objects_elsewhere(config: CellConfig, directory: Directory) -> list[str]:
+    entry = directory.region(config.region)
+    try:
+        return open_store(config.objects).disagreements(None if entry is None else entry.legal_area)
+    except ObjectStoreError as error:
+        return [str(error)]
+
+
 def claim_region(config: CellConfig) -> None:
     """Marks database, object store and key store as `config.region`'s, those that no region has claimed yet.
 
@@ -86,10 +97,14 @@ def claim_region(config: CellConfig) -> None:
         )
         cursor.execute("select region from cell_identity")
         (database,) = cursor.fetchone()
-    store = FileObjectStore(config.objects)
-    store.claim(config.region)
+    try:
+        store = open_store(config.objects)
+        store.claim(config.region)
+        objects = store.region()
+    except ObjectStoreError as error:
+        raise RegionMismatch(config.region, [str(error)]) from error
     custody.claim(config.region, _seed_id())
-    found = {"the database": database, "the object store": store.region(), "the key store": custody.region()}
+    found = {"the database": database, "the object store": objects, "the key store": custody.region()}
     wrong = [f"{part} belongs to region {region}" for part, region in found.items() if region != config.region]
     if wrong:
         raise RegionMismatch(config.region, wrong)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from audit import exports
 from audit.actions import Action
-from audit.exports import ExportInfo, export_create, export_download, export_get
+from audit.exports import ExportInfo, export_create, export_download, export_get, object_key
 from audit.log import record, tree_of
 from audit.sealer import seal_tree
 from audit.signing import vkeys
@@ -19,6 +19,7 @@ from cell import jobs
 from cell.access import WorkspaceRef
 from cell.ids import uuid7
 from cell.models import Job
+from cell.objects import store
 from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from tests.audit.people import a_member, a_workspace
@@ -52,7 +53,7 @@ def _run(workspace: WorkspaceRef, export: ExportInfo) -> ExportInfo:
 def _taken_home(workspace: WorkspaceRef, export: ExportInfo, folder: Path) -> Path:
     with (
         export_download(actor=a_member(workspace), workspace=workspace, export=export.id) as content,
-        tarfile.open(fileobj=content) as tar,
+        tarfile.open(fileobj=io.BytesIO(content.read())) as tar,
     ):
         unpack(tar, folder)
     return folder
@@ -114,7 +115,7 @@ def test_running_the_job_twice_makes_one_export(workspace: WorkspaceRef) -> None
     again = _run(workspace, asked)
 
     assert again == done
-    assert len(exports.objects().versions(exports.object_key(done.id))) == 1
+    assert len(store().versions(object_key(done.id))) == 1
 
 
 def test_an_export_is_there_for_its_workspace_alone_and_only_when_it_is_ready(workspace: WorkspaceRef) -> None:

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,53 @@ def test_a_root_outside_of_a_file_needs_a_seed_and_the_way_to_it():
     assert problems(KEY_HORIZON_DAYS="8") == ["BAILIWICK_KEY_HORIZON_DAYS"]
     insecure = {"EMBEDDED": "0", "BASE_URL": "https://cell.example", "AWS_KMS_ENDPOINT": "http://kms.example"}
     assert problems(ROOT_KEY=f"aws-kms:{ARN}", SEED_FILE="/seed", **insecure) == ["BAILIWICK_AWS_KMS_ENDPOINT"]
+
+
+BUCKET = {"BAILIWICK_OBJECTS": "s3://bailiwick-eude1", "BAILIWICK_OBJECTS_REGION": "eu-central-1"}
+
+
+def test_objects_are_in_a_folder_or_in_a_bucket():
+    assert load({**os.environ, "BAILIWICK_OBJECTS": "/var/lib/objects"}).objects == Path("/var/lib/objects")
+
+    aws = load({**os.environ, **BUCKET}).objects
+    assert (aws.name, aws.region, aws.legal_area, aws.endpoint) == ("bailiwick-eude1", "eu-central-1", "eu", None)
+
+    own = {"BAILIWICK_OBJECTS_ENDPOINT": "https://s3.example", "BAILIWICK_OBJECTS_LEGAL_AREA": "uk"}
+    files = {"BAILIWICK_OBJECTS_CA_FILE": "/etc/ca.pem", "BAILIWICK_OBJECTS_CREDENTIALS_FILE": "/etc/s3"}
+    ceph = load({**os.environ, **BUCKET, **own, **files, "BAILIWICK_OBJECTS_REGION": "default"}).objects
+    assert (ceph.region, ceph.legal_area, ceph.ca_file, ceph.credentials_file) == (
+        "default",
+        "uk",
+        Path("/etc/ca.pem"),
+        Path("/etc/s3"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "variables"),
+    [
+        ({"BAILIWICK_OBJECTS": "s3://Bucket/hunter2"}, ["OBJECTS", "OBJECTS_REGION"]),
+        ({"BAILIWICK_OBJECTS": "objects", "BAILIWICK_OBJECTS_REGION": ""}, ["OBJECTS"]),
+        ({"BAILIWICK_OBJECTS": "/objects", "BAILIWICK_OBJECTS_CA_FILE": "/ca"}, ["OBJECTS_REGION", "OBJECTS_CA_FILE"]),
+        ({"BAILIWICK_OBJECTS_REGION": "", "BAILIWICK_OBJECTS_CA_FILE": "ca"}, ["OBJECTS_REGION", "OBJECTS_CA_FILE"]),
+        ({"BAILIWICK_OBJECTS_REGION": "eu-central-2"}, ["OBJECTS_REGION"]),
+        ({"BAILIWICK_OBJECTS_LEGAL_AREA": "us"}, ["OBJECTS_LEGAL_AREA"]),
+        ({"BAILIWICK_OBJECTS_ENDPOINT": "https://s3.example"}, ["OBJECTS_LEGAL_AREA"]),
+        ({"BAILIWICK_OBJECTS_ENDPOINT": "https://a:hunter2@s3.example"}, ["OBJECTS_ENDPOINT"]),
+        ({"BAILIWICK_OBJECTS_ENDPOINT": "https://s3.us-east-1.amazonaws.com"}, ["OBJECTS_ENDPOINT"]),
+        (
+            {
+                "BAILIWICK_OBJECTS_ENDPOINT": "http://s3.example",
+                "BAILIWICK_EMBEDDED": "0",
+                "BAILIWICK_BASE_URL": "https://cell.example",
+            },
+            ["OBJECTS_LEGAL_AREA", "OBJECTS_ENDPOINT"],
+        ),
+    ],
+)
+def test_a_bucket_that_may_be_elsewhere_is_refused_by_variable(changed: dict[str, str], variables: list[str]):
+    with pytest.raises(ConfigError) as caught:
+        load({**os.environ, **BUCKET, **changed})
+
+    assert [problem.split()[0] for problem in caught.value.problems] == [f"BAILIWICK_{name}" for name in variables]
+    assert "hunter2" not in str(caught.value)

@@ -9,8 +9,9 @@ from cell.guard import RegionMismatch, check_region
 from cell.key_config import RootRef
 from cell.keys import RootedKeys, cell_keys
 from cell.notes import Signer
-from cell.objects import FileObjectStore
+from cell.objects import FileObjectStore, open_store
 from cell.regions import Region, sign_directory
+from tests.peers.radosgw import RadosGw
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
 
@@ -72,3 +73,30 @@ def test_a_process_that_derives_from_another_seed_does_not_start(monkeypatch):
     monkeypatch.setattr("cell.guard.cell_keys", lambda: RootedKeys(root, bytes(32)))
     with pytest.raises(RegionMismatch, match="the key store was made with another seed"):
         check_region(config())
+
+
+def test_a_cell_serves_from_a_bucket_of_its_own_region_only(gateway: RadosGw):
+    bucket = gateway.bucket()
+    here = replace(config(), objects=bucket)
+    with pytest.raises(RegionMismatch, match="the object store belongs to no region yet"):
+        check_region(here)
+    open_store(bucket).claim("eu-de-1")
+    assert check_region(here).url_for("eude1") == config().base_url
+
+    elsewhere = gateway.bucket(lock=False, versions=False)
+    open_store(elsewhere).claim("us-va-1")
+    with pytest.raises(RegionMismatch) as refused:
+        check_region(replace(config(), objects=replace(elsewhere, region="us-east", declared_area="us")))
+    assert refused.value.disagreements == [
+        "the object store belongs to region us-va-1",
+        "the object store is under the law of us, this region under that of eu",
+        "the bucket is in eu-de, BAILIWICK_OBJECTS_REGION is us-east",
+        "the bucket does not keep versions: turn its versioning on",
+    ]
+
+
+def test_a_store_that_cannot_be_asked_stops_the_start(gateway: RadosGw):
+    nowhere = replace(gateway.bucket(), name="nobodys")
+    with pytest.raises(RegionMismatch) as refused:
+        check_region(replace(config(), objects=nowhere))
+    assert refused.value.disagreements == ["the object store refuses list_object_versions: NoSuchBucket"]
