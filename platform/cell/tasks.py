@@ -1,16 +1,25 @@
-"""Celery's side of the jobs: being woken, and waking what nobody woke."""
+"""Celery's side of the ground floor: waking jobs, and what nobody woke; sweeping the object store."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
 
-from cell import jobs
+from cell import jobs, objects
 from cell.jobs.queue import WAKE_TASK, wake
+from cell.telemetry import get_logger
 
 SWEEP_EVERY_S = 5.0
 SWEEP_TASK = "cell.jobs.sweep"
+SWEEP_OBJECTS_TASK = "cell.objects.sweep"
+SWEEP_OBJECTS_WITHIN_S = 50.0
+"""Of the 75 s that a task has; a request that is being repeated may take the rest."""
+LEFT_BEHIND = timedelta(days=1)
+"""What is younger may still be written."""
+
+log = get_logger(__name__)
 
 
 @shared_task(name=WAKE_TASK)
@@ -23,3 +32,11 @@ def sweep() -> None:
     """Wakes every job that is due: after an empty broker, a dead worker or a wait."""
     for job in jobs.due():
         wake(job)
+
+
+@shared_task(name=SWEEP_OBJECTS_TASK)
+def sweep_objects() -> None:
+    """Removes from the object store what writers left behind more than a day ago."""
+    swept = objects.sweep(objects.store(), older_than=LEFT_BEHIND, within_s=SWEEP_OBJECTS_WITHIN_S)
+    if swept.uploads or swept.markers or not swept.finished:
+        log.info("objects.sweep", uploads=swept.uploads, markers=swept.markers, finished=swept.finished)

@@ -17,6 +17,7 @@ from cell.objects.errors import (
 )
 from cell.objects.file_store import FileObjectStore
 from cell.objects.interface import ObjectStore, Upload, Version
+from cell.objects.sweeping import Swept, sweep
 
 __all__ = [
     "FileObjectStore",
@@ -30,8 +31,10 @@ __all__ = [
     "StoreAway",
     "StoreFull",
     "StoreRefused",
+    "Swept",
     "Upload",
     "Version",
     "open_store",
     "store",
+    "sweep",
 ]
