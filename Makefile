@@ -9,7 +9,7 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install -qq)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos soak peers lint format bench clean
+.PHONY: help setup demo test chaos proofs soak peers lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: $(VENV)/.test peers ## every test, against real peers
 
 chaos: $(VENV)/.test peers ## kill -9 of every process in turn under load, 50 times
 	@$(BIN)/python -m pytest -m chaos --timeout 1800 $(PYTEST_ARGS)
+
+proofs: $(VENV)/.test ## ten thousand changed exports, certificates and proofs, on both verifiers
+	@$(BIN)/python -m pytest -m proofs --timeout 1800 tests/audit/verifier $(PYTEST_ARGS)
 
 soak: $(VENV)/.test peers ## three times as much as the engine can do, for a minute, and 100,000 cuts of streamed answers
 	@$(BIN)/python -m pytest -m soak -s --timeout 1800 $(PYTEST_ARGS)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,16 +109,6 @@ def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signer: Signe
 def manifest_text(origin: str, manifest_sha256: str) -> str:
     """What the cell signs: the tree that the export is of, and the SHA-256 of the manifest's bytes."""
     return f"bailiwick-export/v1\n{origin}\n{manifest_sha256}\n"
-
-
-def pack(folder: Path, into: BinaryIO) -> None:
-    """The export as one tar file, without times and owners."""
-    with tarfile.open(fileobj=into, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for path in sorted(folder.iterdir()):
-            member = tarfile.TarInfo(path.name)
-            member.size, member.mode = path.stat().st_size, 0o644
-            with path.open("rb") as file:
-                tar.addfile(member, file)
 
 
 def _write_entries(

@@ -60,7 +60,7 @@ class Certificate:
         except canonical.NotCanonical as error:
             raise MalformedCertificate(f"the certificate is {error}") from None
         log = document.get("log")
-        if document.get("v") != VERSION or document.get("type") != _TYPE:
+        if type(document.get("v")) is not int or document["v"] != VERSION or document.get("type") != _TYPE:
             raise MalformedCertificate("this is no certificate of version 1")
         if document.keys() != _MEMBERS or not isinstance(log, dict) or log.keys() != _LOG_MEMBERS:
             raise MalformedCertificate("the certificate has other members than version 1 has")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from audit import bundle, proofs
+from audit import bundle, proofs, ustar
 from audit.actions import Action
 from audit.checkpoint import origin
 from audit.entry import now, timestamp
@@ -62,7 +62,7 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
             return _finish(lease, workspace, row, state=Export.State.FAILED)
         packed = Path(name, "export.tar")
         with packed.open("w+b") as file:
-            bundle.pack(folder, file)
+            ustar.pack(folder, file)
             file.seek(0)
             stored = store().put(object_key(row.id), file)
     return _finish(

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit.checkpoint import encode
 from audit.log import tree_of
 from audit.merkle import STORED_HEIGHT, Node, consistency_ranges, fold, full_nodes, full_root, inclusion_ranges
 from audit.models import AuditEntry, Checkpoint
+from audit.tlogproof import TlogProof
 from cell.access import WorkspaceRef
 from cell.tenancy import workspace_scope
 
@@ -51,9 +51,8 @@ class Inclusion:
 
     @property
     def tlog_proof(self) -> str:
-        """The same as a file (C2SP tlog-proof v1)."""
-        hashes = "".join(f"{encode(item)}\n" for item in self.path)
-        return f"c2sp.org/tlog-proof@v1\nindex {self.index}\n{hashes}\n{self.checkpoint.note}"
+        """The same as a file (C2SP tlog-proof v1), which holds the entry too."""
+        return TlogProof(self.index, self.path, self.checkpoint.note, self.body).to_text()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``python -m audit.verifier PATH``, also ``bailiwick verify PATH``: checks an audit export or an erasure certificate.
+"""``python -m audit.verifier PATH``, also ``bailiwick verify PATH``: checks an audit export, a certificate or a proof file.
 
 Exit status: 0 intact, 1 tampered, 2 incomplete, 3 unknown signer, 64 wrong use.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from audit.verifier.certificate import verify_certificate
 from audit.verifier.export import verify_export
+from audit.verifier.proof import verify_proof
 from audit.verifier.verdict import Incomplete, Refusal, Verdict
+from audit.verifier.witnesses import NOBODY, Quorum
 
 _WRONG_USE = 64
 """EX_USAGE; argparse's own 2 would read as "incomplete"."""
+_PROOF = b"c2sp.org/tlog-proof@"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,17 +29,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = _Parser(
-        prog="bailiwick verify",
-        description="Checks an audit export or an erasure certificate, offline.",
-        epilog="Exit status: 0 intact, 1 tampered, 2 incomplete, 3 unknown signer.",
-    )
-    parser.add_argument("path", type=Path, help="an export (folder or .tar) or a certificate (.json)")
-    parser.add_argument("--key", action="append", default=[], metavar="VKEY", help="a verifier key that you trust")
-    parser.add_argument("--keys", type=Path, metavar="FILE", help="a file with such keys, one a line")
-    parser.add_argument("--previous", type=Path, metavar="PATH", help="the export before this one, to check the chain")
+    parser = _parser()
     given = parser.parse_args(arguments)
-    pinned = list(given.key)
+    pinned = [key.strip() for key in given.key]
     if given.keys is not None:
         try:
             pinned += given.keys.read_text().split()
@@ -45,8 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{given.keys} cannot be read")
         if not pinned:
             parser.error(f"{given.keys} holds no key")
+    if given.threshold is not None and not 0 < given.threshold <= len(set(given.witness)):
+        parser.error("--threshold is between 1 and the number of witnesses named with --witness")
     try:
-        verdict = verify(given.path, pinned, given.previous)
+        quorum = Quorum.parse(given.witness, given.threshold)
+        verdict = verify(given.path, pinned, given.previous, given.entry, quorum)
     except Refusal as refusal:
         print(f"{refusal.word}: {refusal}", file=sys.stderr)
         return refusal.code
@@ -54,12 +51,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def verify(path: Path, pinned: Sequence[str] = (), previous: Path | None = None) -> Verdict:
-    """Whichever of the two is at `path`. Raises Refusal."""
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="bailiwick verify",
+        description="Checks an audit export, an erasure certificate or a proof file, offline.",
+        epilog="Exit status: 0 intact, 1 tampered, 2 incomplete, 3 unknown signer.",
+    )
+    parser.add_argument(
+        "path", type=Path, help="an export (folder or .tar), a certificate (.json) or a proof (.tlog-proof)"
+    )
+    parser.add_argument("--key", action="append", default=[], metavar="VKEY", help="a verifier key that you trust")
+    parser.add_argument("--keys", type=Path, metavar="FILE", help="a file with such keys, one a line")
+    parser.add_argument("--previous", type=Path, metavar="PATH", help="the export before this one, to check the chain")
+    parser.add_argument("--entry", type=Path, metavar="FILE", help="the entry of a proof that does not hold it")
+    parser.add_argument(
+        "--witness", action="append", default=[], metavar="VKEY", help="a witness that has to have co-signed"
+    )
+    parser.add_argument(
+        "--threshold", type=int, metavar="N", help="how many of the witnesses are enough; all by default"
+    )
+    return parser
+
+
+def verify(
+    path: Path,
+    pinned: Sequence[str] = (),
+    previous: Path | None = None,
+    entry: Path | None = None,
+    quorum: Quorum = NOBODY,
+) -> Verdict:
+    """Whichever of the three is at `path`: what a file begins with says which. Raises Refusal."""
     try:
-        if path.is_dir() or tarfile.is_tarfile(path):
-            return verify_export(path, pinned, previous)
-        return verify_certificate(path.read_bytes(), pinned)
+        if path.is_dir():
+            return verify_export(path, pinned, previous, quorum)
+        with path.open("rb") as file:
+            beginning = file.read(len(_PROOF))
+        if beginning[:1] == b"{":
+            return verify_certificate(path.read_bytes(), pinned, quorum)
+        if beginning == _PROOF:
+            return verify_proof(path.read_bytes(), pinned, None if entry is None else entry.read_bytes(), quorum)
+        return verify_export(path, pinned, previous, quorum)
     except FileNotFoundError:
         raise Incomplete(f"there is nothing at {path}") from None
     except OSError as error:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 
 from audit import canonical
 from audit.certificate import Certificate, MalformedCertificate, certificate_text
 from audit.merkle import ProofError, leaf_hash, verify_inclusion
+from audit.verifier import entries
 from audit.verifier.signatures import keys, open_checkpoint, open_note
 from audit.verifier.verdict import Tampered, Verdict
+from audit.verifier.witnesses import NOBODY, Quorum
 
 
-def verify_certificate(data: bytes, pinned: Sequence[str] = ()) -> Verdict:
+def verify_certificate(data: bytes, pinned: Sequence[str] = (), quorum: Quorum = NOBODY) -> Verdict:
     """`data` is the file, `pinned` the verifier keys that the reader trusts; without any, those in the file are used.
+    `quorum` has to have co-signed the checkpoint.
 
     Raises Tampered or Untrusted.
     """
@@ -26,7 +28,10 @@ def verify_certificate(data: bytes, pinned: Sequence[str] = ()) -> Verdict:
     trusted = keys(pinned) if pinned else enclosed
     digest = hashlib.sha256(canonical.dumps(certificate.statement)).hexdigest()
     checkpoint = open_checkpoint("the checkpoint", certificate.checkpoint, trusted)
-    if open_note("the certificate", certificate.note, trusted) != certificate_text(checkpoint.origin, digest):
+    witnessed = quorum.check("the checkpoint", certificate.checkpoint)
+    if open_note("the certificate", certificate.note, trusted, origin_line=1) != certificate_text(
+        checkpoint.origin, digest
+    ):
         raise Tampered("the signature is over another statement than the one shown, or over another log")
     body = certificate.entry.encode()
     try:
@@ -37,16 +42,16 @@ def verify_certificate(data: bytes, pinned: Sequence[str] = ()) -> Verdict:
             path=certificate.path,
             root=checkpoint.root,
         )
-        entry = json.loads(body)
-    except (ProofError, ValueError):
+    except ProofError:
         raise Tampered("the entry is not in the log that the checkpoint signs") from None
+    entry = entries.parse(body)
     workspace = certificate.statement.get("workspace")
     if (entry["after"] or {}).get("statement_sha256") != digest:
         raise Tampered("the log's entry vouches for another statement")
     if entry["workspace"] != workspace or checkpoint.origin.rpartition("/")[2] != workspace:
         raise Tampered("the statement is about another workspace than the log that vouches for it")
     what = f"certificate of {entry['action']} for workspace {workspace}, entry {certificate.index} of {checkpoint.size}"
-    return Verdict(what, tuple(map(str, trusted)), bool(pinned), tuple(_facts(certificate)))
+    return Verdict(what, tuple(map(str, trusted)), bool(pinned), (*_facts(certificate), *witnessed))
 
 
 def _facts(certificate: Certificate) -> list[str]:

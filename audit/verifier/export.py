@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from audit.bundle import CHECKPOINT_NEW, CHECKPOINT_OLD, CONSISTENCY, KEYS, MANIFEST, MANIFEST_NOTE, manifest_text
 from audit.checkpoint import Checkpoint, decode, origin
 from audit.merkle import ProofError, leaf_hash, verify_consistency
-from audit.verifier.files import Files, open_files, read, read_text
+from audit.verifier import entries
+from audit.verifier.files import Files, open_files, read, read_lines, read_text
 from audit.verifier.manifest import File, Manifest
 from audit.verifier.signatures import keys, open_checkpoint, open_note
 from audit.verifier.verdict import Incomplete, Tampered, Verdict
+from audit.verifier.witnesses import NOBODY, Quorum
 from cell.notes import VerifierKey
 
 _PIECE = 1 << 20
 
 
-def verify_export(path: Path, pinned: Sequence[str] = (), previous: Path | None = None) -> Verdict:
+def verify_export(
+    path: Path, pinned: Sequence[str] = (), previous: Path | None = None, quorum: Quorum = NOBODY
+) -> Verdict:
     """`path` is a folder or tar file, `pinned` the verifier keys that the reader trusts (without any, those in the export are
-    used), `previous` the export before this one, if the reader has it. Raises Tampered, Incomplete or Untrusted.
+    used), `previous` the export before this one, if the reader has it; `quorum` has to have co-signed the new checkpoint.
+    Raises Tampered, Incomplete or Untrusted. What is checked first decides which: docs/verify.md has the order.
     """
     with open_files(path) as files:
-        trusted = keys(pinned) if pinned else keys(read_text(files, KEYS).splitlines())
+        trusted = keys(pinned) if pinned else keys(read_lines(files, KEYS))
         manifest = _signed_manifest(files, trusted)
         _check_files(files, manifest)
         new = _check_checkpoints(files, manifest, trusted)
+        witnessed = quorum.check("the new checkpoint", read_text(files, CHECKPOINT_NEW))
         _check_entries(files, manifest, new)
-    facts = [f"requested: {manifest.requested_at}"]
+    facts = [f"requested: {manifest.requested_at}", *witnessed]
     if previous is not None:
         with open_files(previous) as older:
             _check_chain(manifest, older, trusted)
@@ -46,7 +50,7 @@ def verify_export(path: Path, pinned: Sequence[str] = (), previous: Path | None 
 
 def _signed_manifest(files: Files, trusted: Sequence[VerifierKey]) -> Manifest:
     data = read(files, MANIFEST)
-    text = open_note("the manifest", read_text(files, MANIFEST_NOTE), trusted)
+    text = open_note("the manifest", read_text(files, MANIFEST_NOTE), trusted, origin_line=1)
     manifest = Manifest.parse(data)
     if text != manifest_text(manifest.origin, hashlib.sha256(data).hexdigest()):
         raise Tampered("the signature is over another manifest")
@@ -82,7 +86,7 @@ def _check_checkpoints(files: Files, manifest: Manifest, trusted: Sequence[Verif
     old = open_checkpoint("the old checkpoint", read_text(files, CHECKPOINT_OLD), trusted)
     if old != Checkpoint(manifest.origin, manifest.first, manifest.tree.root()):
         raise Tampered("the old checkpoint is of another log, or of another moment than the manifest says")
-    path = [decode(line) or b"" for line in read_text(files, CONSISTENCY).splitlines()]
+    path = [decode(line) or b"" for line in read_lines(files, CONSISTENCY)]
     try:
         verify_consistency(first=old.size, second=new.size, first_root=old.root, second_root=new.root, path=path)
     except ProofError as error:
@@ -108,27 +112,37 @@ def _check_entries(files: Files, manifest: Manifest, new: Checkpoint) -> None:
 
 
 def _lines(file: File, content: BinaryIO) -> Iterator[bytes]:
+    """The lines of one gzip member that is all of `content`, without their newlines."""
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    rest = b""
     try:
-        with gzip.GzipFile(fileobj=content) as lines:
-            yield from lines
-    except (OSError, EOFError, zlib.error):
+        while piece := content.read(_PIECE):
+            while piece and not unpacker.eof:
+                *lines, rest = (rest + unpacker.decompress(piece, _PIECE)).split(b"\n")
+                yield from lines
+                if len(rest) > entries.LONGEST:
+                    raise Tampered("a line is longer than any entry")
+                piece = unpacker.unconsumed_tail
+            if piece or unpacker.unused_data:
+                raise Tampered(f"{file.name} holds something after what is compressed in it")
+        *lines, rest = (rest + unpacker.flush()).split(b"\n")
+    except zlib.error:
         raise Tampered(f"{file.name} cannot be decompressed") from None
+    yield from lines
+    if not unpacker.eof:
+        raise Tampered(f"{file.name} cannot be decompressed")
+    if rest:
+        raise Tampered("the last line has no end")
 
 
 def _leaves(lines: Iterator[bytes], workspace: str, seen: set[str]) -> Iterator[bytes]:
-    loads = json.loads
-    for line in lines:
-        if line[-1:] != b"\n":
-            raise Tampered("the last line has no end")
-        body = line[:-1]
-        try:
-            entry: dict[str, Any] = loads(body)
-            seen.add(entry["id"])
-            same = entry["workspace"] == workspace and entry["v"] == 1
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise Tampered("a line is not an entry of version 1") from None
-        if not same:
-            raise Tampered("an entry is of another workspace, or of a version that is not known here")
+    for body in lines:
+        if len(body) > entries.LONGEST:
+            raise Tampered("a line is longer than any entry")
+        id_, of = entries.identity(body)
+        if of != workspace:
+            raise Tampered("an entry is of another workspace")
+        seen.add(id_)
         yield leaf_hash(body)
 
 

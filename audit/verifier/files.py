@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tarfile
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from audit import ustar
 from audit.verifier.verdict import Incomplete, Tampered
 
 LARGEST_SMALL_FILE = 64 << 20
@@ -36,41 +37,38 @@ class Folder:
 
 
 class Archive:
-    def __init__(self, tar: tarfile.TarFile) -> None:
-        self._tar = tar
+    """The tar file, byte for byte as it was downloaded."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         try:
-            members = tar.getmembers()
-        except (tarfile.TarError, EOFError, ValueError):
-            raise Tampered("the tar file cannot be read") from None
-        self._members = {member.name: member for member in members}
-        if len(self._members) != len(members) or not all(member.isreg() for member in members):
-            raise Tampered("the tar file holds a name twice, or something that is no file")
+            self._members = {name: (start, size) for name, start, size in ustar.members(file)}
+        except ustar.NotPlain as error:
+            raise Tampered(
+                f"this is no export's tar file as it was downloaded, {error}; if you packed it yourself, check the folder"
+            ) from None
 
     def names(self) -> set[str]:
         return set(self._members)
 
     def open(self, name: str) -> BinaryIO:
-        member = self._members.get(name)
-        file = None if member is None else self._tar.extractfile(member)
-        if file is None:
+        if name not in self._members:
             raise Incomplete(f"{name} is not there")
-        return file  # type: ignore[return-value]  # a readable binary file
+        return io.BufferedReader(ustar.Slice(self._file, *self._members[name]), 1 << 20)
 
 
 @contextmanager
 def open_files(path: Path) -> Iterator[Files]:
-    """Raises Incomplete if there is nothing at `path`, Tampered if it is neither a folder nor a tar file."""
+    """Raises Incomplete if there is nothing at `path`, Tampered if it is neither a folder nor an export's tar file."""
     if path.is_dir():
         yield Folder(path)
         return
     try:
-        tar = tarfile.open(path)  # noqa: SIM115  # closed below, where its errors are not those of opening
+        file = path.open("rb")
     except FileNotFoundError:
         raise Incomplete(f"there is nothing at {path}") from None
-    except (tarfile.TarError, EOFError):
-        raise Tampered("this is neither a folder nor a tar file with an export") from None
-    with tar:
-        yield Archive(tar)
+    with file:
+        yield Archive(file)
 
 
 def read(files: Files, name: str) -> bytes:
@@ -87,3 +85,11 @@ def read_text(files: Files, name: str) -> str:
         return read(files, name).decode()
     except UnicodeDecodeError:
         raise Tampered(f"{name} is not text") from None
+
+
+def read_lines(files: Files, name: str) -> list[str]:
+    """The lines of a small file, each of which ends in a newline. Raises Incomplete or Tampered."""
+    text = read_text(files, name)
+    if text and not text.endswith("\n"):
+        raise Tampered(f"{name} ends within a line")
+    return text.split("\n")[:-1]

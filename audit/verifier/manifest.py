@@ -48,13 +48,13 @@ class Manifest:
             document = canonical.loads(data)
         except canonical.NotCanonical as error:
             raise Tampered(f"the manifest is {error}") from None
-        if document.get("v") != VERSION or document.get("format") != FORMAT:
+        if type(document.get("v")) is not int or document["v"] != VERSION or document.get("format") != FORMAT:
             raise Tampered("the manifest is not of version 1: use a newer verifier")
         previous = document.get("previous_manifest_sha256")
         if (
             document.keys() != _MEMBERS
             or not all(isinstance(document[name], str) for name in _TEXTS)
-            or not all(type(document[name]) is int and document[name] >= 0 for name in _NUMBERS)
+            or not all(_is_count(document[name]) for name in _NUMBERS)
             or not (previous is None or (isinstance(previous, str) and _SHA256.fullmatch(previous)))
             or not isinstance(document["files"], list)
             or document["end"] - document["first"] != document["entries"]
@@ -84,11 +84,15 @@ def _file(item: Any) -> File:
             and _NAME.fullmatch(name)
             and isinstance(sha256, str)
             and _SHA256.fullmatch(sha256)
-            and type(size) is int
-            and (entries is None or type(entries) is int)
+            and _is_count(size)
+            and (entries is None if "entries" not in item else _is_count(entries))
         ):
             return File(name, sha256, size, entries)
     raise Tampered("the manifest has other members than version 1 has")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _tree(first: int, hashes: Any) -> Range:

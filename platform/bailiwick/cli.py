@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     keys_cli.add(commands.add_parser("keys", help="the keys that wrap others: make, look at and rotate them"), home)
 
     # Listed for --help; `main` hands its arguments to the verifier as they are.
-    commands.add_parser("verify", help="check an audit export or an erasure certificate, offline")
+    commands.add_parser("verify", help="check an audit export, a certificate or a proof file, offline")
     return parser
 
 

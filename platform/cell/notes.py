@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 _ED25519 = b"\x01"
 _KEY_BYTES, _SIGNATURE_BYTES, _HASH_BYTES = 32, 64, 4
-_NAME = re.compile(r"[^\s+]+")
-_SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
+_NAME = re.compile(r"[^\s+\x00-\x1f]+")
+_SIGNATURE_LINE = re.compile(r"— ([^\s+\x00-\x1f]+) ([A-Za-z0-9+/]+={0,2})")
 _LARGEST_NOTE = 1_000_000
 _MOST_SIGNATURES = 100
 
@@ -64,10 +64,10 @@ class VerifierKey:
         """Raises MalformedNote if `vkey` is not a verifier key or its hash is not that of its key."""
         name, _, rest = vkey.strip().partition("+")
         hash_, _, encoded = rest.partition("+")
-        key = _decoded(encoded)
+        key = decoded(encoded)
         if key is None or len(key) != 1 + _KEY_BYTES or key[:1] != _ED25519:
             raise MalformedNote("a verifier key looks like name+hash+key, with an Ed25519 key")
-        parsed = cls(_checked_name(name), key[1:])
+        parsed = cls(checked_name(name), key[1:])
         if parsed.hash.hex() != hash_:
             raise MalformedNote("the verifier key's hash is not that of its name and key: it was mistyped or altered")
         return parsed
@@ -92,7 +92,7 @@ class Signer:
     __slots__ = ("_key", "name", "verifier")
 
     def __init__(self, name: str, key: Ed25519PrivateKey) -> None:
-        self.name = _checked_name(name)
+        self.name = checked_name(name)
         self._key = key
         self.verifier = VerifierKey(name, key.public_key().public_bytes_raw())
 
@@ -131,7 +131,12 @@ def sign(text: str, signers: Signer | Iterable[Signer]) -> str:
 
 
 def verify(note: str, vkeys: Sequence[str | VerifierKey]) -> str:
-    """The signed text of `note`, newline included, if at least one of `vkeys` signed it.
+    """The signed text of `note`, newline included, if at least one of `vkeys` signed it. Raises as `opened` does."""
+    return opened(note, vkeys)[0]
+
+
+def opened(note: str, vkeys: Sequence[str | VerifierKey]) -> tuple[str, tuple[VerifierKey, ...]]:
+    """The signed text of `note`, newline included, and those of `vkeys` that signed it: at least one.
 
     Signatures of keys that are not in `vkeys` are ignored, as the specification demands. Raises MalformedNote,
     UnknownSigner, or BadSignature if a line claims to be of one of `vkeys` and is not.
@@ -144,7 +149,7 @@ def verify(note: str, vkeys: Sequence[str | VerifierKey]) -> str:
     for key, signature in known:
         if len(signature) != _SIGNATURE_BYTES or not key.accepts(signature, text):
             raise BadSignature(f"the signature of {key.name} is not over this text: it was altered")
-    return text
+    return text, tuple(key for key, _ in known)
 
 
 def split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
@@ -164,7 +169,7 @@ def split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
 
 def _signature(line: str) -> tuple[str, bytes, bytes]:
     match = _SIGNATURE_LINE.fullmatch(line)
-    raw = _decoded(match[2]) if match else None
+    raw = decoded(match[2]) if match else None
     if match is None or raw is None or len(raw) <= _HASH_BYTES:
         raise MalformedNote("a signature line looks like: — name base64")
     return match[1], raw[:_HASH_BYTES], raw[_HASH_BYTES:]
@@ -174,7 +179,8 @@ def _parsed(vkey: str | VerifierKey) -> VerifierKey:
     return vkey if isinstance(vkey, VerifierKey) else VerifierKey.parse(vkey)
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """`name`, if it can stand in a signature line. Raises MalformedNote."""
     if _NAME.fullmatch(name) is None:
         raise MalformedNote("a signer's name is not empty and has no spaces and no plus sign")
     return name
@@ -187,7 +193,7 @@ def _check_text(text: str) -> None:
         raise MalformedNote("the text of a note has no control characters but newlines")
 
 
-def _decoded(encoded: str) -> bytes | None:
+def decoded(encoded: str) -> bytes | None:
     """Strict base64: two spellings of one signature would be two different notes."""
     try:
         raw = base64.b64decode(encoded, validate=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit import bundle, canonical
+from audit import bundle, canonical, ustar
 from audit.checkpoint import encode
 from audit.verifier.__main__ import main, verify
 from audit.verifier.verdict import Incomplete, Refusal, Tampered, Untrusted
@@ -41,7 +41,7 @@ def test_an_export_as_it_was_made_is_intact(export: Path, log: Log, capsys: pyte
 
 def test_it_is_intact_as_the_tar_file_that_was_downloaded(export: Path, tmp_path: Path) -> None:
     with (tmp_path / "export.tar").open("wb") as file:
-        bundle.pack(export, file)
+        ustar.pack(export, file)
 
     assert main([str(tmp_path / "export.tar")]) == 0
 

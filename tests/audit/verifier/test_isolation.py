@@ -7,6 +7,7 @@ from pathlib import Path
 import cryptography
 
 from tests.audit.logs import Log
+from tests.audit.verifier.world import proof
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,12 +31,13 @@ def test_the_verifier_runs_with_python_and_cryptography_alone(tmp_path: Path) ->
     log = Log().grow(20)
     log.export(tmp_path / "export", 5, 20)
     (tmp_path / "certificate.json").write_bytes(log.certificate({"workspace": log.workspace}))
+    (tmp_path / "it.tlog-proof").write_text(proof(log, 3, 20).to_text())
     libraries = Path(cryptography.__file__).parents[1]
 
-    for name in ("export", "certificate.json"):
+    for name in ("export", "certificate.json", "it.tlog-proof"):
         done = subprocess.run(
             [sys.executable, "-I", "-c", f"import sys; sys.path += {[str(_ROOT), str(_ROOT / 'platform'), str(libraries)]}"
-             + _GUARDED, str(tmp_path / name)],
+             + _GUARDED, str(tmp_path / name), "--key", log.signer.vkey],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
