@@ -17,6 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["verify"]:
         return _verify(arguments[1:])
+    if arguments[:1] == ["witness"]:
+        return _witness(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -58,8 +60,9 @@ def _parser() -> argparse.ArgumentParser:
 
     keys_cli.add(commands.add_parser("keys", help="the keys that wrap others: make, look at and rotate them"), home)
 
-    # Listed for --help; `main` hands its arguments to the verifier as they are.
+    # Listed for --help; `main` hands their arguments on as they are.
     commands.add_parser("verify", help="check an audit export, a certificate or a proof file, offline")
+    commands.add_parser("witness", help="co-sign the checkpoints of a cell that you do not run")
     return parser
 
 
@@ -173,6 +176,12 @@ def _verify(arguments: list[str]) -> int:
     from audit.verifier.__main__ import main as verify
 
     return verify(arguments)
+
+
+def _witness(arguments: list[str]) -> int:
+    from audit.witness.__main__ import main as witness
+
+    return witness(arguments)
 
 
 def _fail(error: object) -> int:
