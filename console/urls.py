@@ -8,6 +8,7 @@ from console.views.audit import AuditLog
 from console.views.erasures import Certificate, ErasureList, ErasureOne
 from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, OrganizationKeyRevocation
 from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
+from console.views.proofs import ProofFile, Verify
 from console.views.redaction import RedactionDocument, RedactionOne, RedactionTrial
 from console.views.requests import RequestList
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
@@ -49,6 +50,8 @@ urlpatterns = [
         name="membership-remove",
     ),
     path("workspaces/<str:workspace_id>/audit", AuditLog.as_view(), name="audit"),
+    path("workspaces/<str:workspace_id>/audit/<str:entry_id>/proof", ProofFile.as_view(), name="proof"),
+    path("verify", Verify.as_view(), name="verify"),
     path("workspaces/<str:workspace_id>/requests", RequestList.as_view(), name="requests"),
     path("workspaces/<str:workspace_id>/usage", UsageOne.as_view(), name="usage"),
     path("workspaces/<str:workspace_id>/redaction", RedactionOne.as_view(), name="redaction"),

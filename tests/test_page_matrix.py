@@ -48,6 +48,8 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/members": {"GET": S.MEMBERS_READ, "POST": S.MEMBERS_WRITE},
     f"{W}/members/<str:member_id>/remove": {"POST": S.MEMBERS_WRITE},
     f"{W}/audit": {"GET": S.AUDIT_READ},
+    f"{W}/audit/<str:entry_id>/proof": {"GET": S.AUDIT_READ},
+    "verify": {"GET": None},
     f"{W}/requests": {"GET": S.AUDIT_READ},
     f"{W}/usage": {"GET": S.WORKSPACES_READ},
     f"{W}/redaction": {"GET": S.REDACTION_READ, "POST": S.REDACTION_WRITE},
@@ -116,7 +118,12 @@ def expected(needs: Mapping[str, Scope | None], method: str, held: frozenset[Sco
 
 def filled(url: str, workspace: str) -> str:
     path = "/" + url.replace("<str:workspace_id>", workspace)
-    for name, tag in (("key_id", Tag.KEY), ("member_id", Tag.MEMBER), ("erasure_id", Tag.ERASURE)):
+    for name, tag in (
+        ("key_id", Tag.KEY),
+        ("member_id", Tag.MEMBER),
+        ("erasure_id", Tag.ERASURE),
+        ("entry_id", Tag.ENTRY),
+    ):
         path = path.replace(f"<str:{name}>", tagged(tag, config().cell, uuid4()))
     return path
 

@@ -14,6 +14,7 @@ from audit.checkpoint import Checkpoint, decode
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from audit.sealer import seal_tree
 from audit.verifier.__main__ import main
+from audit.verifier.proof import verify_proof
 from cell import jobs, notes
 from cell.access import Scope
 from cell.ids import Tag, untag, uuid7
@@ -126,6 +127,8 @@ def test_an_entry_is_proven_to_be_in_the_log(api: _Api) -> None:
         root=signed.root,
     )
     assert proof["tlog_proof"].endswith(proof["checkpoint"])
+    keys = api.get("checkpoint").json()["vkeys"]
+    assert f"entry {proof['index']} of {proof['size']}" in verify_proof(proof["tlog_proof"].encode(), keys).what
 
 
 def test_what_has_no_proof_says_why(organization: Organization, api: _Api) -> None:

@@ -27,13 +27,20 @@ class Ids:
     key_id: str
     member_id: str
     erasure_id: str
+    entry_id: str
     secret: str = "nothing"
 
 
 def _ids(organization: Organization) -> Ids:
     person = make_member(organization, workspace=organization.workspace, workspace_role=WorkspaceRole.VIEWER)
     key = make_key(organization, organization.workspace).key.id
-    return Ids(organization.workspace_id, key, _tagged(Tag.MEMBER, person.id), _tagged(Tag.ERASURE, uuid7()))
+    return Ids(
+        organization.workspace_id,
+        key,
+        _tagged(Tag.MEMBER, person.id),
+        _tagged(Tag.ERASURE, uuid7()),
+        _tagged(Tag.ENTRY, uuid7()),
+    )
 
 
 def _tagged(tag: Tag, number: Any) -> str:
@@ -62,7 +69,18 @@ POST_ONLY = {
     "key-revoke",
     "membership-remove",
 }
-IN_WORKSPACE = {"workspace", "keys", "members", "audit", "requests", "usage", "erasures", "erasure", "certificate"}
+IN_WORKSPACE = {
+    "workspace",
+    "keys",
+    "members",
+    "audit",
+    "requests",
+    "usage",
+    "erasures",
+    "erasure",
+    "certificate",
+    "proof",
+}
 
 
 def test_every_page_asks_a_stranger_to_sign_in(browser: Browser, organization: Organization) -> None:
@@ -83,7 +101,7 @@ def test_every_change_takes_a_form_of_ours(signed_in: Browser, organization: Org
 def test_every_page_opens_for_an_owner(signed_in: Browser, organization: Organization) -> None:
     for name, path in _paths(_ids(organization)).items():
         expected = 405 if name in POST_ONLY else 302 if name in OPEN | {"home"} else 200
-        if name in ("erasure", "certificate", "enrol"):
+        if name in ("erasure", "certificate", "proof", "enrol"):
             expected = 404
         assert signed_in.get(path).status_code == expected, name
 
@@ -91,7 +109,10 @@ def test_every_page_opens_for_an_owner(signed_in: Browser, organization: Organiz
 def test_what_is_another_organizations_is_not_there(signed_in: Browser, organization: Organization) -> None:
     stranger = make_organization()
     ids = _ids(stranger)
-    theirs, nowhere = _paths(ids), _paths(Ids("ws_nonsense", "key_nonsense", "mem_nonsense", "ers_nonsense"))
+    theirs, nowhere = (
+        _paths(ids),
+        _paths(Ids("ws_nonsense", "key_nonsense", "mem_nonsense", "ers_nonsense", "ent_nonsense")),
+    )
     signed_in.get("/workspaces")
 
     for name in sorted(IN_WORKSPACE):
@@ -109,7 +130,9 @@ def test_a_role_opens_its_pages_and_no_others(browser: Browser, organization: Or
     paths = _paths(_ids(organization))
 
     listed = browser.get("/workspaces").content.decode()
-    statuses = {name: browser.get(paths[name]).status_code for name in IN_WORKSPACE - {"erasure", "certificate"}}
+    statuses = {
+        name: browser.get(paths[name]).status_code for name in IN_WORKSPACE - {"erasure", "certificate", "proof"}
+    }
 
     assert paths["audit"] in listed
     assert {name for name, status in statuses.items() if status == 200} == {"audit", "requests"}
@@ -165,7 +188,7 @@ def test_no_page_runs_or_loads_anything_of_others(signed_in: Browser, organizati
 
 def test_every_field_has_a_label_and_every_page_a_heading(signed_in: Browser, organization: Organization) -> None:
     for name, path in _paths(_ids(organization)).items():
-        if name in POST_ONLY | OPEN | {"home", "certificate", "erasure"}:
+        if name in POST_ONLY | OPEN | {"home", "certificate", "erasure", "proof"}:
             continue
         text = signed_in.get(path).content.decode()
         assert text.count("<h1") == 1, name
