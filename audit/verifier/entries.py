@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
+from operator import lt
 from typing import Any
 
 from audit import canonical
@@ -15,38 +18,63 @@ _MEMBERS = {
     *("scope", "targets", "before", "after", "detail_commit"),
 }
 
-# Most entries have this form, and need no parser: plain words, and `before` and `after` without an escape.
+# Most entries have this form, and need no parser: plain texts, and words and numbers (docs/formats/entry.md) in what changed.
 _USUAL_BYTES = 4096
 _TEXT = rb'"[ !#-\[\]-~]*"'
 _MAYBE = rb"(?:null|" + _TEXT + rb")"
-_USUAL = re.compile(
+_KEY = rb'"[A-Za-z0-9_]+"'
+_WORD = rb'"[A-Za-z0-9._:/+-]*"'
+_INTEGER = rb"(?:0|-?[1-9][0-9]{0,14})"
+_COUNTS = rb"\{(?:%(key)s:%(integer)s(?:,%(key)s:%(integer)s)*)?\}" % {b"key": _KEY, b"integer": _INTEGER}
+_WORDS = rb"\[(?:%(word)s(?:,%(word)s)*)?\]" % {b"word": _WORD}
+_VALUE = rb"(?:%s)" % rb"|".join((_WORD, _INTEGER, rb"null|true|false", _COUNTS, _WORDS))
+_CHANGED = rb"(?:null|\{(?:%(key)s:%(value)s(?:,%(key)s:%(value)s)*)?\})" % {b"key": _KEY, b"value": _VALUE}
+_usual = re.compile(
     rb'\{"action":%(text)s,"actor":\{"auth":%(maybe)s,"id":%(maybe)s,"key":%(maybe)s,"type":%(text)s\}'
-    rb',"after":(null|\{[ !#-\[\]-~"]*\}),"before":(null|\{[ !#-\[\]-~"]*\})'
-    rb',"cell":%(text)s,"detail_commit":%(maybe)s,"id":(%(text)s),"organization":%(maybe)s,"scope":%(maybe)s'
-    rb',"targets":\[(?:%(text)s(?:,%(text)s)*)?\],"time":%(text)s,"v":1,"workspace":(%(maybe)s)\}'
-    % {b"text": _TEXT, b"maybe": _MAYBE}
-)
+    rb',"after":(%(changed)s),"before":(%(changed)s)'
+    rb',"cell":%(text)s,"detail_commit":%(maybe)s,"id":"([ !#-\[\]-~]*)","organization":%(maybe)s,"scope":%(maybe)s'
+    rb',"targets":\[(?:%(text)s(?:,%(text)s)*)?\],"time":%(text)s,"v":1,"workspace":"([ !#-\[\]-~]*)"\}'
+    % {b"text": _TEXT, b"maybe": _MAYBE, b"changed": _CHANGED}
+).fullmatch
+_keys = re.compile(_KEY + rb":").findall
+_inner = re.compile(rb"\{[^{}]*\}")
 
 
-def identity(body: bytes) -> tuple[str, str | None]:
-    """The entry's id and its workspace's. Raises Tampered unless `body` is an entry of version 1 in its canonical bytes."""
-    usual = _USUAL.fullmatch(body) if len(body) < _USUAL_BYTES else None
-    if usual is not None and _is_canonical(usual[1]) and _is_canonical(usual[2]):
-        workspace = usual[4]
-        return usual[3][1:-1].decode(), None if workspace == b"null" else workspace[1:-1].decode()
-    entry = parse(body)
-    return entry["id"], entry["workspace"]
+def identities(bodies: Iterable[bytes], workspace: str) -> list[bytes]:
+    """The entries' ids. Raises Tampered unless all are entries of version 1 in their canonical bytes, of this workspace."""
+    ids = []
+    for body in bodies:
+        usual = _usual(body) if len(body) < _USUAL_BYTES else None
+        if usual is not None:
+            after, before, id_, of = usual.groups()
+            if of.decode() == workspace and _is_ordered(after) and _is_ordered(before):
+                ids.append(id_)
+                continue
+        if len(body) > LONGEST:
+            raise Tampered("a line is longer than any entry")
+        entry = parse(body)
+        if entry["workspace"] != workspace:
+            raise Tampered("an entry is of another workspace")
+        ids.append(entry["id"].encode())
+    return ids
 
 
-def _is_canonical(changed: bytes) -> bool:
-    """Whether `before` or `after` surely is; what is deep is left to `parse`, which counts from the entry's own brace."""
+def _is_ordered(changed: bytes) -> bool:
+    """Whether the keys of a usual `before` or `after` are in their order and there once."""
     if changed == b"null":
         return True
-    try:
-        canonical.loads(changed)
-    except canonical.NotCanonical:
-        return False
-    return changed.count(b"{") + changed.count(b"[") < 32
+    members = changed[1:-1]
+    if b"{" in members:
+        if not all(_ascend(tuple(_keys(inner))) for inner in _inner.findall(members)):
+            return False
+        members = _inner.sub(b"", members)
+    return _ascend(tuple(_keys(members)))
+
+
+@lru_cache(1024)
+def _ascend(keys: tuple[bytes, ...]) -> bool:
+    """Kinds of entries are few, and so are the lists of their keys."""
+    return all(map(lt, keys, keys[1:]))
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -96,13 +96,15 @@ def _check_checkpoints(files: Files, manifest: Manifest, trusted: Sequence[Verif
 
 def _check_entries(files: Files, manifest: Manifest, new: Checkpoint) -> None:
     """Every entry is of this workspace, none is there twice, and together they give the signed root."""
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for file in manifest.files:
         if file.entries is None:
             continue
+        before = manifest.tree.size
         with files.open(file.name) as content:
-            before = manifest.tree.size
-            manifest.tree.extend(_leaves(_lines(file, content), manifest.workspace, seen))
+            for lines in _lines(file, content):
+                seen.update(entries.identities(lines, manifest.workspace))
+                manifest.tree.extend(map(leaf_hash, lines))
         if manifest.tree.size - before != file.entries:
             raise Tampered(f"{file.name} holds another number of entries than the manifest says")
     if len(seen) != manifest.end - manifest.first:
@@ -111,15 +113,15 @@ def _check_entries(files: Files, manifest: Manifest, new: Checkpoint) -> None:
         raise Tampered("the entries are not the ones that the checkpoint signs, or not in this order")
 
 
-def _lines(file: File, content: BinaryIO) -> Iterator[bytes]:
-    """The lines of one gzip member that is all of `content`, without their newlines."""
+def _lines(file: File, content: BinaryIO) -> Iterator[list[bytes]]:
+    """The lines of one gzip member that is all of `content`, without their newlines, some at a time."""
     unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     rest = b""
     try:
         while piece := content.read(_PIECE):
             while piece and not unpacker.eof:
                 *lines, rest = (rest + unpacker.decompress(piece, _PIECE)).split(b"\n")
-                yield from lines
+                yield lines
                 if len(rest) > entries.LONGEST:
                     raise Tampered("a line is longer than any entry")
                 piece = unpacker.unconsumed_tail
@@ -128,22 +130,11 @@ def _lines(file: File, content: BinaryIO) -> Iterator[bytes]:
         *lines, rest = (rest + unpacker.flush()).split(b"\n")
     except zlib.error:
         raise Tampered(f"{file.name} cannot be decompressed") from None
-    yield from lines
+    yield lines
     if not unpacker.eof:
         raise Tampered(f"{file.name} cannot be decompressed")
     if rest:
         raise Tampered("the last line has no end")
-
-
-def _leaves(lines: Iterator[bytes], workspace: str, seen: set[str]) -> Iterator[bytes]:
-    for body in lines:
-        if len(body) > entries.LONGEST:
-            raise Tampered("a line is longer than any entry")
-        id_, of = entries.identity(body)
-        if of != workspace:
-            raise Tampered("an entry is of another workspace")
-        seen.add(id_)
-        yield leaf_hash(body)
 
 
 def _check_chain(manifest: Manifest, older: Files, trusted: Sequence[VerifierKey]) -> None:

@@ -34,7 +34,8 @@ def test_another_spelling_of_the_same_document_is_refused(document: dict[str, ob
 
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"1", b'{"a":1.0}', b'{"a":1e3}', b'{"a":9007199254740992}', b'{"a":NaN}', b'{"b":1,"a":1}',
-             b'{"a":1,"a":1}', b'{"a":"\\u0061"}', b"\xff", b"[" * 100_000, '{"é":1}'.encode(), b'{"a":"\\ud800"}']
+             b'{"a":1,"a":1}', b'{"a":"\\u0061"}', b"\xff", b"[" * 100_000, '{"é":1}'.encode(), b'{"a":"\\ud800"}',
+             b'{"a":' * 65 + b"1" + b"}" * 65, b'{"a":' * 2000 + b"1" + b"}" * 2000]
 )  # fmt: skip
 def test_what_is_not_canonical_is_refused(data: bytes) -> None:
     with pytest.raises(NotCanonical):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cell import notes
-from cell.notes import BadSignature, MalformedNote, Signer, UnknownSigner, VerifierKey, sign, verify
+from cell.notes import BadSignature, MalformedNote, Signer, UnknownSigner, VerifierKey, opened, sign, verify
 
 # The example of the specification, https://c2sp.org/signed-note (as in golang.org/x/mod/sumdb/note).
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -44,6 +44,14 @@ def test_signatures_of_strangers_are_ignored_but_not_enough():
         verify(sign("text\n", Signer.generate("ours")), [ours.vkey])
 
 
+def test_who_signed_is_told():
+    one, other, third = (Signer.generate(name) for name in ("one", "other", "third"))
+
+    text, signers = opened(sign("text\n", [one, other]), [other.vkey, third.vkey, one.vkey])
+
+    assert (text, signers) == ("text\n", (one.verifier, other.verifier))
+
+
 def test_one_bad_signature_of_a_trusted_key_fails_the_note():
     one, two = Signer.generate("one"), Signer.generate("two")
     note = "text\n\n" + one.signature_line("text\n") + two.signature_line("other\n")
@@ -63,6 +71,7 @@ def test_one_bad_signature_of_a_trusted_key_fails_the_note():
         NOTE.replace("— ", "- "),
         "a\tb\n\n" + NOTE.split("\n\n")[1],
         NOTE.replace("JnAM=", "JnAN="),
+        NOTE.replace("— ", "— \x01"),
     ],
 )
 def test_what_is_not_a_note_is_refused(note):
@@ -71,7 +80,7 @@ def test_what_is_not_a_note_is_refused(note):
 
 
 @pytest.mark.parametrize(
-    "vkey", ["", "a", "a+b+c", PETER[:-1], PETER.replace("c74f20a3", "c74f20a4"), "Peter X" + PETER]
+    "vkey", ["", "a", "a+b+c", PETER[:-1], PETER.replace("c74f20a3", "c74f20a4"), "Peter X" + PETER, "\x01" + PETER]
 )
 def test_what_is_not_a_verifier_key_is_refused(vkey):
     with pytest.raises(MalformedNote):

@@ -690,10 +690,15 @@
       const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
       if (positionals.length !== 1) throw new Error("usage: node verify.js PATH [--key VKEY]…");
       const given = values.keys === undefined ? [] : fs.readFileSync(values.keys, "utf-8").split(/\s+/).filter(Boolean);
+      const threshold = values.threshold === undefined ? undefined : Number(values.threshold);
+      const most = new Set(values.witness).size;
+      if (threshold !== undefined && !(Number.isInteger(threshold) && threshold > 0 && threshold <= most)) {
+        throw new Error("--threshold is between 1 and the number of witnesses named with --witness");
+      }
       const verdict = await verify(await opened(fs, positionals[0]), {
         keys: [...values.key.map((key) => key.trim()), ...given],
         witnesses: values.witness,
-        threshold: values.threshold === undefined ? undefined : Number(values.threshold),
+        threshold,
         previous: values.previous && (await opened(fs, values.previous)),
         entry: values.entry && (await opened(fs, values.entry)),
       });

@@ -106,6 +106,7 @@ def test_what_is_no_certificate_is_refused_and_not_tripped_over(data: bytes) -> 
         ("vkeys", [1]),
         ("vkeys", ["x"]),
         ("v", 2),
+        ("v", True),
     ],
 )
 def test_members_of_another_type_are_refused(certificate: bytes, member: str, value: object) -> None:

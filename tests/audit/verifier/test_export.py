@@ -248,6 +248,7 @@ def test_the_exit_status_says_what_was_found(export: Path, log: Log, tmp_path: P
     "members",
     [
         {"v": 2},
+        {"v": True},
         {"format": "other"},
         {"first": -1},
         {"first": True},
@@ -256,6 +257,8 @@ def test_the_exit_status_says_what_was_found(export: Path, log: Log, tmp_path: P
         {"range": ["AAAA"]},
         {"range": [7]},
         {"files": {}},
+        {"files": [{"name": "keys.txt", "sha256": "0" * 64, "bytes": 1, "entries": None}]},
+        {"files": [{"name": "keys.txt", "sha256": "0" * 64, "bytes": -1}]},
         {"files": [{"name": "../../etc/passwd", "sha256": "0" * 64, "bytes": 1}]},
         {"previous_manifest_sha256": 5},
         {"more": 1},

@@ -54,6 +54,7 @@ def test_the_command_line_is_the_first_verifiers(log: Log, tmp_path: Path) -> No
     assert run(tmp_path / "proof", *key)[0] == 2
     assert run(tmp_path / "second", "--key", Log().signer.vkey)[0] == 3
     assert run(tmp_path / "second", "--key", "nonsense")[0] == 1
+    assert run(tmp_path / "second", "--threshold", "1")[0] == 64
     assert run(tmp_path / "nothing")[0] == 2
     assert run()[0] == run(tmp_path / "second", "--what")[0] == 64
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import random
 from base64 import b64decode
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from audit.merkle import ProofError, verify_consistency, verify_inclusion
+import pytest
+
+from audit.merkle import (
+    ProofError,
+    consistency_ranges,
+    inclusion_ranges,
+    node_hash,
+    verify_consistency,
+    verify_inclusion,
+)
 from cell.notes import VerifierKey
+from tests.audit.logs import Log
 from tests.audit.verifier.second import SecondVerifier
 
 # Its roots are the words "don't care 2", which no tree has: we read 32-byte hashes only. With their SHA-256 it is as it says.
@@ -88,3 +100,52 @@ def _is_text(message: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def test_both_follow_proofs_in_trees_of_any_size(second: SecondVerifier) -> None:
+    chance = random.Random(4)
+    for _ in range(150):
+        size = chance.randrange(1, 2 ** chance.randrange(1, 63))
+        index = chance.choice((0, size - 1, chance.randrange(size)))
+        leaf = chance.randbytes(32)
+        path = [chance.randbytes(32) for _ in inclusion_ranges(index, size)]
+        claim: dict[str, Any] = {"index": index, "size": size, "leaf": leaf, "path": path}
+        root = _root(index, size, leaf, list(path))
+        verify_inclusion(**claim, root=root)
+        assert second.ask("inclusion", **_sent(claim), root=root)
+        for wrong in ({"index": (index + 1) % size if size > 1 else 1}, {"path": [*path, root]}, {"path": path[1:]}):
+            if wrong != {"path": path}:
+                refused = not second.ask("inclusion", **_sent(claim | wrong), root=root)
+                with pytest.raises(ProofError):
+                    verify_inclusion(**claim | wrong, root=root)
+                assert refused
+
+
+def _sent(claim: dict[str, Any]) -> dict[str, Any]:
+    """Numbers as text: JavaScript's JSON keeps 53 bits of them."""
+    return {name: str(value) if isinstance(value, int) else value for name, value in claim.items()}
+
+
+def _root(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
+    """The root that the path leads to, as RFC 6962, section 2.1.1, defines the path."""
+    if size == 1:
+        return leaf
+    split = 1 << (size - 1).bit_length() - 1
+    if index < split:
+        right = path.pop()
+        return node_hash(_root(index, split, leaf, path), right)
+    left = path.pop()
+    return node_hash(left, _root(index - split, size - split, leaf, path))
+
+
+def test_both_follow_every_step_of_a_growing_log(second: SecondVerifier) -> None:
+    log = Log().grow(33)
+    trees = [Log(log.signer, log.workspace, log.bodies[:size]) for size in range(34)]
+    for new, old in product(range(1, 34, 4), range(1, 34)):
+        if old > new:
+            continue
+        path = trees[new].path(consistency_ranges(old, new))
+        roots = {"firstRoot": trees[old].tree(old).root(), "secondRoot": trees[new].tree(new).root()}
+        assert second.ask("consistency", first=old, second=new, path=path, **roots)
+        for wrong in (path[:-1], [*path, bytes(32)], path[::-1]):
+            assert wrong == path or not second.ask("consistency", first=old, second=new, path=wrong, **roots)
