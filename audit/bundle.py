@@ -21,6 +21,7 @@ VERSION = 1
 FORMAT = "bailiwick-audit-export"
 MANIFEST, MANIFEST_NOTE, KEYS = "manifest.json", "manifest.note", "keys.txt"
 CHECKPOINT_OLD, CHECKPOINT_NEW, CONSISTENCY = "checkpoint.old", "checkpoint.new", "consistency.proof"
+CELL_PROOF = "cell.tlog-proof"
 README = "README.txt"
 ENTRIES_IN_A_FILE = 100_000
 

@@ -8,13 +8,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from audit.bundle import CHECKPOINT_NEW, CHECKPOINT_OLD, CONSISTENCY, KEYS, MANIFEST, MANIFEST_NOTE, manifest_text
+from audit.bundle import (
+    CELL_PROOF,
+    CHECKPOINT_NEW,
+    CHECKPOINT_OLD,
+    CONSISTENCY,
+    KEYS,
+    MANIFEST,
+    MANIFEST_NOTE,
+    manifest_text,
+)
 from audit.checkpoint import Checkpoint, decode, origin
 from audit.merkle import ProofError, leaf_hash, verify_consistency
 from audit.verifier import entries
 from audit.verifier.files import Files, open_files, read, read_lines, read_text
 from audit.verifier.manifest import File, Manifest
 from audit.verifier.signatures import keys, open_checkpoint, open_note
+from audit.verifier.supertree import check_listed
 from audit.verifier.verdict import Incomplete, Tampered, Verdict
 from audit.verifier.witnesses import NOBODY, Quorum
 from cell.notes import VerifierKey
@@ -34,7 +44,9 @@ def verify_export(
         manifest = _signed_manifest(files, trusted)
         _check_files(files, manifest)
         new = _check_checkpoints(files, manifest, trusted)
-        witnessed = quorum.check("the new checkpoint", read_text(files, CHECKPOINT_NEW))
+        listed = _check_listed(files, manifest, new, trusted)
+        notes = [read_text(files, CHECKPOINT_NEW), *(note for note, _ in listed)]
+        witnessed = [*(fact for _, fact in listed), *quorum.check("the new checkpoint", *notes)]
         _check_entries(files, manifest, new)
     facts = [f"requested: {manifest.requested_at}", *witnessed]
     if previous is not None:
@@ -92,6 +104,15 @@ def _check_checkpoints(files: Files, manifest: Manifest, trusted: Sequence[Verif
     except ProofError as error:
         raise Tampered(f"the log was rewritten: {error}") from None
     return new
+
+
+def _check_listed(
+    files: Files, manifest: Manifest, new: Checkpoint, trusted: Sequence[VerifierKey]
+) -> list[tuple[str, str]]:
+    """If the export has the proof: the new checkpoint is in the cell's tree of checkpoints. As `check_listed`, or nothing."""
+    if CELL_PROOF not in [file.name for file in manifest.files]:
+        return []
+    return [check_listed(read_text(files, CELL_PROOF), new, trusted)]
 
 
 def _check_entries(files: Files, manifest: Manifest, new: Checkpoint) -> None:

@@ -1,13 +1,15 @@
-"""Checking a proof file (C2SP tlog-proof v1): one entry is in the log that a checkpoint signs."""
+"""Checking a proof file (C2SP tlog-proof v1): an entry, or the checkpoint of a log, is in the tree that a checkpoint signs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from audit.checkpoint import Checkpoint
 from audit.merkle import ProofError, leaf_hash, verify_inclusion
 from audit.tlogproof import MalformedProof, TlogProof
 from audit.verifier import entries
 from audit.verifier.signatures import keys, open_checkpoint
+from audit.verifier.supertree import SUPER_TREE, listed
 from audit.verifier.verdict import Incomplete, Tampered, Verdict
 from audit.verifier.witnesses import NOBODY, Quorum
 
@@ -26,7 +28,9 @@ def verify_proof(
         proof = TlogProof.parse(data.decode())
     except (MalformedProof, UnicodeDecodeError) as error:
         raise Tampered(str(error) if isinstance(error, MalformedProof) else "the proof is not text") from None
-    body = proof.extra if entry is None else entry.removesuffix(b"\n")
+    body = proof.extra if entry is None else entry
+    if body is not None and body[:1] == b"{":
+        body = body.removesuffix(b"\n")
     if body is None:
         raise Incomplete("the proof does not hold its entry: give it with --entry FILE")
     if proof.extra not in (None, body):
@@ -39,10 +43,27 @@ def verify_proof(
         )
     except ProofError:
         raise Tampered("the entry is not in the log that the checkpoint signs") from None
-    document = entries.parse(body)
-    tree = checkpoint.origin.rpartition("/")[2]
-    if tree != (document["workspace"] or CELL_TREE):
+    what, more = (
+        _of_checkpoint(body, checkpoint, proof)
+        if _tree(checkpoint) == SUPER_TREE
+        else _of_entry(body, checkpoint, proof)
+    )
+    return Verdict(what, tuple(map(str, trusted)), True, (*more, *facts))
+
+
+def _of_entry(body: bytes, log: Checkpoint, proof: TlogProof) -> tuple[str, list[str]]:
+    entry = entries.parse(body)
+    if _tree(log) != (entry["workspace"] or CELL_TREE):
         raise Tampered("the entry is of another workspace than the log that holds it")
-    what = f"{document['action']}, entry {proof.index} of {checkpoint.size} in the log of {tree}"
-    facts = [f"id: {document['id']}", f"time: {document['time']}", *facts]
-    return Verdict(what, tuple(map(str, trusted)), True, tuple(facts))
+    what = f"{entry['action']}, entry {proof.index} of {log.size} in the log of {_tree(log)}"
+    return what, [f"id: {entry['id']}", f"time: {entry['time']}"]
+
+
+def _of_checkpoint(body: bytes, top: Checkpoint, proof: TlogProof) -> tuple[str, list[str]]:
+    checkpoint = listed(body, top)
+    what = f"checkpoint of {_tree(checkpoint)}, number {proof.index} of {top.size} in the cell's tree of checkpoints"
+    return what, [f"size: {checkpoint.size}"]
+
+
+def _tree(checkpoint: Checkpoint) -> str:
+    return checkpoint.origin.rpartition("/")[2]

@@ -28,12 +28,18 @@ class Quorum:
             raise Tampered(str(error)) from None
         return cls(witnesses, len(witnesses) if needed is None else needed)
 
-    def check(self, what: str, note: str) -> list[str]:
-        """Who co-signed the checkpoint `note` and when, as facts. Raises Tampered or Untrusted."""
-        try:
-            times = cosigned(note, self.witnesses)
-        except (MalformedNote, BadCosignature) as error:
-            raise Tampered(f"{what}: {error}") from None
+    def check(self, what: str, *checkpoints: str) -> list[str]:
+        """Who co-signed the checkpoint, or the tree of checkpoints that holds it, and when, as facts.
+
+        Raises Tampered or Untrusted.
+        """
+        times: dict[WitnessKey, int] = {}
+        for note in checkpoints:
+            try:
+                found = cosigned(note, self.witnesses)
+            except (MalformedNote, BadCosignature) as error:
+                raise Tampered(f"{what}: {error}") from None
+            times |= {witness: max(at, times.get(witness, 0)) for witness, at in found.items()}
         if len(times) < self.needed:
             raise Untrusted(
                 f"{what} is co-signed by {len(times)} of the witnesses you trust, and {self.needed} are needed"

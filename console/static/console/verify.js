@@ -271,8 +271,7 @@
       }
     }
     const origin = text.split("\n")[originLine] ?? "";
-    const cell = origin.slice(0, Math.max(origin.lastIndexOf("/"), 0));
-    if (!signers.some(({ key }) => key.name === cell)) {
+    if (!signers.some(({ key }) => key.name === treeOf(origin).cell)) {
       throw untrusted(`${what} is signed by a key of another cell than the one it names`);
     }
     return text;
@@ -287,16 +286,22 @@
     const parts = CHECKPOINT.exec(text);
     const root = parts && hashFromBase64(parts[3]);
     if (!root) throw tampered(`${what} is not three lines: origin, size and root`);
-    const facts = witnesses ? await checkWitnesses(what, note, witnesses) : [];
-    const tree = parts[1].slice(parts[1].lastIndexOf("/") + 1);
-    return { origin: parts[1], tree, size: BigInt(parts[2]), root, facts };
+    const facts = witnesses ? await checkWitnesses(what, [note], witnesses) : [];
+    return { ...treeOf(parts[1]), text, size: BigInt(parts[2]), root, facts };
   }
 
-  async function checkWitnesses(what, note, { keys, needed }) {
-    const { text, signatures } = splitNote(note, what);
+  /** An origin, which is the name of a cell's key, a slash and the name of one of its trees. */
+  function treeOf(origin) {
+    const slash = origin.lastIndexOf("/");
+    return { origin, cell: origin.slice(0, Math.max(slash, 0)), tree: origin.slice(slash + 1) };
+  }
+
+  /** Who co-signed one of these checkpoints, and when. */
+  async function checkWitnesses(what, notes, { keys, needed }) {
     const known = new Map(keys.map((key) => [`${key.name} ${key.hash}`, key]));
     const times = new Map();
-    for (const { signer, signature } of signatures) {
+    const signed = notes.map((note) => splitNote(note, what));
+    for (const { text, signer, signature } of signed.flatMap(({ text, signatures }) => signatures.map((each) => ({ text, ...each })))) {
       const key = known.get(signer);
       if (!key) continue;
       const at = signature.length === 72 ? new DataView(signature.buffer, signature.byteOffset).getBigUint64(0) : 0n;
@@ -363,9 +368,14 @@
     const trusted = options.pinned ?? (await parseKeys(linesOf(await readText(files, "keys.txt"), "keys.txt"), ED25519));
     const { manifest } = await signedManifest(files, trusted);
     await checkFiles(files, manifest, options.progress);
-    const checkpoint = await checkCheckpoints(files, manifest, trusted, options.witnesses);
+    const checkpoint = await checkCheckpoints(files, manifest, trusted);
+    const listed = manifest.files.some((file) => file.name === "cell.tlog-proof")
+      ? await checkListed(await readText(files, "cell.tlog-proof"), checkpoint, trusted)
+      : { notes: [], facts: [] };
+    const notes = [await readText(files, "checkpoint.new"), ...listed.notes];
+    const witnessed = options.witnesses ? await checkWitnesses("the new checkpoint", notes, options.witnesses) : [];
     await checkEntries(files, manifest, checkpoint, options.progress);
-    const facts = [`requested: ${manifest.requested_at}`, ...checkpoint.facts];
+    const facts = [`requested: ${manifest.requested_at}`, ...listed.facts, ...witnessed];
     if (options.previous) {
       await checkChain(manifest, await filesOf(options.previous), trusted);
       facts.push("continues the export before it");
@@ -437,7 +447,7 @@
     }
   }
 
-  async function checkCheckpoints(files, manifest, trusted, witnesses) {
+  async function checkCheckpoints(files, manifest, trusted) {
     const newer = await openCheckpoint("the new checkpoint", await readText(files, "checkpoint.new"), trusted);
     if (newer.origin !== manifest.origin || newer.size !== BigInt(manifest.end)) {
       throw tampered("the new checkpoint is of another log, or of another moment than the manifest says");
@@ -452,7 +462,6 @@
       if (path.includes(null)) throw tampered("the consistency proof is not made of hashes");
       await checkConsistency(older.size, newer.size, older.root, newer.root, path);
     }
-    if (witnesses) newer.facts = await checkWitnesses("the new checkpoint", await readText(files, "checkpoint.new"), witnesses);
     return newer;
   }
 
@@ -602,8 +611,7 @@
 
   /* ---- Proof files (C2SP tlog-proof v1) ---- */
 
-  async function verifyProof(bytes, options) {
-    const text = textOf(bytes, "the proof");
+  function parseProof(text) {
     const end = text.indexOf("\n\n");
     const lines = text.slice(0, Math.max(end, 0)).split("\n");
     if (lines.shift() !== "c2sp.org/tlog-proof@v1") throw tampered("this is no proof file of version 1");
@@ -616,17 +624,43 @@
     if (!index) throw tampered("the proof does not say which entry it is of");
     const path = lines.map(hashFromBase64);
     if (path.includes(null) || path.length > 63) throw tampered("the proof is not made of at most 63 base64 hashes of 32 bytes");
-    let body = extra;
-    if (options.entry) body = options.entry[options.entry.length - 1] === 10 ? options.entry.slice(0, -1) : options.entry;
+    return { extra, index: BigInt(index[1]), path, note: text.slice(end + 2) };
+  }
+
+  async function verifyProof(bytes, options) {
+    const { extra, index, path, note } = parseProof(textOf(bytes, "the proof"));
+    let body = options.entry ?? extra;
+    // An entry, which is an object, may have been kept with the newline of its line.
+    if (body?.[0] === 123 && body[body.length - 1] === 10) body = body.slice(0, -1);
     if (!body) throw incomplete("the proof does not hold its entry: give that too");
     if (extra && !same(extra, body)) throw tampered("the proof is of another entry than the one given");
     const trusted = options.pinned ?? [];
-    const checkpoint = await openCheckpoint("the checkpoint", text.slice(end + 2), trusted, options.witnesses);
-    await checkInclusion(BigInt(index[1]), checkpoint.size, await leafHash(body), path, checkpoint.root);
+    const checkpoint = await openCheckpoint("the checkpoint", note, trusted, options.witnesses);
+    await checkInclusion(index, checkpoint.size, await leafHash(body), path, checkpoint.root);
+    if (checkpoint.tree === "checkpoints") {
+      const parts = CHECKPOINT.exec(textOf(body, "the checkpoint in the tree"));
+      const inner = parts && hashFromBase64(parts[3]) ? treeOf(parts[1]) : null;
+      if (!inner || inner.cell !== checkpoint.cell || inner.tree === "checkpoints") {
+        throw tampered("what is in the tree of checkpoints is none of this cell");
+      }
+      const what = `checkpoint of ${inner.tree}, number ${index} of ${checkpoint.size} in the cell's tree of checkpoints`;
+      return { what, facts: [`size: ${parts[2]}`, ...checkpoint.facts], trusted };
+    }
     const entry = parseEntry(textOf(body, "the entry"));
     if (checkpoint.tree !== (entry.workspace ?? "cell")) throw tampered("the entry is of another workspace than the log that holds it");
-    const what = `${entry.action}, entry ${index[1]} of ${checkpoint.size} in the log of ${checkpoint.tree}`;
+    const what = `${entry.action}, entry ${index} of ${checkpoint.size} in the log of ${checkpoint.tree}`;
     return { what, facts: [`id: ${entry.id}`, `time: ${entry.time}`, ...checkpoint.facts], trusted };
+  }
+
+  /** That a log's checkpoint is in the tree that its cell keeps over the checkpoints of all its logs. */
+  async function checkListed(text, checkpoint, trusted) {
+    const { extra, index, path, note } = parseProof(text);
+    const leaf = utf8.encode(checkpoint.text);
+    if (extra && !same(extra, leaf)) throw tampered("the proof in the tree of checkpoints is of another checkpoint");
+    const top = await openCheckpoint("the tree of checkpoints", note, trusted);
+    if (top.origin !== `${checkpoint.cell}/checkpoints`) throw tampered("the proof in the tree of checkpoints leads to another tree");
+    await checkInclusion(index, top.size, await leafHash(leaf), path, top.root);
+    return { notes: [note], facts: [`its checkpoint is number ${index} of ${top.size} in the cell's tree of checkpoints`] };
   }
 
   /* ---- All of it ---- */

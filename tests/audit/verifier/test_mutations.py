@@ -22,7 +22,7 @@ def test_what_was_not_changed_is_intact_for_both(second: SecondVerifier, tmp_pat
 
 
 def test_a_sample_of_changes_is_seen_by_both(second: SecondVerifier, tmp_path: Path) -> None:
-    check(World(2), 500, second, tmp_path)
+    check(World(2), 800, second, tmp_path)
 
 
 @pytest.mark.proofs

@@ -9,7 +9,7 @@ from audit.verifier.__main__ import main
 from audit.witness.cosignature import Witness
 from tests.audit.logs import Log, sign_again
 from tests.audit.verifier.second import SecondVerifier
-from tests.audit.verifier.world import proof
+from tests.audit.verifier.world import packed, proof, signed_again, with_cell_proof
 
 AT = 1_800_000_000
 
@@ -71,5 +71,20 @@ def test_an_exports_new_checkpoint_and_a_certificates_are_the_ones_witnessed(
     assert "witnessed by witness.example.org/0 at 2027-01-15T08:00:00Z" in capsys.readouterr().out
     answer = second.ask("verify", path=str(tmp_path / "export"), witnesses=[str(witnesses[0].key)])
     assert answer["status"] == 0 and "witnessed by witness.example.org/0 at 2027-01-15T08:00:00Z" in answer["facts"]
+    _by_way_of_the_tree_of_checkpoints(log, witnesses, tmp_path / "other", second)
     assert main([str(tmp_path / "export"), "--witness", "nonsense"]) == 1
     assert second.status(tmp_path / "export", witnesses=["nonsense"]) == 1
+
+
+def _by_way_of_the_tree_of_checkpoints(log: Log, witnesses: list[Witness], path: Path, second: SecondVerifier) -> None:
+    """A witness that co-signs the one tree vouches for the logs whose checkpoints are in it."""
+    log.export(path, 10, 30)
+    content = with_cell_proof({each.name: each.read_bytes() for each in path.iterdir()}, log.signer)
+    note = content[bundle.CELL_PROOF].decode().partition("\n\n")[2]
+    content[bundle.CELL_PROOF] += witnesses[0].cosign(note.rpartition("\n\n")[0] + "\n", AT).encode()
+    tar = path.with_suffix(".tar")
+    tar.write_bytes(packed(signed_again(content, log.signer)))
+
+    for witness, status in zip(witnesses[:2], (0, 3), strict=True):
+        assert main([str(tar), "--witness", str(witness.key)]) == status
+        assert second.status(tar, witnesses=[str(witness.key)]) == status

@@ -10,10 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit import bundle, canonical, ustar
+from audit.checkpoint import Checkpoint, origin
 from audit.merkle import inclusion_ranges
 from audit.tlogproof import TlogProof
 from cell.notes import Signer, sign
-from tests.audit.logs import Log
+from tests.audit.logs import REGION, Log
 
 Files = dict[str, bytes]
 ENTRIES = "entries-000000000010-000000000029.ndjson.gz"
@@ -87,6 +88,7 @@ class World:
         ]
         self.proofs = [proof(log, 21, 33).to_text().encode() for log in (self.log, self.other, self.fork, self.forged)]
         self.proofs.append(proof(self.log, 22, 33).to_text().encode())
+        self.proofs.append(self.export[bundle.CELL_PROOF])
 
     @property
     def intact(self) -> list[Case]:
@@ -96,14 +98,33 @@ class World:
             *(Case("tar", self.tar, pinned) for pinned in (True, False)),
             *(Case("certificate", self.certificates[0], pinned) for pinned in (True, False)),
             Case("chain", self.export, previous="before"),
+            Case("listed checkpoint", self.export[bundle.CELL_PROOF]),
             Case("proof", self.proofs[0]),
             Case("bare proof", bare, entry=self.log.bodies[21]),
         ]
 
     def written(self, log: Log, first: int, end: int, previous: str | None = None) -> tuple[str, Files]:
         with tempfile.TemporaryDirectory() as folder:
-            digest = log.export(Path(folder) / "it", first, end, previous)
-            return digest, {path.name: path.read_bytes() for path in (Path(folder) / "it").iterdir()}
+            log.export(Path(folder) / "it", first, end, previous)
+            content = {path.name: path.read_bytes() for path in (Path(folder) / "it").iterdir()}
+        listed = with_cell_proof(content, log.signer)
+        return sha256(listed[bundle.MANIFEST]).hexdigest(), listed
+
+
+def listing(checkpoints: list[str], index: int, signer: Signer) -> TlogProof:
+    """The proof of one checkpoint's text in a cell's tree of checkpoints."""
+    top = Log(signer, "checkpoints", [text.encode() for text in checkpoints])
+    return proof(top, index, len(checkpoints))
+
+
+def with_cell_proof(content: Files, signer: Signer) -> Files:
+    """The export with the proof that its new checkpoint is in the tree of checkpoints."""
+    text = content[bundle.CHECKPOINT_NEW].decode().rpartition("\n\n")[0] + "\n"
+    others = [Checkpoint(origin(REGION, f"ws_eude1_{number:032x}"), number, bytes(32)).text for number in range(5)]
+    proven = listing([*others[:3], text, *others[3:]], 3, signer).to_text().encode()
+    files = [*json.loads(content[bundle.MANIFEST])["files"], {"name": bundle.CELL_PROOF}]
+    files.sort(key=lambda file: str(file["name"]))
+    return signed_again(content | {bundle.CELL_PROOF: proven}, signer, files=files)
 
 
 def packed(files: Files) -> bytes:
