@@ -13,8 +13,9 @@ from typing import NoReturn
 
 from audit.verifier.certificate import verify_certificate
 from audit.verifier.export import verify_export
+from audit.verifier.files import LARGEST_SMALL_FILE
 from audit.verifier.proof import verify_proof
-from audit.verifier.verdict import Incomplete, Refusal, Verdict
+from audit.verifier.verdict import Incomplete, Refusal, Tampered, Verdict
 from audit.verifier.witnesses import NOBODY, Quorum
 
 _WRONG_USE = 64
@@ -86,9 +87,12 @@ def verify(
             return verify_export(path, pinned, previous, quorum)
         with path.open("rb") as file:
             beginning = file.read(len(_PROOF))
+        is_proof = beginning == _PROOF
+        if (is_proof or beginning[:1] == b"{") and path.stat().st_size > LARGEST_SMALL_FILE:
+            raise Tampered("the file is larger than any of its kind")
         if beginning[:1] == b"{":
             return verify_certificate(path.read_bytes(), pinned, quorum)
-        if beginning == _PROOF:
+        if is_proof:
             return verify_proof(path.read_bytes(), pinned, None if entry is None else entry.read_bytes(), quorum)
         return verify_export(path, pinned, previous, quorum)
     except FileNotFoundError:
@@ -98,13 +102,18 @@ def verify(
 
 
 def _say(verdict: Verdict) -> None:
-    print(f"intact: {verdict.what}")
+    print(f"intact: {_plain(verdict.what)}")
     for fact in verdict.facts:
-        print(f"  {fact}")
+        print(f"  {_plain(fact)}")
     for signer in verdict.signers:
-        print(f"  {'signed by the key you trust' if verdict.pinned else 'signed by'}: {signer}")
+        print(f"  {'held against the key you trust' if verdict.pinned else 'held against'}: {_plain(signer)}")
     if not verdict.pinned:
         print("  that key came with what it signs: compare it with the one you hold, or give yours with --key")
+
+
+def _plain(text: str) -> str:
+    """Whoever signed a file, perhaps a stranger, writes no lines of ours and no commands for the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 if __name__ == "__main__":

@@ -30,10 +30,10 @@ class Folder:
         return {path.name for path in self._path.iterdir()}
 
     def open(self, name: str) -> BinaryIO:
-        try:
-            return (self._path / name).open("rb")
-        except (FileNotFoundError, IsADirectoryError):
-            raise Incomplete(f"{name} is not there") from None
+        path = self._path / name
+        if not path.is_file():  # a pipe would keep us waiting for ever
+            raise Incomplete(f"{name} is not there")
+        return path.open("rb")
 
 
 class Archive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import socket
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore
@@ -34,6 +35,11 @@ class WitnessServer(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         self._room.acquire()
         super().process_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is nobody's fault; anything else is ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            _log.exception("a request failed")
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
@@ -65,11 +71,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         try:
-            return self._answer(self.server.service.add_checkpoint(body))
+            answer = self.server.service.add_checkpoint(body)
         except (StateDamaged, OSError) as error:
             # Nothing was co-signed: what is not kept safely is not answered.
             _log.error("%s", error)
-            return self._answer(Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "this witness cannot keep its state\n"))
+            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "this witness cannot keep its state\n")
+        return self._answer(answer)
 
     def do_GET(self) -> None:
         match = _CHECKPOINT.fullmatch(self.path)

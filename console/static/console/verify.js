@@ -699,7 +699,10 @@
   async function verifyOne(input, settings) {
     if (input instanceof Map) return verifyExport(input, settings);
     const beginning = String.fromCharCode(...new Uint8Array(await input.slice(0, 20).arrayBuffer()));
-    const whole = async () => new Uint8Array(await input.arrayBuffer());
+    const whole = async () => {
+      if (input.size > LARGEST_SMALL_FILE) throw tampered("the file is larger than any of its kind");
+      return new Uint8Array(await input.arrayBuffer());
+    };
     if (beginning.startsWith("{")) return verifyCertificate(await whole(), settings);
     if (beginning === "c2sp.org/tlog-proof@") return verifyProof(await whole(), settings);
     return verifyExport(await filesOf(input), settings);
@@ -737,8 +740,10 @@
         entry: values.entry && (await opened(fs, values.entry)),
       });
       const notice = verdict.status === 0 && !verdict.pinned ? ["that key came with what it signs: compare it with the one you hold"] : [];
-      const said = [`${verdict.word}: ${verdict.what}`, ...verdict.facts, ...verdict.signers.map((key) => `signed by: ${key}`), ...notice];
-      process[verdict.status === 0 ? "stdout" : "stderr"].write(`${said.join("\n  ")}\n`);
+      const said = [`${verdict.word}: ${verdict.what}`, ...verdict.facts, ...verdict.signers.map((key) => `held against: ${key}`), ...notice];
+      // Whoever signed a file, perhaps a stranger, writes no lines of ours and no commands for the terminal.
+      const plain = said.map((line) => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd"));
+      process[verdict.status === 0 ? "stdout" : "stderr"].write(`${plain.join("\n  ")}\n`);
       process.exitCode = verdict.status;
     } catch (error) {
       process.stderr.write(`${error.message}\n`);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit import bundle
+from audit.verifier.__main__ import main
 from tests.audit.logs import Log
 from tests.audit.verifier.second import NODE, VERIFIER, SecondVerifier
 from tests.audit.verifier.world import packed, proof
@@ -57,6 +59,30 @@ def test_the_command_line_is_the_first_verifiers(log: Log, tmp_path: Path) -> No
     assert run(tmp_path / "second", "--threshold", "1")[0] == 64
     assert run(tmp_path / "nothing")[0] == 2
     assert run()[0] == run(tmp_path / "second", "--what")[0] == 64
+
+
+def test_what_a_stranger_signed_writes_no_lines_of_ours(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "certificate.json"
+    statement = {"workspace": log.workspace, "x": "\x1b[2J\n  held against the key you trust: me\u202e\u2028"}
+    path.write_bytes(log.certificate(statement))
+
+    assert main([str(path)]) == 0
+    for said in (capsys.readouterr().out, run(path)[1]):
+        assert "x: \ufffd[2J\ufffd  held against the key you trust: me\ufffd\ufffd\n" in said
+
+
+def test_files_too_large_and_pipes_are_not_read(log: Log, tmp_path: Path, second: SecondVerifier) -> None:
+    for name, beginning in (("a", b"{"), ("b", b"c2sp.org/tlog-proof@v1")):
+        with (tmp_path / name).open("wb") as file:
+            file.write(beginning)
+            file.truncate((64 << 20) + 1)
+        assert main([str(tmp_path / name)]) == second.status(tmp_path / name) == 1
+    log.export(tmp_path / "export", 0, 9)
+    (tmp_path / "export" / bundle.KEYS).unlink()
+    os.mkfifo(tmp_path / "export" / bundle.KEYS)
+    assert main([str(tmp_path / "export")]) == second.status(tmp_path / "export") == 2
 
 
 def test_a_long_export_over_several_files_verifies(
