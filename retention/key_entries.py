@@ -45,13 +45,17 @@ def _record(operation: KeyOperation) -> None:
     workspace = None
     if operation.organization is not None:
         workspace = WorkspaceRef(operation.workspace, operation.organization, config().region)
+    own = operation.organization == operation.workspace  # a key of the organization itself, of none of its workspaces
+    if own:
+        workspace = None
     try:
         with _transaction(workspace):
             log.record(
                 actor=system_actor("keystore", operation.organization),
                 action=Action(operation.name),
                 workspace=workspace,
-                targets=[(Tag.WORKSPACE, operation.workspace)],
+                organization=operation.organization,
+                targets=[(Tag.ORGANIZATION if own else Tag.WORKSPACE, operation.workspace)],
                 after=_shown(operation),
                 number=operation.id,
                 at=operation.done_at,

@@ -6,10 +6,10 @@ import pytest
 from audit.models import AuditEntry
 from cell.ids import uuid7
 from cell.keys import cell_keys
-from cell.keystore import custody
+from cell.keystore import custody, maker
 from cell.keystore.operations import operations_waiting
 from cell.keystore.rotation import rotate_workspace_key
-from cell.tenancy import workspace_scope
+from cell.tenancy import organization_scope, workspace_scope
 from retention import key_entries
 from retention.key_entries import record_key_operations
 from tests.cell.keystore.test_keys import make_keys
@@ -71,3 +71,19 @@ def test_a_key_of_nobody_we_know_is_told_in_the_cells_own_log():
     make_keys(workspace, uuid7())  # the store was not told whose it is
     assert record_key_operations() >= 2
     assert not [operation for operation in operations_waiting(1000) if operation.workspace == workspace]
+
+
+def test_a_key_of_an_organization_itself_stands_in_the_cells_log_as_that_organizations():
+    organization = make_organization()
+    maker.data_key(organization.id, uuid7(), organization=organization.id)
+
+    for _ in range(2):
+        record_key_operations()
+
+    with organization_scope(organization.id):
+        bodies = [msgspec.json.decode(row.body) for row in AuditEntry.objects.filter(tree="cell").order_by("id")]
+    found = [body for body in bodies if body["action"].startswith(("workspace-key.", "epoch-key."))]
+    assert [body["action"] for body in found] == ["workspace-key.created", "epoch-key.created"]
+    assert {(body["organization"], body["workspace"], *body["targets"]) for body in found} == {
+        (f"org_eude1_{organization.id.hex}", None, f"org_eude1_{organization.id.hex}")
+    }

@@ -13,6 +13,7 @@ from cell.keys.provider import KEY_BYTES, KeyProvider, open_key, seal_key
 
 # The label says what the bytes are: a wrapped data key never opens as an epoch key.
 _WORKSPACE, _EPOCH, _DATA = b"bailiwick/workspace-key/v1", b"bailiwick/epoch-key/v1", b"bailiwick/data-key/v1"
+_NAMED = b"bailiwick/named-key/v1"
 
 
 def new_key() -> bytes:
@@ -58,6 +59,15 @@ def wrap_data_key(epoch_key: AESGCM, key: bytes, workspace: UUID, request: UUID)
 def unwrap_data_key(epoch_key: AESGCM, wrapped: bytes, workspace: UUID, request: UUID) -> bytes:
     """Raises UnwrapError."""
     return open_key(epoch_key, wrapped, _DATA + workspace.bytes + request.bytes)
+
+
+def seal_named_key(keys: KeyProvider, key: bytes, owner: UUID, purpose: str) -> bytes:
+    return keys.seal_secret(key, _NAMED + owner.bytes + purpose.encode())
+
+
+def open_named_key(keys: KeyProvider, sealed: bytes, owner: UUID, purpose: str) -> bytes:
+    """Raises UnwrapError."""
+    return keys.open_secret(sealed, _NAMED + owner.bytes + purpose.encode())
 
 
 def _epoch_context(workspace: UUID, day: date) -> bytes:

@@ -115,3 +115,27 @@ class Operation(models.Model):
 
     class Meta:
         db_table = "keystore_operation"
+
+
+class NamedKey(models.Model):
+    """A key for one purpose of one owner, which no day ends. A destroyed one is followed by another."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    owner_id = models.UUIDField()
+    """A workspace, an organization, or the nil UUID for the cell itself."""
+    purpose = models.TextField()
+    sealed = models.BinaryField(null=True)
+    number = models.IntegerField()
+    created_at = models.DateTimeField()
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "keystore_named_key"
+        constraints = [
+            models.UniqueConstraint(F("owner_id"), F("purpose"), name="keystore_named_key_purpose"),
+            models.CheckConstraint(
+                condition=Q(sealed__isnull=False, destroyed_at__isnull=True)
+                | Q(sealed__isnull=True, destroyed_at__isnull=False),
+                name="keystore_named_key_whole_or_destroyed",
+            ),
+        ]

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cell.ids import uuid7
 from cell.key_config import RootRef
 from cell.keys.provider import KeyProvider
-from cell.keystore import hierarchy
+from cell.keystore import hierarchy, statements
 from cell.keystore.asking import KeyRevoked, KeyStoreUnavailable, RootCalls
 
 __all__ = ["EPOCH_TTL_S", "KeyRefused", "KeyRevoked", "KeyRing", "KeyStoreUnavailable"]
@@ -31,37 +31,6 @@ EPOCH_TTL_S = 60.0
 """How long an unwrapped epoch key may be used before the store is asked again."""
 _BATCH = 256
 _ROTATIONS_IN_A_ROW = 5
-
-_INSERT = """
-insert into keystore_data_key (id, workspace_id, epoch_id, wrapped, created_at)
-select fresh.id, fresh.workspace_id, fresh.epoch_id, fresh.wrapped, clock_timestamp()
-from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bytea[]) as fresh (id, workspace_id, epoch_id, wrapped)
-join keystore_epoch_key epoch on epoch.id = fresh.epoch_id and epoch.wrapped is not null
-for share of epoch
-on conflict (id) do nothing
-returning id
-"""
-
-
-_SELECT_CHAIN = """
-select parent.version, parent.wrapped, parent.own_root, epoch.id, epoch.wrapped
-from keystore_workspace_key parent
-left join keystore_epoch_key epoch on epoch.workspace_id = parent.workspace_id and epoch.day = %s
-where parent.workspace_id = %s
-"""
-_INSERT_WORKSPACE = """
-insert into keystore_workspace_key (id, workspace_id, organization_id, wrapped, created_at)
-values (%s, %s, %s, %s, clock_timestamp()) on conflict do nothing
-"""
-# Under the version that wraps it and no other: a rotation that is under way is waited for, one that is over refuses.
-_INSERT_EPOCH = """
-insert into keystore_epoch_key (id, workspace_id, day, wrapped, parent_version, created_at)
-select %s, %s, %s, %s, %s, clock_timestamp()
-from keystore_workspace_key parent
-where parent.workspace_id = %s and parent.version = %s and parent.wrapped is not null
-for share of parent
-on conflict do nothing
-"""
 
 
 class KeyRefused(Exception):
@@ -162,7 +131,7 @@ class KeyRing:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:
                 rows = await self._execute(
-                    _INSERT,
+                    statements.INSERT_DATA,
                     [
                         [item.request for item in batch],
                         [item.workspace for item in batch],
@@ -218,7 +187,7 @@ class KeyRing:
             if chain.epoch is None:
                 wrapped = hierarchy.wrap_epoch_key(parent, hierarchy.new_key(), place.workspace, day)
                 values = [uuid7(), place.workspace, day, wrapped, chain.version, place.workspace, chain.version]
-                await self._execute(_INSERT_EPOCH, values, fetch=False)
+                await self._execute(statements.INSERT_EPOCH, values, fetch=False)
                 before, chain = chain, await self._chain(place, day)
                 if chain.version != before.version:
                     continue  # rotated meanwhile: the key that was just opened is the old one
@@ -233,13 +202,13 @@ class KeyRing:
         """What the store has for the workspace and day, at one moment. Makes the workspace's key if there is none: whoever comes
         first decides, all use the same one.
         """
-        rows = await self._execute(_SELECT_CHAIN, [day, place.workspace])
+        rows = await self._execute(statements.SELECT_CHAIN, [day, place.workspace])
         if not rows:
             fresh = hierarchy.new_key()
             wrapped = await self._roots.ask(None, hierarchy.wrap_workspace_key, self._keys, fresh, place.workspace)
             values = [uuid7(), place.workspace, place.organization, wrapped]
-            await self._execute(_INSERT_WORKSPACE, values, fetch=False)
-            rows = await self._execute(_SELECT_CHAIN, [day, place.workspace])
+            await self._execute(statements.INSERT_WORKSPACE, values, fetch=False)
+            rows = await self._execute(statements.SELECT_CHAIN, [day, place.workspace])
         version, workspace_key, own, epoch, epoch_key = rows[0]
         if workspace_key is None:
             raise KeyRevoked("the workspace's key is destroyed")
