@@ -84,6 +84,12 @@ class Action(StrEnum):
     MODEL_REMOVED = "model.removed"
     CELL_MIGRATED = "cell.migrated"
 
+    HEARTBEAT = "log.heartbeat"
+    SIGNER_ROTATED = "log.signer-rotated"
+    DETAIL_READ = "detail.read"
+    DETAIL_DESTROYED = "detail.destroyed"
+    PSEUDONYMS_RENEWED = "pseudonyms.renewed"
+
 
 _WORKSPACE = {"environment", "region", "region_locked", "state", "version"}
 _KEY = {"scopes", "expires_at", "networks", "state", "workspace", "replaced_by", "overlap_until", "environment"}
@@ -203,6 +209,11 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.MODEL_DEPLOYED: _DEPLOYMENT,
         Action.MODEL_REMOVED: {"model", "kind", "sha256"},
         Action.CELL_MIGRATED: {"release"},
+        Action.HEARTBEAT: {"interval_s"},
+        Action.SIGNER_ROTATED: {"generation", "vkey", "overlap_until"},
+        Action.DETAIL_READ: set[str](),
+        Action.DETAIL_DESTROYED: {"removed"},
+        Action.PSEUDONYMS_RENEWED: set[str](),
     }.items()
 }
 

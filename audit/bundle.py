@@ -34,6 +34,7 @@ manifest.note         the cell's signature over the manifest
 checkpoint.new        the signed state of the log at the end of this stretch
 checkpoint.old        the signed state before it (absent when it begins with the first entry)
 consistency.proof     shows that the log only grew between the two
+cell.tlog-proof       shows that checkpoint.new is in the tree that the cell keeps over the logs of all its workspaces
 keys.txt              the cell's verifier keys; compare them with the ones you hold
 
 Check it, with Python and the package `cryptography`, without a network:
@@ -69,10 +70,16 @@ class Stretch:
     new_root: bytes
     consistency: Sequence[bytes]
     previous_manifest_sha256: str | None
+    cell_proof: str | None = None
+    """The new checkpoint's proof in the tree of checkpoints, a C2SP tlog-proof."""
 
 
-def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signer: Signer) -> str:
-    """Writes the export into the empty `folder` and returns the SHA-256 of its manifest. Raises LogDamaged."""
+def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signers: Signer | Sequence[Signer]) -> str:
+    """Writes the export into the empty `folder` and returns the SHA-256 of its manifest. Raises LogDamaged.
+
+    Each of `signers` signs the manifest, the newest key first.
+    """
+    signers = [signers] if isinstance(signers, Signer) else signers
     tree = Range.from_bytes(stretch.first, stretch.range)
     files = list(_write_entries(folder, stretch, bodies, tree))
     if (tree.size, tree.root()) != (stretch.end, stretch.new_root):
@@ -81,7 +88,9 @@ def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signer: Signe
     if stretch.old_checkpoint is not None:
         files.append(_put(folder, CHECKPOINT_OLD, stretch.old_checkpoint))
         files.append(_put(folder, CONSISTENCY, "".join(f"{encode(item)}\n" for item in stretch.consistency)))
-    files.append(_put(folder, KEYS, f"{signer.vkey}\n"))
+    if stretch.cell_proof is not None:
+        files.append(_put(folder, CELL_PROOF, stretch.cell_proof))
+    files.append(_put(folder, KEYS, "".join(f"{signer.vkey}\n" for signer in signers)))
     files.append(_put(folder, README, _ABOUT))
     manifest = canonical.dumps(
         {
@@ -103,7 +112,7 @@ def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signer: Signe
     )
     digest = hashlib.sha256(manifest).hexdigest()
     (folder / MANIFEST).write_bytes(manifest)
-    (folder / MANIFEST_NOTE).write_text(sign(manifest_text(stretch.origin, digest), signer))
+    (folder / MANIFEST_NOTE).write_text(sign(manifest_text(stretch.origin, digest), signers))
     return digest
 
 

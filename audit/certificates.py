@@ -16,7 +16,7 @@ from audit.certificate import VERSION, Certificate, certificate_text
 from audit.checkpoint import origin
 from audit.log import tree_of
 from audit.proofs import inclusion
-from audit.signing import signer, vkeys
+from audit.signing import signers, vkeys
 from cell.access import WorkspaceRef
 from cell.config import config
 from cell.notes import sign
@@ -43,7 +43,7 @@ def issue(statement: bytes, *, workspace: WorkspaceRef, entry: UUID) -> bytes:
     return Certificate(
         version=VERSION,
         statement=document,
-        note=sign(certificate_text(origin(config().region, tree), digest), signer()),
+        note=sign(certificate_text(origin(config().region, tree), digest), signers()),
         entry=proof.body.decode(),
         index=proof.index,
         path=proof.path,

@@ -19,6 +19,9 @@ from audit.actions import Action, Value
 
 VERSION = 1
 
+LARGEST = 65_535
+"""Bytes of an entry: what the length before it in an entry bundle can say (C2SP tlog-tiles)."""
+
 CELL_TREE = "cell"
 """Tree of the entries that belong to no workspace."""
 

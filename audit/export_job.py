@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from audit import bundle, proofs, ustar
+from audit import bundle, proofs, supertree, ustar
 from audit.actions import Action
 from audit.checkpoint import origin
 from audit.entry import now, timestamp
@@ -20,7 +20,7 @@ from audit.exports import KIND, object_key
 from audit.log import record, tree_of
 from audit.models import AuditEntry, Export
 from audit.sealer import seal_tree
-from audit.signing import signer
+from audit.signing import signed_now, signers
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
 from cell.ids import Tag, tagged
@@ -56,7 +56,7 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
         folder = Path(name, "files")
         folder.mkdir()
         try:
-            manifest = bundle.write(folder, stretch, _bodies(lease, workspace, stretch), signer())
+            manifest = bundle.write(folder, stretch, _bodies(lease, workspace, stretch), signers())
         except bundle.LogDamaged:
             log.error("audit.export.damaged", export=str(row.id), workspace=str(workspace.id))
             return _finish(lease, workspace, row, state=Export.State.FAILED)
@@ -101,6 +101,8 @@ def _stretch(workspace: WorkspaceRef, row: Export, previous: Export | None) -> b
         new = proofs.checkpoint(workspace, at_most=first + MOST_ENTRIES)
         old = proofs.checkpoint(workspace, size=first) if first else None
         proof = proofs.consistency(workspace, first, second=new.size) if first else None
+    supertree.seal_checkpoint(tree, new.size)
+    listed = proofs.super_inclusion(workspace, size=new.size)
     cell, region = config().cell, config().region
     return bundle.Stretch(
         cell=cell,
@@ -112,13 +114,15 @@ def _stretch(workspace: WorkspaceRef, row: Export, previous: Export | None) -> b
         first=first,
         end=new.size,
         range=b"" if old is None else old.range,
-        old_checkpoint=None if old is None else old.note,
-        new_checkpoint=new.note,
+        # The keys of now vouch for what may have been signed before they were.
+        old_checkpoint=None if old is None else signed_now(old.note),
+        new_checkpoint=signed_now(new.note),
         new_root=new.root,
         consistency=() if proof is None else proof.path,
         previous_manifest_sha256=None
         if previous is None or previous.manifest_sha256 is None
         else bytes(previous.manifest_sha256).hex(),
+        cell_proof=listed.tlog_proof,
     )
 
 

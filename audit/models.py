@@ -37,6 +37,11 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["tree", "id"], name="audit_entry_unsealed", condition=models.Q(seq__isnull=True)),
             models.Index(fields=["workspace_id", "-id"], name="audit_entry_page"),
+            models.Index(
+                fields=["organization_id", "-id"],
+                name="audit_entry_cell_page",
+                condition=models.Q(workspace_id__isnull=True),
+            ),
         ]
 
 
@@ -71,6 +76,53 @@ class Checkpoint(models.Model):
 
     class Meta:
         db_table = "audit_checkpoint"
+
+
+class CheckpointLeaf(models.Model):
+    """One leaf of the tree of checkpoints: a checkpoint of another tree, hashed as the text that was signed for it."""
+
+    number = models.BigIntegerField(primary_key=True)
+    """Place in the tree of checkpoints, dense from 0."""
+    tree = models.TextField()
+    """The tree that the checkpoint is of."""
+    workspace_id = models.UUIDField(null=True)
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    leaf_hash = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_checkpoint_leaf"
+        constraints = [models.UniqueConstraint(fields=["tree", "size"], name="audit_checkpoint_leaf_once")]
+
+
+class Detail(models.Model):
+    """What is personal about an entry, sealed beside it. Its row and its key can go; the entry and every proof stay."""
+
+    entry_id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField()
+    workspace_id = models.UUIDField(null=True)
+    sealed = models.BinaryField()
+    """`cell.keys.envelope` under the data key whose id is the entry's."""
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_detail"
+        indexes = [models.Index(fields=["created_at"], name="audit_detail_age")]
+
+
+class SignerGeneration(models.Model):
+    """A key that signs the log. The newest signs, and the one before it until its overlap is over; rows are only added."""
+
+    generation = models.SmallIntegerField(primary_key=True)
+    """From 2: the first needs no row, it signs from the beginning."""
+    vkey = models.TextField()
+    began_at = models.DateTimeField()
+    overlap_until = models.DateTimeField()
+    """How long the generation before this one signs as well."""
+
+    class Meta:
+        db_table = "audit_signer"
 
 
 class Export(models.Model):

@@ -1,19 +1,19 @@
-"""Proofs for one workspace's tree: that an entry is in it, and that it only ever grew."""
+"""Proofs for the tree of a workspace, that of the cell and that of checkpoints: that a leaf is in it, and that it only grew."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from audit.log import tree_of
 from audit.merkle import STORED_HEIGHT, Node, consistency_ranges, fold, full_nodes, full_root, inclusion_ranges
-from audit.models import AuditEntry, Checkpoint
+from audit.models import Checkpoint, CheckpointLeaf
+from audit.supertree import leaf_text
 from audit.tlogproof import TlogProof
-from cell.access import WorkspaceRef
-from cell.tenancy import workspace_scope
+from audit.trees import SHARED_TREES, SUPER_TREE, Reader, entries_of, scope_of, tree_name
 
 
 class NotSealed(LookupError):
@@ -21,11 +21,11 @@ class NotSealed(LookupError):
 
 
 class NoEntry(LookupError):
-    """The workspace has no such entry."""
+    """The reader has no such entry."""
 
 
 class NoCheckpoint(LookupError):
-    """Nothing of this workspace has been sealed, or not as much as was asked for."""
+    """Nothing of this tree has been sealed, or not as much as was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +64,78 @@ class Consistency:
     checkpoint: SignedTree
 
 
-def checkpoint(workspace: WorkspaceRef, *, size: int | None = None, at_most: int | None = None) -> SignedTree:
-    """The newest checkpoint of the workspace, of those with exactly `size` or `at_most` so many entries. Raises NoCheckpoint."""
-    with workspace_scope(workspace):
-        found = Checkpoint.objects.filter(tree=tree_of(workspace))
-        if size is not None:
-            found = found.filter(size=size)
-        if at_most is not None:
-            found = found.filter(size__lte=at_most)
-        row = found.order_by("-size").first()
-        if row is None:
-            raise NoCheckpoint
-        return SignedTree(row.tree, row.size, bytes(row.root), bytes(row.range), row.note)
+def checkpoint(reader: Reader, *, size: int | None = None, at_most: int | None = None) -> SignedTree:
+    """The newest checkpoint of the reader's tree, of those with exactly `size` or `at_most` so many entries.
+
+    Raises NoCheckpoint.
+    """
+    with scope_of(reader):
+        return _checkpoint(tree_name(reader), size, at_most)
 
 
-def inclusion(workspace: WorkspaceRef, entry: UUID) -> Inclusion:
+def inclusion(reader: Reader, entry: UUID) -> Inclusion:
     """Raises NoEntry or NotSealed."""
-    with workspace_scope(workspace):
-        row = AuditEntry.objects.filter(pk=entry, workspace_id=workspace.id).first()
+    with scope_of(reader):
+        row = entries_of(reader).filter(pk=entry).first()
         if row is None:
             raise NoEntry
         if row.seq is None:
             raise NotSealed
-        newest = checkpoint(workspace)
+        newest = _checkpoint(row.tree)
         path = _roots(newest.tree, inclusion_ranges(row.seq, newest.size))
         return Inclusion(bytes(row.body), row.seq, path, newest)
 
 
-def consistency(workspace: WorkspaceRef, first: int, *, second: int | None = None) -> Consistency:
+def consistency(reader: Reader, first: int, *, second: int | None = None) -> Consistency:
     """From a tree of `first` entries to the newest checkpoint, or to the one of `second` entries.
 
     Raises ProofError for a `first` that is 0 or beyond, NoCheckpoint if there is none of `second` entries.
     """
-    with workspace_scope(workspace):
-        newest = checkpoint(workspace, size=second)
-        return Consistency(first, _roots(newest.tree, consistency_ranges(first, newest.size)), newest)
+    with scope_of(reader):
+        return _consistency(_checkpoint(tree_name(reader), second), first)
+
+
+def super_checkpoint(reader: Reader) -> SignedTree:
+    """The newest checkpoint of the tree of checkpoints. Raises NoCheckpoint."""
+    with scope_of(reader):
+        return _checkpoint(SUPER_TREE)
+
+
+def super_consistency(reader: Reader, first: int) -> Consistency:
+    """From `first` leaves of the tree of checkpoints to its newest one. Raises as `consistency`."""
+    with scope_of(reader):
+        return _consistency(_checkpoint(SUPER_TREE), first)
+
+
+def super_inclusion(reader: Reader, *, size: int | None = None) -> Inclusion:
+    """Shows that a checkpoint of the reader's tree, the newest or the one of `size` entries, is in the tree of checkpoints.
+
+    `body` is the checkpoint's text. Raises NotSealed if none was added yet, or not that one.
+    """
+    with scope_of(reader):
+        leaves = CheckpointLeaf.objects.filter(tree=tree_name(reader))
+        leaf = leaves.order_by("-size").first() if size is None else leaves.filter(size=size).first()
+        if leaf is None:
+            raise NotSealed
+        newest = _checkpoint(SUPER_TREE)
+        path = _roots(SUPER_TREE, inclusion_ranges(leaf.number, newest.size))
+        return Inclusion(leaf_text(leaf.tree, leaf.size, bytes(leaf.root)), leaf.number, path, newest)
+
+
+def _checkpoint(tree: str, size: int | None = None, at_most: int | None = None) -> SignedTree:
+    found = Checkpoint.objects.filter(tree=tree)
+    if size is not None:
+        found = found.filter(size=size)
+    if at_most is not None:
+        found = found.filter(size__lte=at_most)
+    row = found.order_by("-size").first()
+    if row is None:
+        raise NoCheckpoint
+    return SignedTree(row.tree, row.size, bytes(row.root), bytes(row.range), row.note)
+
+
+def _consistency(newest: SignedTree, first: int) -> Consistency:
+    return Consistency(first, _roots(newest.tree, consistency_ranges(first, newest.size)), newest)
 
 
 def _roots(tree: str, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
@@ -111,29 +148,46 @@ def _roots(tree: str, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
 def _hashes(tree: str, nodes: Sequence[Node]) -> dict[Node, bytes]:
     """Each node from the stored hashes just below it: at most 128 leaves or nodes of a stored height."""
     below: dict[Node, list[bytes]] = {node: [] for node in nodes}
-    for table, column, level, wanted in (
-        ("audit_entry", "seq", "0", [node for node in nodes if node[0] < STORED_HEIGHT]),
-        ("audit_node", "position", "stored.level", [node for node in nodes if node[0] >= STORED_HEIGHT]),
-    ):
-        if not wanted:
-            continue
-        hash_ = "leaf_hash" if table == "audit_entry" else "hash"
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"select wanted.height, wanted.position, stored.{hash_}"
-                " from unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[])"
-                f" as wanted(height, position, start, until) join {table} stored"
-                f" on stored.tree = %s and {level} = wanted.height / {STORED_HEIGHT}"
-                f" and stored.{column} >= wanted.start and stored.{column} < wanted.until"
-                f" order by wanted.height, wanted.position, stored.{column}",
-                [
-                    [height for height, _ in wanted],
-                    [position for _, position in wanted],
-                    [position << height % STORED_HEIGHT for height, position in wanted],
-                    [(position + 1) << height % STORED_HEIGHT for height, position in wanted],
-                    tree,
-                ],
-            )
-            for height, position, value in cursor.fetchall():
-                below[height, position].append(bytes(value))
+    low, high = (
+        [node for node in nodes if node[0] < STORED_HEIGHT],
+        [node for node in nodes if node[0] >= STORED_HEIGHT],
+    )
+    if low:
+        if tree in SHARED_TREES:
+            source, own = "audit_shared_leaves(%s, %s, %s)", [tree, *_bounds(low)]
+        else:
+            source, own = "(select seq as place, leaf_hash from audit_entry where tree = %s)", [tree]
+        _fill(below, low, source, own)
+    if high:
+        _fill(
+            below,
+            high,
+            "(select level, position as place, hash as leaf_hash from audit_node where tree = %s)",
+            [tree],
+            f" and stored.level = wanted.height / {STORED_HEIGHT}",
+        )
     return {node: full_root(values) for node, values in below.items()}
+
+
+def _fill(
+    below: dict[Node, list[bytes]], wanted: Sequence[Node], source: str, values: Sequence[Any], more: str = ""
+) -> None:
+    """Adds to each node of `below` that is `wanted` the hashes of `source` that it stands over, left to right."""
+    starts, ends = _bounds(wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select wanted.height, wanted.position, stored.leaf_hash"
+            " from unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[])"
+            " as wanted(height, position, start, until)"
+            f" join {source} stored on stored.place >= wanted.start and stored.place < wanted.until{more}"
+            " order by wanted.height, wanted.position, stored.place",
+            [[height for height, _ in wanted], [position for _, position in wanted], starts, ends, *values],
+        )
+        for height, position, value in cursor.fetchall():
+            below[height, position].append(bytes(value))
+
+
+def _bounds(nodes: Sequence[Node]) -> tuple[list[int], list[int]]:
+    """Where the stored hashes below each node begin and end."""
+    starts = [position << height % STORED_HEIGHT for height, position in nodes]
+    return starts, [(position + 1) << height % STORED_HEIGHT for height, position in nodes]

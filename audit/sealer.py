@@ -9,19 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from operator import itemgetter
 from time import monotonic
-from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.backends.utils import CursorWrapper
 
-from audit.checkpoint import Checkpoint, origin
-from audit.entry import now
-from audit.merkle import STORED_HEIGHT, Node, Range
-from audit.signing import signer
-from cell.config import config
-from cell.notes import sign
+from audit import treestore
+from audit.treestore import ALIAS
 
-ALIAS = "sealer"
 BATCH = 5_000
 """Most entries in one transaction: what a killed sealer has to do again."""
 
@@ -76,45 +69,11 @@ def seal_tree(tree: str, *, deadline: float | None = None) -> int:
 
 def _seal_batch(tree: str) -> int:
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit/{tree}"])
-        if cursor.fetchone() != (True,):
+        if not treestore.lock(cursor, tree):
             return 0
-        sealed = _last_range(cursor, tree)
+        sealed = treestore.last_range(cursor, tree)
         cursor.execute(_NUMBER, {"tree": tree, "limit": BATCH, "size": sealed.size})
         rows = sorted(cursor.fetchall(), key=itemgetter(0))
-        if not rows:
-            return 0
-        nodes: list[tuple[Node, bytes]] = []
-        sealed.extend([bytes(leaf) for _, leaf, _ in rows], lambda node, value: nodes.append((node, value)))
-        _write(cursor, tree, rows[0][2], sealed, nodes)
+        if rows:
+            treestore.append(cursor, tree, rows[0][2], sealed, (bytes(leaf) for _, leaf, _ in rows))
         return len(rows)
-
-
-def _last_range(cursor: CursorWrapper, tree: str) -> Range:
-    cursor.execute("select size, range from audit_checkpoint where tree = %s order by size desc limit 1", [tree])
-    row = cursor.fetchone()
-    return Range() if row is None else Range.from_bytes(row[0], bytes(row[1]))
-
-
-def _write(
-    cursor: CursorWrapper, tree: str, workspace: UUID | None, sealed: Range, nodes: list[tuple[Node, bytes]]
-) -> None:
-    if nodes:
-        cursor.execute(
-            "insert into audit_node (tree, workspace_id, level, position, hash)"
-            " select %s, %s, * from unnest(%s::smallint[], %s::bigint[], %s::bytea[])",
-            [
-                tree,
-                workspace,
-                [height // STORED_HEIGHT for (height, _), _ in nodes],
-                [position for (_, position), _ in nodes],
-                [value for _, value in nodes],
-            ],
-        )
-    root = sealed.root()
-    note = sign(Checkpoint(origin(config().region, tree), sealed.size, root).text, signer())
-    cursor.execute(
-        "insert into audit_checkpoint (tree, workspace_id, size, root, range, note, created_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s)",
-        [tree, workspace, sealed.size, root, bytes(sealed), note, now()],
-    )

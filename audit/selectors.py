@@ -1,4 +1,4 @@
-"""Reading the log of one workspace."""
+"""Reading the log: a workspace's, or what one organization may see of the cell's."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from django.db.models import QuerySet
 
 from audit.entry import Kind
 from audit.models import AuditEntry
-from cell.access import WorkspaceRef
-from cell.tenancy import workspace_scope
+from audit.trees import Reader, entries_of, scope_of
 
 Pager = Callable[[QuerySet[AuditEntry]], Iterable[AuditEntry]]
 
@@ -27,10 +26,10 @@ class LoggedEntry:
     """The entry as docs/formats/entry.md describes it."""
 
 
-def entry_list(workspace: WorkspaceRef, pager: Pager, *, kinds: Iterable[Kind] = tuple(Kind)) -> list[LoggedEntry]:
-    """The workspace's entries of `kinds`, newest first, as many as `pager` takes of them."""
-    with workspace_scope(workspace):
-        rows = AuditEntry.objects.filter(workspace_id=workspace.id).order_by("-id")
+def entry_list(reader: Reader, pager: Pager, *, kinds: Iterable[Kind] = tuple(Kind)) -> list[LoggedEntry]:
+    """The reader's entries of `kinds`, newest first, as many as `pager` takes of them."""
+    with scope_of(reader):
+        rows = entries_of(reader).order_by("-id")
         kinds = tuple(kinds)
         if set(kinds) != set(Kind):
             rows = rows.filter(kind__in=kinds)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 
+from audit import heartbeat, personal, supertree
+from audit.lateness import LATE_S, oldest_unsealed_seconds
 from audit.sealer import seal_all
+from cell.config import config
 from cell.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -16,3 +21,23 @@ def seal() -> None:
     sealed = seal_all()
     if sealed.entries:
         log.info("audit.seal.complete", count=sealed.trees, entries=sealed.entries)
+
+
+@shared_task(name="audit.tasks.watch")
+def watch() -> None:
+    """Every minute: an entry into each tree that is idle, the checkpoints of all trees when their hour has come, and a word
+    about entries that should have been sealed by now."""
+    late = oldest_unsealed_seconds()
+    if late > LATE_S:
+        log.error("audit.seal.late", duration_ms=int(late * 1000))
+    if beats := heartbeat.beat():
+        log.info("audit.heartbeat.complete", entries=beats)
+    if supertree.due(timedelta(seconds=config().audit_checkpoints_s)) and (leaves := supertree.seal_checkpoints()):
+        log.info("audit.checkpoints.complete", count=leaves)
+
+
+@shared_task(name="audit.tasks.sweep_details")
+def sweep_details() -> None:
+    """Every hour: what is sealed under a key that is gone goes too."""
+    if removed := personal.sweep():
+        log.info("audit.details.swept", rows=removed)

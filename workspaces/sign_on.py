@@ -75,10 +75,10 @@ def password_check(*, email: str, password: str, handle: str, address: str) -> P
     right = [one for one in candidates if _password_fits(one, password)]
     if not candidates:
         make_password(password)  # as slow as a check: time does not tell whether the address is known
-        _record_refusal(None, "unknown-account")
+        _record_refusal(None, "unknown-account", address)
     for one in candidates:
         if one not in right:
-            _record_refusal(one, "password")
+            _record_refusal(one, "password", address)
     if len(right) != 1:
         raise SignInRefused("several organizations fit" if right else "nothing fits")
     attempts.forget(limits[:1])
@@ -93,9 +93,9 @@ def code_check(*, pending: Pending, code: str, address: str) -> Member:
         member = Member.objects.select_for_update().filter(id=pending.member, is_active=True).first()
         refused = None if member is not None and _accept_code(member, code) else "code"
         if refused is None and member is not None:
-            _record(member.id, member.organization_id, Action.SIGNED_IN, method="password+totp")
+            _record(member.id, member.organization_id, Action.SIGNED_IN, address, method="password+totp")
     if refused is not None or member is None:
-        _record_refusal(Candidate(pending.member, pending.organization, ""), "code")
+        _record_refusal(Candidate(pending.member, pending.organization, ""), "code", address)
         raise SignInRefused("the code does not fit or was used before")
     attempts.forget(limits[:1])
     return member
@@ -169,21 +169,23 @@ def _password_fits(candidate: Candidate, password: str) -> bool:
     return check_password(password, stored)
 
 
-def _record_refusal(candidate: Candidate | None, cause: str) -> None:
-    """An entry without the address of mail that was tried: it may be anyone's."""
+def _record_refusal(candidate: Candidate | None, cause: str, address: str) -> None:
+    """An entry without the address of mail that was tried: it may be anyone's. An unknown account has no organization that
+    could be shown where the attempt came from."""
     if candidate is None:
         with transaction.atomic():
             log.record(actor=system_actor("sign-in"), action=Action.SIGN_IN_REFUSED, after={"cause": cause})
         return
     with organization_scope(candidate.organization):
-        _record(candidate.member, candidate.organization, Action.SIGN_IN_REFUSED, cause=cause)
+        _record(candidate.member, candidate.organization, Action.SIGN_IN_REFUSED, address, cause=cause)
 
 
-def _record(member: UUID, organization: UUID, action: Action, **after: str) -> None:
+def _record(member: UUID, organization: UUID, action: Action, address: str, **after: str) -> None:
     log.record(
         actor=Actor(kind=ActorKind.MEMBER, id=member, organization=organization, auth="password+totp"),
         action=action,
         organization=organization,
         targets=[(Tag.MEMBER, member)],
         after=after or None,
+        detail={"address": address},
     )

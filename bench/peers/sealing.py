@@ -24,7 +24,7 @@ from audit.groupcommit import GroupCommit, Item  # noqa: E402
 from audit.log import tree_of  # noqa: E402
 from audit.models import AuditEntry  # noqa: E402
 from audit.sealer import seal_tree  # noqa: E402
-from audit.signing import signer  # noqa: E402
+from audit.signing import signers  # noqa: E402
 from audit.verifier.export import verify_export  # noqa: E402
 from cell.access import WorkspaceRef  # noqa: E402
 from cell.config import config  # noqa: E402
@@ -95,7 +95,7 @@ def _export(workspace: WorkspaceRef, folder: Path) -> None:
     )
     with workspace_scope(workspace):
         rows = AuditEntry.objects.filter(tree=tree).order_by("seq").values_list("body", flat=True)
-        bundle.write(folder, stretch, (bytes(body) for body in rows.iterator()), signer())
+        bundle.write(folder, stretch, (bytes(body) for body in rows.iterator()), signers())
 
 
 if __name__ == "__main__":

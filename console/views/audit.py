@@ -12,7 +12,7 @@ from django.shortcuts import render
 
 from audit import proofs
 from audit.entry import Kind
-from audit.log import member_pseudonym
+from audit.pseudonyms import member_pseudonyms
 from audit.selectors import LoggedEntry, entry_list
 from cell.access import Scope
 from cell.config import config
@@ -76,7 +76,7 @@ class AuditLog(ConsoleView):
         if self.actor.may(Scope.MEMBERS_READ):
             for member in member_list(self.organization):
                 number: UUID = untag(member.id, Tag.MEMBER, config().cell)
-                names[member_pseudonym(number, workspace=self.workspace)] = member.name
+                names |= dict.fromkeys(member_pseudonyms(number, workspace=self.workspace), member.name)
         if self.actor.may(Scope.KEYS_READ, self.workspace.id):
             names |= {key.id: f"key {key.name}" for key in key_list(self.organization, self.workspace)}
         if self.actor.may(Scope.KEYS_READ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from audit.lateness import audit_metrics
 from bailiwick.guard import Receive, Scope, Send, answer
 from cell.config import config
 from inference.engine.client import EngineClient
@@ -17,6 +18,6 @@ async def internal_application(scope: Scope, receive: Receive, send: Send) -> No
             engine = await engine_metrics(client)
         finally:
             await client.close()
-        await answer(send, 200, CONTENT_TYPE_LATEST.encode(), generate_latest() + engine)
+        await answer(send, 200, CONTENT_TYPE_LATEST.encode(), generate_latest() + engine + await audit_metrics())
     else:
         await answer(send, 404, b"text/plain", b"Only /metrics is here.\n")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 
@@ -21,6 +22,15 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
     root = commands.add_parser("rotate-root", parents=[home], help="bring every key under the root of today")
     root.add_argument("--all", action="store_true", help="also keys that it wraps already, under its newest version")
     root.set_defaults(run=_told(_rotate_root))
+    signer = commands.add_parser("rotate-signer", parents=[home], help="begin a new key that signs the audit log")
+    signer.add_argument(
+        "--overlap-days", type=int, default=30, metavar="N", help="how long the key of now signs as well, 1 to 366 (30)"
+    )
+    signer.set_defaults(run=_told(_rotate_signer))
+    signers = commands.add_parser(
+        "signers", parents=[home], help="the verifier keys of those that sign the audit log now"
+    )
+    signers.set_defaults(run=_told(_signers))
     one = commands.add_parser(
         "rotate", parents=[home], help="give a workspace a new key, without touching its payloads"
     )
@@ -66,6 +76,31 @@ def _rotate_root(options: argparse.Namespace) -> None:
 
     done = root_rotate(actor=system_actor("command"), everything=options.all)
     print(f"root {done.root} wraps everything: {done.rewrapped} workspace keys were brought under it")
+
+
+def _rotate_signer(options: argparse.Namespace) -> None:
+    _become_a_process(options.home)
+    from audit.entry import timestamp
+    from audit.rotation import RotationError, signer_rotate
+    from cell.access import system_actor
+
+    try:
+        done = signer_rotate(actor=system_actor("command"), overlap=timedelta(days=options.overlap_days))
+    except RotationError as error:
+        raise _Told(str(error)) from None
+    print(f"key {done.generation} signs the audit log from now on: {done.vkey}")
+    print(f"the one before it signs as well until {timestamp(done.overlap_until)}: {done.previous_vkey}")
+    print("tell everybody who keeps a verifier key; the rotation is an entry of the cell's log")
+
+
+def _signers(options: argparse.Namespace) -> None:
+    _become_a_process(options.home)
+    from audit.entry import timestamp
+    from audit.signing import generations
+
+    for each in generations():
+        until = "" if each.signs_until is None else f" until {timestamp(each.signs_until)}"
+        print(f"key {each.number}{until}: {each.signer.vkey}")
 
 
 def _rotate(options: argparse.Namespace) -> None:

@@ -94,6 +94,10 @@ class CellConfig:
     """Inference calls that one web process serves at once; beyond them a request is answered 503."""
     audit_queue_limit: int
     """Entries waiting for a group commit; beyond it a request is answered 503."""
+    audit_heartbeat_s: int
+    """A tree of the log that had no entry for so long gets one that says so."""
+    audit_checkpoints_s: int
+    """How often the checkpoints of all trees go into the tree of checkpoints."""
     otlp_endpoint: str | None
     """Address of an OpenTelemetry collector (OTLP over HTTP) for spans of requests, without `/v1/traces`; None exports none."""
     trace_ratio: float
@@ -134,6 +138,8 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         trusted_proxies=reader.words("BAILIWICK_TRUSTED_PROXIES", default=()),
         concurrency=reader.number("BAILIWICK_CONCURRENCY", default=1000, least=10),
         audit_queue_limit=reader.number("BAILIWICK_AUDIT_QUEUE_LIMIT", default=4096, least=1),
+        audit_heartbeat_s=reader.number("BAILIWICK_AUDIT_HEARTBEAT_S", default=3600, least=10),
+        audit_checkpoints_s=reader.number("BAILIWICK_AUDIT_CHECKPOINTS_S", default=3600, least=10),
         otlp_endpoint=reader.optional_url("BAILIWICK_OTLP_ENDPOINT"),
         trace_ratio=reader.ratio("BAILIWICK_TRACE_RATIO", default=1.0),
     )

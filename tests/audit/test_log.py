@@ -6,8 +6,9 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from audit.actions import Action, FieldError
-from audit.log import NoTransaction, member_pseudonym, record, tree_of
+from audit.log import NoTransaction, record, tree_of
 from audit.models import AuditEntry
+from audit.pseudonyms import member_pseudonym
 from cell.access import Scope, system_actor
 from cell.ids import Tag, uuid7
 from cell.tenancy import organization_scope, workspace_scope

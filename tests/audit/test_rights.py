@@ -66,6 +66,12 @@ def _insert(connection: psycopg.Connection, number: UUID, **more: object) -> Non
         "update audit_checkpoint set size = size + 1",
         "truncate audit_checkpoint",
         "truncate audit_node",
+        "delete from audit_checkpoint_leaf",
+        "update audit_checkpoint_leaf set size = size + 1",
+        "truncate audit_checkpoint_leaf",
+        "delete from audit_signer",
+        "update audit_signer set overlap_until = now()",
+        "truncate audit_signer",
     ],
 )
 def test_no_role_can_change_or_remove_what_is_written(role: psycopg.Connection, entry: UUID, attempt: str) -> None:
@@ -129,3 +135,27 @@ def test_the_web_role_cannot_sign_for_the_sealer(cluster: Cluster) -> None:
         web.execute(
             "insert into audit_checkpoint (tree, size, root, range, note, created_at) values ('cell', 0, '', '', '', now())"
         )
+
+
+def test_only_the_sealer_lists_a_checkpoint(cluster: Cluster) -> None:
+    insert = (
+        "insert into audit_checkpoint_leaf (number, tree, size, root, leaf_hash, created_at)"
+        " values (1000000, 'cell', 1, '', '', now())"
+    )
+    for name in ("bailiwick_web", "bailiwick_auditor"):
+        with psycopg.connect(cluster.url(name)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(insert)
+
+
+@pytest.mark.parametrize("name", ["bailiwick_sealer", "bailiwick_auditor"])
+def test_only_who_may_record_it_begins_a_signer(cluster: Cluster, name: str) -> None:
+    with psycopg.connect(cluster.url(name)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("insert into audit_signer values (2, 'x', now(), now())")
+
+
+def test_how_far_sealing_is_behind_is_one_figure_over_all_tenants(cluster: Cluster, entry: UUID) -> None:
+    with psycopg.connect(cluster.url("bailiwick_web")) as web:
+        seconds = web.execute("select audit_oldest_unsealed_seconds()").fetchone()
+        assert web.execute("select count(*) from audit_entry").fetchone() == (0,)
+
+    assert seconds is not None and seconds[0] > 86_400  # the entry above is of 2026-11-21

@@ -25,6 +25,7 @@ def test_help_names_every_command() -> None:
         (["models", "import", "/nowhere", "--name", "Bad Name"], 1, "lower-case letters"),
         (["models", "import", "/nowhere", "--name", "good"], 1, "bailiwick up"),
         (["keys", "status"], 1, "bailiwick up"),
+        (["keys", "rotate-signer"], 1, "bailiwick up"),
         (["status"], 3, "no cell is running"),
         (["down"], 0, "no cell was running"),
     ],

@@ -161,3 +161,22 @@ def test_mistakes_are_answered_in_words(own: Cluster, arguments: tuple[str, ...]
 
     assert done.returncode == 1
     assert words in done.stderr
+
+
+def test_the_key_that_signs_the_log_is_rotated_and_the_old_one_signs_for_a_while(own: Cluster) -> None:
+    environ = own.environ()
+    (before,) = keys(environ, "signers").stdout.splitlines()
+
+    refused = keys(environ, "rotate-signer", "--overlap-days", "0")
+    done = keys(environ, "rotate-signer", "--overlap-days", "7")
+    again = keys(environ, "rotate-signer")
+
+    after = keys(environ, "signers").stdout.splitlines()
+    assert (refused.returncode, done.returncode, again.returncode) == (1, 0, 1)
+    assert "from 1 to 366 days" in refused.stderr and "both keys sign until" in again.stderr
+    assert [line.split(":")[0].split()[:2] for line in after] == [["key", "2"], ["key", "1"]]
+    assert after[0].split()[-1] in done.stdout and before.split()[-1] in done.stdout
+    assert after[1].endswith(before.split()[-1])
+    with psycopg.connect(own.url("bailiwick_auditor")) as auditor:
+        rows = auditor.execute("select body from audit_entry where tree = 'cell' order by id desc limit 1").fetchall()
+    assert rows[0][0].startswith(b'{"action":"log.signer-rotated"')

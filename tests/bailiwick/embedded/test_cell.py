@@ -44,7 +44,9 @@ def test_a_ready_cell_says_how_to_reach_it_to_its_owner_alone(cell: Cell) -> Non
 def test_metrics_are_on_the_internal_address_alone(cell: Cell) -> None:
     info = cell.info
 
-    assert "bailiwick_requests_for_other_cells_total" in httpx.get(info["metrics_url"]).text
+    metrics = httpx.get(info["metrics_url"]).text
+    assert "bailiwick_requests_for_other_cells_total" in metrics
+    assert "bailiwick_audit_oldest_unsealed_seconds" in metrics
     assert httpx.get(f"{info['base_url']}/metrics").status_code == 404
 
 
