@@ -56,9 +56,20 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     f"{W}/erasures/<str:erasure_id>/certificate": {"GET": S.ERASURES_READ},
     f"{W}/holds": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
     f"{W}/holds/<str:hold_id>": {"DELETE": S.ERASURES_WRITE},
-    f"{W}/audit/entries": {"GET": S.AUDIT_READ},
-    f"{W}/audit/checkpoint": {"GET": S.AUDIT_READ},
-    f"{W}/audit/proofs/<str:entry_id>": {"GET": S.AUDIT_READ},
+    **{
+        f"{base}/audit/{tail}": {"GET": S.AUDIT_READ}
+        for base in (W, "api/organization")
+        for tail in (
+            "entries",
+            "entries/<str:entry_id>/detail",
+            "checkpoint",
+            "proofs/<str:entry_id>",
+            "cell-checkpoint",
+            "cell-proof",
+        )
+    },
+    f"{W}/audit/log/checkpoint": {"GET": S.AUDIT_READ},
+    f"{W}/audit/log/tile/<str:level>/<path:place>": {"GET": S.AUDIT_READ},
     f"{W}/audit/exports": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
     f"{W}/audit/exports/<str:export_id>": {"GET": S.AUDIT_READ},
     f"{W}/audit/exports/<str:export_id>/download": {"GET": S.AUDIT_EXPORT},
