@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,9 @@ CHECKPOINT_OLD, CHECKPOINT_NEW, CONSISTENCY = "checkpoint.old", "checkpoint.new"
 CELL_PROOF = "cell.tlog-proof"
 README = "README.txt"
 ENTRIES_IN_A_FILE = 100_000
+_LINES_AT_ONCE = 500
+_COMPRESSION = 3
+"""Twice as fast as zlib's own choice, on entries for a few hundredths more bytes."""
 
 _ABOUT = """\
 This is a stretch of the audit log of one workspace, exported by Bailiwick.
@@ -129,16 +133,20 @@ def _write_entries(
         end = min(start + ENTRIES_IN_A_FILE, stretch.end)
         name = f"entries-{start:012d}-{end - 1:012d}.ndjson.gz"
         digest = _Digest((folder / name).open("wb"))
-        with digest.file, gzip.GzipFile(filename="", fileobj=digest, mode="wb", compresslevel=6, mtime=0) as lines:
+        with (
+            digest.file,
+            gzip.GzipFile(filename="", fileobj=digest, mode="wb", compresslevel=_COMPRESSION, mtime=0) as lines,
+        ):
             tree.extend(_copied(remaining, end - start, lines))
         yield {"name": name, "sha256": digest.sha256.hexdigest(), "bytes": digest.count, "entries": end - start}
 
 
-def _copied(bodies: Iterable[bytes], count: int, lines: gzip.GzipFile) -> Iterable[bytes]:
+def _copied(bodies: Iterator[bytes], count: int, lines: gzip.GzipFile) -> Iterable[bytes]:
     """Leaf hashes of the next `count` entries, which are written on the way."""
-    for _, body in zip(range(count), bodies, strict=False):
-        lines.write(body + b"\n")
-        yield leaf_hash(body)
+    while piece := list(islice(bodies, min(count, _LINES_AT_ONCE))):
+        lines.write(b"\n".join(piece) + b"\n")
+        yield from map(leaf_hash, piece)
+        count -= len(piece)
 
 
 class _Digest:
