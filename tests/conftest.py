@@ -11,12 +11,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 import pytest
 from hypothesis import HealthCheck, settings
 
 from bailiwick.embedded.cluster import Cluster
+
+if TYPE_CHECKING:
+    from tests.peers.radosgw import RadosGw
 
 # A busy machine is slow at drawing examples, too; that says nothing of what is tested.
 settings.register_profile("bailiwick", suppress_health_check=[HealthCheck.too_slow])
@@ -46,3 +50,12 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def django_db_setup(cluster: Cluster) -> None:
     """The databases are migrated by their owner, as in production, not by the test runner."""
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadosGw]:
+    """Ceph's S3 server; buckets are made by whoever needs one."""
+    from tests.peers import radosgw as peer  # here: it loads boto3, a tenth of a second that few tests need
+
+    with peer.radosgw(tmp_path_factory.mktemp("radosgw")) as running:
+        yield running

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from audit.actions import Action
 from audit.exports import ExportInfo, export_create, export_download, export_get, object_key
 from audit.log import record, tree_of
+from audit.models import AuditEntry
 from audit.sealer import seal_tree
 from audit.signing import vkeys
 from audit.verifier.__main__ import main
@@ -19,11 +21,13 @@ from cell import jobs
 from cell.access import WorkspaceRef
 from cell.ids import uuid7
 from cell.models import Job
-from cell.objects import store
+from cell.objects import open_store, store
 from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from tests.audit.people import a_member, a_workspace
 from tests.audit.unpacking import unpack
+from tests.peers import free_port
+from tests.peers.radosgw import RadosGw
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -67,6 +71,26 @@ def test_an_export_is_made_taken_home_and_verified(workspace: WorkspaceRef, tmp_
 
     assert (done.state, done.first, done.end) == ("ready", 0, 21)  # asking for it is an entry, and is in it
     assert main([str(folder), "--key", vkeys()[0]]) == 0
+
+
+def test_an_export_goes_to_a_bucket_and_comes_back(
+    workspace: WorkspaceRef, radosgw: RadosGw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = radosgw.bucket()
+    for module in ("audit.exports", "audit.export_job"):
+        monkeypatch.setattr(f"{module}.store", lambda: open_store(bucket))
+    done = _run(workspace, _ask(workspace))
+
+    assert main([str(_taken_home(workspace, done, tmp_path / "export")), "--key", vkeys()[0]]) == 0
+
+    away = replace(bucket, endpoint=f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("audit.exports.store", lambda: open_store(away))
+    with pytest.raises(Problem) as refused:
+        export_download(actor=a_member(workspace), workspace=workspace, export=done.id)
+    assert refused.value.status_code == 503
+    with workspace_scope(workspace):
+        bodies = AuditEntry.objects.filter(tree=tree_of(workspace)).values_list("body", flat=True)
+        assert sum(b"export.downloaded" in bytes(body) for body in bodies) == 1
 
 
 def test_the_next_export_continues_the_last_and_has_at_least_the_entries_about_itself(

@@ -10,7 +10,6 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from tests.peers.kms import Kms, kms
-from tests.peers.radosgw import RadosGw, radosgw
 from tests.peers.softhsm import SoftHsm, softhsm
 from tests.peers.transit import Transit, transit
 
@@ -40,10 +39,4 @@ def aws() -> Iterator[Kms]:
 @pytest.fixture(scope="session")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transit]:
     with transit(tmp_path_factory.mktemp("transit")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadosGw]:
-    with radosgw(tmp_path_factory.mktemp("radosgw")) as running:
         yield running

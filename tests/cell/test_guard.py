@@ -75,15 +75,15 @@ def test_a_process_that_derives_from_another_seed_does_not_start(monkeypatch):
         check_region(config())
 
 
-def test_a_cell_serves_from_a_bucket_of_its_own_region_only(gateway: RadosGw):
-    bucket = gateway.bucket()
+def test_a_cell_serves_from_a_bucket_of_its_own_region_only(radosgw: RadosGw):
+    bucket = radosgw.bucket()
     here = replace(config(), objects=bucket)
     with pytest.raises(RegionMismatch, match="the object store belongs to no region yet"):
         check_region(here)
     open_store(bucket).claim("eu-de-1")
     assert check_region(here).url_for("eude1") == config().base_url
 
-    elsewhere = gateway.bucket(lock=False, versions=False)
+    elsewhere = radosgw.bucket(lock=False, versions=False)
     open_store(elsewhere).claim("us-va-1")
     with pytest.raises(RegionMismatch) as refused:
         check_region(replace(config(), objects=replace(elsewhere, region="us-east", declared_area="us")))
@@ -95,8 +95,8 @@ def test_a_cell_serves_from_a_bucket_of_its_own_region_only(gateway: RadosGw):
     ]
 
 
-def test_a_store_that_cannot_be_asked_stops_the_start(gateway: RadosGw):
-    nowhere = replace(gateway.bucket(), name="nobodys")
+def test_a_store_that_cannot_be_asked_stops_the_start(radosgw: RadosGw):
+    nowhere = replace(radosgw.bucket(), name="nobodys")
     with pytest.raises(RegionMismatch) as refused:
         check_region(replace(config(), objects=nowhere))
     assert refused.value.disagreements == ["the object store refuses list_object_versions: NoSuchBucket"]

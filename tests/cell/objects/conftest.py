@@ -16,8 +16,8 @@ def file_store(tmp_path: Path) -> FileObjectStore:
 
 
 @pytest.fixture
-def s3_store(gateway: RadosGw) -> ObjectStore:
-    return open_store(gateway.bucket())
+def s3_store(radosgw: RadosGw) -> ObjectStore:
+    return open_store(radosgw.bucket())
 
 
 @pytest.fixture(params=["file_store", "s3_store"])

@@ -23,14 +23,14 @@ LARGE = os.urandom(1 << 20) * 17
 
 
 @pytest.fixture
-def line(gateway: RadosGw) -> Iterator[Proxy]:
-    with proxy(gateway.http_port) as running:
+def line(radosgw: RadosGw) -> Iterator[Proxy]:
+    with proxy(radosgw.http_port) as running:
         yield running
 
 
 @pytest.fixture
-def bucket(gateway: RadosGw) -> S3Bucket:
-    return gateway.bucket()
+def bucket(radosgw: RadosGw) -> S3Bucket:
+    return radosgw.bucket()
 
 
 @pytest.fixture

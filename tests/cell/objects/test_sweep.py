@@ -26,13 +26,13 @@ def test_lone_markers_go_and_those_that_hide_something_stay(store: ObjectStore) 
     assert store.get("hidden", hidden.id) == b"1"
 
 
-def test_abandoned_uploads_go_when_they_are_old(gateway: RadosGw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_uploads_go_when_they_are_old(radosgw: RadosGw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cell.objects.s3_store.PAGE", 2)
-    bucket = gateway.bucket()
+    bucket = radosgw.bucket()
     store = open_store(bucket)
     for number in range(5):
-        upload = gateway.client.create_multipart_upload(Bucket=bucket.name, Key=f"key/{number}")["UploadId"]
-        gateway.client.upload_part(Bucket=bucket.name, Key=f"key/{number}", UploadId=upload, PartNumber=1, Body=b"half")
+        upload = radosgw.client.create_multipart_upload(Bucket=bucket.name, Key=f"key/{number}")["UploadId"]
+        radosgw.client.upload_part(Bucket=bucket.name, Key=f"key/{number}", UploadId=upload, PartNumber=1, Body=b"half")
 
     assert [upload.key for upload in store.uploads()] == [f"key/{number}" for number in range(5)]
     assert sweep(store, older_than=timedelta(days=1), within_s=60) == Swept(0, 0, finished=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cell.objects import FileObjectStore
+from cell.objects import open_store
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.errors import CheckpointError
 from inference.gateway.model_store import ModelStore, ModelStoreError
@@ -18,9 +18,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ModelStore:
-    return ModelStore(FileObjectStore(tmp_path / "objects"))
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ModelStore:
+    place = tmp_path / "objects" if request.param == "folder" else request.getfixturevalue("radosgw").bucket()
+    return ModelStore(open_store(place))
 
 
 def test_a_checkpoint_comes_back_byte_for_byte_and_without_what_no_engine_reads(
