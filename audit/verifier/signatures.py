@@ -33,7 +33,7 @@ def open_note(what: str, note: str, trusted: Sequence[notes.VerifierKey], *, ori
         raise Tampered(f"{what}: {error}") from None
     origin = dict(enumerate(text.split("\n"))).get(origin_line, "")
     if origin.rpartition("/")[0] not in [key.name for key in signers]:
-        raise Untrusted(f"{what} is signed by a key of another cell than the one it names")
+        raise Tampered(f"{what} is signed by a key of another cell than the one it names")
     return text
 
 

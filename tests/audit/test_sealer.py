@@ -22,6 +22,7 @@ from audit.merkle import ProofError, Range, leaf_hash, verify_consistency, verif
 from audit.models import AuditEntry
 from audit.sealer import seal_all, seal_tree
 from audit.signing import vkeys
+from audit.tlogproof import TlogProof
 from bailiwick.embedded.cluster import Cluster
 from cell import notes
 from cell.access import WorkspaceRef
@@ -192,8 +193,7 @@ def test_every_entry_can_be_proven_to_be_in_the_tree(workspace: WorkspaceRef) ->
             path=proof.path,
             root=proof.checkpoint.root,
         )
-        assert proof.tlog_proof.startswith(f"c2sp.org/tlog-proof@v1\nindex {seq}\n")
-        assert proof.tlog_proof.endswith(f"\n\n{proof.checkpoint.note}")
+        assert TlogProof.parse(proof.tlog_proof) == TlogProof(seq, proof.path, proof.checkpoint.note, proof.body)
 
 
 def test_every_older_tree_can_be_proven_to_be_the_beginning_of_this_one(

@@ -272,7 +272,7 @@
     }
     const origin = text.split("\n")[originLine] ?? "";
     if (!signers.some(({ key }) => key.name === treeOf(origin).cell)) {
-      throw untrusted(`${what} is signed by a key of another cell than the one it names`);
+      throw tampered(`${what} is signed by a key of another cell than the one it names`);
     }
     return text;
   }

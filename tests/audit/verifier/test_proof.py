@@ -12,7 +12,7 @@ from audit.tlogproof import TlogProof
 from audit.verifier.__main__ import main
 from audit.verifier.export import verify_export
 from audit.verifier.proof import verify_proof
-from audit.verifier.verdict import Incomplete, Tampered, Untrusted
+from audit.verifier.verdict import Incomplete, Tampered
 from cell.notes import Signer, sign
 from tests.audit.logs import REGION, Log
 from tests.audit.verifier.second import SecondVerifier
@@ -79,7 +79,7 @@ def test_a_key_speaks_for_its_own_cell_only(log: Log) -> None:
     abroad = Checkpoint(origin("us-1", log.workspace), 11, log.tree(11).root())
     text = replace(proof(log, 4, 11), checkpoint=sign(abroad.text, log.signer)).to_text()
 
-    with pytest.raises(Untrusted):
+    with pytest.raises(Tampered):
         verify_proof(text.encode(), [log.signer.vkey])
 
 
