@@ -40,12 +40,12 @@ def test_a_data_key_is_durable_and_opens_again_also_after_a_rotation() -> None:
 def test_a_data_key_is_there_once_and_an_erased_one_never_again() -> None:
     workspace, organization, number, erased = uuid7(), uuid7(), uuid7(), uuid7()
     data_key(workspace, number, organization=organization)
-    custody.erase_data_key(workspace, erased)
+    custody.erase_data_keys(workspace, [erased])
 
     for refused in (number, erased):
         with pytest.raises(KeyRefused):
             data_key(workspace, refused, organization=organization)
-    custody.erase_data_key(workspace, number)
+    custody.erase_data_keys(workspace, [number])
     assert maker.living_data_keys([number]) == set()
 
 
