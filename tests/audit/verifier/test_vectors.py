@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from base64 import b64decode
+from collections.abc import Callable
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from audit.checkpoint import Checkpoint
 from audit.merkle import (
     ProofError,
     consistency_ranges,
@@ -20,6 +22,10 @@ from audit.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from audit.verifier.proof import verify_proof
+from audit.verifier.signatures import keys
+from audit.verifier.supertree import check_listed
+from audit.verifier.verdict import Refusal
 from cell.notes import VerifierKey
 from tests.audit.logs import Log
 from tests.audit.verifier.second import SecondVerifier
@@ -149,3 +155,30 @@ def test_both_follow_every_step_of_a_growing_log(second: SecondVerifier) -> None
         assert second.ask("consistency", first=old, second=new, path=path, **roots)
         for wrong in (path[:-1], [*path, bytes(32)], path[::-1]):
             assert wrong == path or not second.ask("consistency", first=old, second=new, path=wrong, **roots)
+
+
+def test_the_tree_of_checkpoints(second: SecondVerifier, tmp_path: Path) -> None:
+    document = json.loads((VECTORS / "supertree.json").read_bytes())
+    trusted, proof, entry = [document["vkey"]], tmp_path / "it.tlog-proof", tmp_path / "entry"
+    wrong = []
+    for case in document["cases"]:
+        text = case["checkpoint"].rpartition("\n\n")[0] + "\n"
+        proof.write_text(case["proof"])
+        entry.write_text(text)
+        words = {
+            _word(lambda case=case, text=text: check_listed(case["proof"], Checkpoint.parse(text), keys(trusted))),
+            _word(lambda case=case, text=text: verify_proof(case["proof"].encode(), trusted, text.encode())),
+            second.ask("verify", path=str(proof), keys=trusted, entry=str(entry))["word"],
+        }
+        if words != {case["verdict"]}:
+            wrong.append((case["name"], words))
+
+    assert document["cases"] and wrong == []
+
+
+def _word(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except Refusal as refusal:
+        return refusal.word
+    return "intact"
