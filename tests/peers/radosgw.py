@@ -6,11 +6,13 @@ and does not mind it, and knows no `x-amz-checksum-…`.
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import ipaddress
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,6 +33,7 @@ from tests.peers import end, free_port, missing, wait_for_port
 
 REGION = "eu-de"
 """Of its only zonegroup."""
+_PR_SET_PDEATHSIG = 1
 
 _CONFIGURATION = """
 [global]
@@ -69,7 +72,6 @@ rgw data = {folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{http} ssl_endpoint=127.0.0.1:{https} ssl_certificate={folder}/server.pem tcp_nodelay=1
 rgw run sync thread = false
 rgw bucket quota ttl = 0
-rgw user quota bucket sync interval = 0
 """
 
 
@@ -186,11 +188,17 @@ def _start(folder: Path, port: int | None, program: str, *arguments: str) -> sub
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=_die_with_the_tests,
             env=_environ(),
         )
     if port is not None:
         wait_for_port(port, process)
     return process
+
+
+def _die_with_the_tests() -> None:
+    """A run that is killed ends nothing itself."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _await(done: Any, within_s: float = 30.0) -> None:
