@@ -77,8 +77,7 @@ def _destroy(actor: Actor, reader: Reader, entries: Sequence[UUID]) -> int:
     with scope_of(reader):
         mine = Detail.objects.filter(entry_id__in=entries, workspace_id=None if workspace is None else workspace.id)
         found = list(mine.values_list("entry_id", flat=True))
-        for entry in found:
-            custody.erase_data_keys(owner, [entry])
+        custody.erase_data_keys(owner, found)
         removed, _ = mine.filter(entry_id__in=found).delete()
         if removed:
             record(

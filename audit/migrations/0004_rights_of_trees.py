@@ -15,7 +15,8 @@ _PUBLIC = " or ".join(f"""body like '{{"action":"{family}%'::bytea""" for family
 CELL = [
     f"""
     create policy cell on audit_entry for select to {WEB} using (
-        workspace_id is null and organization_id is null and {_ORGANIZATION} is not null and ({_PUBLIC})
+        workspace_id is null and organization_id is null
+        and {_ORGANIZATION} is not null and {_WORKSPACE} is null and ({_PUBLIC})
     )
     """,
     # Hashes alone: a proof in a tree of many tenants passes by the leaves of others.

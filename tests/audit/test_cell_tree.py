@@ -6,20 +6,22 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from audit.actions import Action
 from audit.checkpoint import Checkpoint, decode
 from audit.log import record
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
+from audit.models import AuditEntry
 from audit.sealer import seal_tree
 from audit.supertree import seal_checkpoints
+from audit.tlogproof import TlogProof
 from bailiwick.embedded.cluster import Cluster
 from cell import notes
 from cell.access import Scope, system_actor
 from cell.ids import uuid7
-from cell.tenancy import organization_scope
+from cell.tenancy import organization_scope, workspace_scope
 from tests.factories import Organization, make_key, make_organization
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -144,7 +146,8 @@ def test_a_checkpoint_is_proven_to_be_in_the_tree_of_all_checkpoints(organizatio
         path=_hashes(proof["path"]),
         root=signed.root,
     )
-    assert proof["tlog_proof"].startswith(f"c2sp.org/tlog-proof@v1\nindex {proof['index']}\n")
+    file = TlogProof.parse(proof["tlog_proof"])
+    assert (file.index, file.extra, file.checkpoint) == (proof["index"], proof["leaf"].encode(), proof["checkpoint"])
     size = Checkpoint.parse(proof["leaf"]).size
     assert get(f"cell-proof?size={size}").json()["index"] == proof["index"]
     assert get(f"cell-proof?size={size + 1}").json()["title"] == "not-listed"
@@ -189,8 +192,12 @@ def test_a_detail_is_shown_to_who_may_read_the_log_and_is_not_cached(organizatio
     assert _get(make_organization(), f"entries/ent_eude1_{number.hex}/detail").status_code == 404
 
 
-def test_outside_of_a_scope_the_cells_entries_are_not_seen(organization: Organization) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("select count(*) from audit_entry where organization_id is null")
+def test_the_cells_entries_are_seen_in_the_scope_of_an_organization_alone(organization: Organization) -> None:
+    def seen() -> int:
+        return AuditEntry.objects.filter(organization_id__isnull=True).count()
 
-        assert cursor.fetchone() == (0,)
+    with organization_scope(organization.id):
+        assert seen() > 0
+    with workspace_scope(organization.workspace):
+        assert seen() == 0
+    assert seen() == 0

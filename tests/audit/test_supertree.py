@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import tarfile
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from audit import proofs, supertree
 from audit.actions import Action
 from audit.bundle import CELL_PROOF, CHECKPOINT_NEW
-from audit.checkpoint import Checkpoint, decode
+from audit.checkpoint import Checkpoint
 from audit.exports import export_create, export_download
 from audit.log import record, tree_of
 from audit.merkle import ProofError, leaf_hash, verify_consistency, verify_inclusion
@@ -18,6 +19,8 @@ from audit.models import CheckpointLeaf
 from audit.sealer import seal_tree
 from audit.signing import vkeys
 from audit.supertree import seal_checkpoint, seal_checkpoints
+from audit.tlogproof import TlogProof
+from audit.verifier.export import verify_export
 from bailiwick.embedded.cluster import Cluster
 from cell import jobs, notes
 from cell.access import WorkspaceRef
@@ -180,19 +183,16 @@ def test_an_export_carries_the_proof_that_its_checkpoint_is_in_the_cells_tree(tm
 
     with (
         export_download(actor=a_member(workspace), workspace=workspace, export=asked.id) as content,
-        tarfile.open(fileobj=content) as tar,
+        tarfile.open(fileobj=io.BytesIO(content.read())) as tar,
     ):
         unpack(tar, tmp_path / "export")
 
     leaf = Checkpoint.parse(notes.verify((tmp_path / "export" / CHECKPOINT_NEW).read_text(), vkeys()))
-    head, _, note = (tmp_path / "export" / CELL_PROOF).read_text().partition("\n\n")
-    magic, index, *path = head.split("\n")
-    signed = Checkpoint.parse(notes.verify(note, vkeys()))
-    assert (magic, signed.origin) == ("c2sp.org/tlog-proof@v1", ORIGIN)
+    proof = TlogProof.parse((tmp_path / "export" / CELL_PROOF).read_text())
+    signed = Checkpoint.parse(notes.verify(proof.checkpoint, vkeys()))
+    assert (signed.origin, proof.extra) == (ORIGIN, leaf.text.encode())
     verify_inclusion(
-        index=int(index.removeprefix("index ")),
-        size=signed.size,
-        leaf=leaf_hash(leaf.text.encode()),
-        path=[decode(line) or b"" for line in path],
-        root=signed.root,
+        index=proof.index, size=signed.size, leaf=leaf_hash(leaf.text.encode()), path=proof.path, root=signed.root
     )
+    verdict = verify_export(tmp_path / "export", vkeys())
+    assert f"its checkpoint is number {proof.index} of {signed.size} in the cell's tree of checkpoints" in verdict.facts

@@ -30,7 +30,10 @@ FILE = Path(__file__).parents[1] / "vectors" / "supertree.json"
 
 NAME, OTHER = "audit.eu-de-1.bailiwick", "audit.us-east-1.bailiwick"
 _OLD, _NEW, _STRANGER = (Signer.from_seed(NAME, bytes([number]) * 32) for number in (1, 2, 3))
-_HEAD = re.compile(r"c2sp\.org/tlog-proof@v1\nindex (0|[1-9][0-9]{0,18})\n((?:[A-Za-z0-9+/]{43}=\n){0,63})\n")
+_HEAD = re.compile(
+    r"c2sp\.org/tlog-proof@v1\n(?:extra ([A-Za-z0-9+/]+={0,2})\n)?"
+    r"index (0|[1-9][0-9]{0,18})\n((?:[A-Za-z0-9+/]{43}=\n){0,63})\n"
+)
 
 
 def _of(number: int, size: int = 0, name: str = NAME) -> Checkpoint:
@@ -68,6 +71,8 @@ def build() -> dict[str, Any]:
         "another version": proof.replace("@v1\n", "@v2\n"),
         "no empty line": proof.replace(f"{hashes[2]}\n\n", f"{hashes[2]}\n"),
         "a size that was not signed": proof.replace(f"{NAME}/checkpoints\n7\n", f"{NAME}/checkpoints\n8\n"),
+        "an extra line with another leaf": proof.replace("@v1\n", f"@v1\nextra {encode(leaves[3].text.encode())}\n"),
+        "an extra line that is no base64": proof.replace("@v1\n", "@v1\nextra ?\n"),
         "cut off": proof[:-10],
         "empty": "",
     }
@@ -81,6 +86,12 @@ def build() -> dict[str, Any]:
         for index, leaf in enumerate(leaves)
     ]
     cases += [
+        {
+            "name": "with its leaf in an extra line",
+            "checkpoint": note,
+            "proof": proof.replace("@v1\n", f"@v1\nextra {encode(mine.text.encode())}\n"),
+            "verdict": "intact",
+        },
         {"name": "the only leaf", "checkpoint": note, "proof": _proof(0, [mine]), "verdict": "intact"},
         {
             "name": "both keys of a rotation have signed",
@@ -138,7 +149,7 @@ def judged(checkpoint: str, proof: str, vkey: str) -> str:
     """The rules of docs/formats/checkpoint.md, written down once more."""
     leaf = Checkpoint.parse(verify(checkpoint, [vkey]))
     head = _HEAD.match(proof)
-    if head is None:
+    if head is None or (head[1] is not None and decode(head[1]) != leaf.text.encode()):
         return "tampered"
     try:
         signed = Checkpoint.parse(verify(proof[head.end() :], [vkey]))
@@ -146,12 +157,12 @@ def judged(checkpoint: str, proof: str, vkey: str) -> str:
         return "unknown signer"
     except (MalformedNote, BadSignature):
         return "tampered"
-    path = [decode(line) or b"" for line in head[2].splitlines()]
+    path = [decode(line) or b"" for line in head[3].splitlines()]
     if signed.origin != leaf.origin.rpartition("/")[0] + "/checkpoints":
         return "tampered"
     try:
         verify_inclusion(
-            index=int(head[1]), size=signed.size, leaf=leaf_hash(leaf.text.encode()), path=path, root=signed.root
+            index=int(head[2]), size=signed.size, leaf=leaf_hash(leaf.text.encode()), path=path, root=signed.root
         )
     except ProofError:
         return "tampered"
