@@ -20,6 +20,7 @@ from audit.exports import KIND, object_key
 from audit.log import record, tree_of
 from audit.models import AuditEntry, Export
 from audit.sealer import seal_tree
+from audit.selectors import entry_bodies
 from audit.signing import signed_now, signers
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
@@ -128,13 +129,9 @@ def _stretch(workspace: WorkspaceRef, row: Export, previous: Export | None) -> b
 
 def _bodies(lease: Lease, workspace: WorkspaceRef, stretch: bundle.Stretch) -> Iterator[bytes]:
     for start in range(stretch.first, stretch.end, _CHUNK):
-        with workspace_scope(workspace):
-            found = AuditEntry.objects.filter(
-                tree=stretch.workspace, seq__gte=start, seq__lt=min(start + _CHUNK, stretch.end)
-            )
-            rows = list(found.order_by("seq").values_list("body", flat=True))
+        bodies = entry_bodies(workspace, start, min(start + _CHUNK, stretch.end))
         lease.extend()
-        yield from map(bytes, rows)
+        yield from bodies
 
 
 def _finish(
