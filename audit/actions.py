@@ -57,6 +57,7 @@ class Action(StrEnum):
     REDACTION_CHANGED = "redaction.changed"
     RETENTION_CHANGED = "retention.changed"
     PAYLOADS_EXPIRED = "payloads.expired"
+    DATA_EXPIRED = "data.expired"
     ERASURE_REQUESTED = "erasure.requested"
     ERASURE_ADVANCED = "erasure.advanced"
     ERASURE_COMPLETED = "erasure.completed"
@@ -106,7 +107,7 @@ _SERVING = {
     "weight_percent",
     "version",
 }
-_RETENTION = {"store_payloads", "payload_days", "overridden", "version"}
+_RETENTION = {"store_payloads", "payload_days", "classes", "overridden", "version"}
 _REDACTION = {
     "actions",
     "allow",
@@ -186,6 +187,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.REDACTION_CHANGED: _REDACTION,
         Action.RETENTION_CHANGED: _RETENTION,
         Action.PAYLOADS_EXPIRED: {"removed", "keys_destroyed", "payload_days"},
+        Action.DATA_EXPIRED: {"data_class", "removed", "days"},
         Action.ERASURE_REQUESTED: _ERASURE,
         Action.ERASURE_ADVANCED: _ERASURE,
         Action.ERASURE_COMPLETED: _ERASURE,

@@ -73,7 +73,7 @@ def export_list(workspace: WorkspaceRef, pager: Pager) -> list[ExportInfo]:
 def export_download(*, actor: Actor, workspace: WorkspaceRef, export: UUID) -> BinaryIO:
     """The export as a tar file, which the caller closes; that somebody took it is an entry.
 
-    Raises Problem: 404, 409 while it is not ready, or 503 while the object store is away.
+    Raises Problem: 404, 409 while it is not ready, 410 when its time is over, or 503 while the object store is away.
     """
     with workspace_scope(workspace):
         row = _row(workspace, export)
@@ -99,7 +99,8 @@ def _opened(export: UUID) -> BinaryIO:
     try:
         return store().open(object_key(export))
     except ObjectNotFound:
-        raise not_found() from None
+        detail = "The export's time is over: the workspace's retention policy says when."
+        raise Problem(410, "expired", detail) from None
     except (StoreAway, StoreRefused) as error:
         raise Problem(503, "store-away", "The object store does not answer now. Ask again in a minute.") from error
 

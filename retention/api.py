@@ -20,6 +20,7 @@ from cell.config import config
 from cell.ids import Tag, tagged
 from cell.problems import Problem
 from retention import erasures, holds, policies
+from retention.classes import beside_payloads
 from retention.contracts import ErasureInfo, HoldInfo, Policy
 from workspaces.access import number_of
 
@@ -27,8 +28,17 @@ from workspaces.access import number_of
 class PolicySerializer(serializers.Serializer[Any]):
     store_payloads = serializers.BooleanField()
     payload_days = serializers.IntegerField(help_text="7 to 30; less or more takes an owner and a reason.")
+    classes = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Days by class of data beside payloads, such as request_records. What is not named stays as it is.",
+    )
     reason = serializers.CharField(
-        max_length=500, required=False, default="", allow_blank=True, help_text="Why, outside of 7 to 30 days."
+        max_length=500,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Why, outside of what is free to choose.",
     )
     version = serializers.IntegerField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True, allow_null=True)
@@ -194,11 +204,17 @@ class HoldView(CellView):
 
 
 def _policy_response(policy: Policy) -> Response:
-    return Response(PolicySerializer(policy).data, headers={"ETag": _policy_etag(policy)})
+    return Response(_policy(policy), headers={"ETag": _policy_etag(policy)})
 
 
 def _policy_etag(policy: Policy) -> str:
-    return etag(PolicySerializer(policy).data)
+    return etag(_policy(policy))
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    """With the days of every class, decided or not."""
+    days = {name: policy.days(name, known.rule.default) for name, known in sorted(beside_payloads().items())}
+    return dict(PolicySerializer(asdict(policy) | {"classes": days}).data)
 
 
 def _asked(workspace: WorkspaceRef, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ class RetentionConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
-        from retention import access_store, erasure, payload_stores, stores
+        from retention import access_store, classes, erasure, export_class, payload_class, payload_stores, stores
 
         stores.register(access_store.WorkspaceAccess())
         stores.register(payload_stores.DataKeys())
         stores.register(payload_stores.PayloadRows())
+        classes.register(payload_class.Payloads())
+        classes.register(export_class.Exports())
         erasure.register_job()

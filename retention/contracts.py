@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -12,15 +12,21 @@ from retention.models import PAYLOAD_DAYS
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long payloads of one workspace live, if they are stored at all."""
+    """How long data of one workspace lives, and whether payloads are stored at all."""
 
     store_payloads: bool = False
     payload_days: int = PAYLOAD_DAYS
     reason: str = ""
-    """Why the days are outside of 7 to 30; empty if they are not."""
+    """Why some days are outside of what may be chosen freely; empty if none are."""
     version: int = 0
     """0 until somebody decides."""
     updated_at: datetime | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+    """Days of other classes of data, as far as somebody decided them."""
+
+    def days(self, data_class: str, default: int) -> int:
+        """The days that were decided for the class, or `default`."""
+        return self.payload_days if data_class == "payloads" else self.classes.get(data_class, default)
 
 
 @dataclass(frozen=True, slots=True)

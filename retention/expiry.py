@@ -1,4 +1,8 @@
-"""Expiry: payloads whose time is over are destroyed, keys first, so that no copy of a row outlives its time readable."""
+"""Expiry: what is over its time goes, class by class, and with the last payloads of a day the key of that day.
+
+Killed anywhere it has lost nothing: what went and the entry that says so are one transaction, and what did not go is due still.
+There is an entry for each batch, because a count over many of them would be lost with the worker.
+"""
 
 from __future__ import annotations
 
@@ -9,64 +13,47 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from audit import log
-from audit.actions import Action
-from cell.access import Environment, WorkspaceRef, system_actor
-from cell.config import config
 from cell.keystore import custody
 from cell.telemetry import get_logger
-from cell.tenancy import workspace_scope
-from retention.holds import held_requests
-from retention.models import PAYLOAD_DAYS, SHORTEST_DAYS, Payload
-from retention.policies import retention_policy
+from retention.classes import DataClass, registered
+from retention.models import PAYLOAD_DAYS, SHORTEST_DAYS
 
-CHUNK = 500
-"""Payloads in one transaction: small enough not to be in anybody's way."""
 BUDGET_S = 45.0
 """What is left after this is done by the next run."""
 
 logger = get_logger(__name__)
 
 
-def expire_payloads(budget_s: float = BUDGET_S) -> int:
-    """Destroys every payload older than its workspace's policy says now. Returns how many rows went."""
+def expire(budget_s: float = BUDGET_S) -> int:
+    """Lets go of everything older than its workspace's policy says now. Returns how many items went.
+
+    Each class has an equal share of the time that is left, so that none waits for another's backlog. One that fails does not
+    stop the others; raises ExceptionGroup when all had their turn.
+    """
     deadline = time.monotonic() + budget_s
+    classes = registered()
     removed = 0
-    for workspace in _due_workspaces():
-        while time.monotonic() < deadline and (chunk := expire_chunk(workspace)):
-            removed += chunk
+    failures: list[Exception] = []
+    for turn, data_class in enumerate(classes):
+        now = time.monotonic()
+        try:
+            removed += _expire_class(data_class, now + (deadline - now) / (len(classes) - turn))
+        except Exception as error:  # noqa: BLE001  # every class gets its turn, then all of them are raised
+            logger.error("expiry.failed", data_class=data_class.name, error=type(error).__name__)
+            failures.append(error)
     expire_epochs()
+    if failures:
+        raise ExceptionGroup("some classes of data did not expire", failures)
     return removed
 
 
-def expire_chunk(workspace: WorkspaceRef, limit: int = CHUNK) -> int:
-    """Destroys up to `limit` payloads whose time is over. Returns how many rows went; 0 if none is due.
-
-    The keys go first, and in another database: a crash in between leaves rows that nobody can read and that are due still.
-    """
-    held = held_requests(workspace)
-    if held is None:
-        return 0
-    with workspace_scope(workspace):
-        days = retention_policy(workspace).payload_days
-        due = list(
-            Payload.objects.filter(workspace_id=workspace.id, stored_at__lt=timezone.now() - timedelta(days=days))
-            .exclude(id__in=held)
-            .order_by("stored_at")
-            .values_list("id", flat=True)[:limit]
-        )
-        if not due:
-            return 0
-        keys = custody.expire_data_keys(workspace.id, due)
-        removed, _ = Payload.objects.filter(workspace_id=workspace.id, id__in=due).delete()
-        if removed:
-            log.record(
-                actor=system_actor("job", workspace.organization),
-                action=Action.PAYLOADS_EXPIRED,
-                workspace=workspace,
-                after={"removed": removed, "keys_destroyed": keys, "payload_days": days},
-            )
-    logger.info("payloads.expired", workspace=str(workspace.id), rows=removed, days=days)
+def _expire_class(data_class: DataClass, deadline: float) -> int:
+    removed = 0
+    for workspace in data_class.due():
+        while time.monotonic() < deadline and (went := data_class.expire(workspace, data_class.batch)):
+            removed += went
+    if removed:
+        logger.info("expiry.done", data_class=data_class.name, items=removed)
     return removed
 
 
@@ -94,15 +81,3 @@ def _days_of(workspace: UUID) -> int:
         cursor.execute("select payload_days from retention_policy_of(%s)", [workspace])
         row = cursor.fetchone()
     return PAYLOAD_DAYS if row is None else int(row[0])
-
-
-def _due_workspaces() -> list[WorkspaceRef]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select workspace_id, organization_id, environment from retention_due_workspaces(%s)", [PAYLOAD_DAYS]
-        )
-        rows = cursor.fetchall()
-    return [
-        WorkspaceRef(workspace, organization, config().region, Environment(environment))
-        for workspace, organization, environment in rows
-    ]

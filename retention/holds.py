@@ -90,9 +90,14 @@ def held(target: Target, *, lock: bool = False) -> bool:
         )
 
 
-def held_requests(workspace: WorkspaceRef) -> set[UUID] | None:
-    """The requests of the workspace that holds cover; None if a hold covers all of them. Nobody reads them, and none expires."""
+def held_requests(workspace: WorkspaceRef, *, lock: bool = False) -> set[UUID] | None:
+    """The requests of the workspace that holds cover; None if a hold covers all of them. Nobody reads them, and none expires.
+
+    With `lock`, none is placed until the open transaction ends.
+    """
     with workspace_scope(workspace):
+        if lock:
+            _lock(workspace)
         placed = Hold.objects.filter(workspace_id=workspace.id, released_at__isnull=True)
         if placed.filter(request_id__isnull=True, subject__isnull=True).exists():
             return None

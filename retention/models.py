@@ -24,8 +24,10 @@ class RetentionPolicy(models.Model):
     organization_id = models.UUIDField()
     store_payloads = models.BooleanField(default=False)
     payload_days = models.PositiveSmallIntegerField(default=PAYLOAD_DAYS)
+    classes = models.JSONField(default=dict)
+    """Days by class of data, for classes beside payloads and as far as somebody decided them."""
     reason = models.CharField(max_length=500, default="", blank=True)
-    """Why the days are outside of what may be chosen freely."""
+    """Why some days are outside of what may be chosen freely."""
     version = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField()
 
@@ -38,6 +40,19 @@ class RetentionPolicy(models.Model):
                 name="retention_policy_days",
             )
         ]
+
+
+class Progress(models.Model):
+    """How far a class of data has expired in a workspace: see `retention.progress`."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "data_class")
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    data_class = models.TextField()
+    reached = models.DateTimeField()
+
+    class Meta:
+        db_table = "retention_progress"
 
 
 class Payload(models.Model):

@@ -7,10 +7,10 @@ from celery import shared_task
 from retention import ageing, expiry, key_entries
 
 
-@shared_task(name="retention.tasks.expire_payloads")
-def expire_payloads() -> None:
-    """Every minute. What one run does not finish, the next one does: the rows say what is due."""
-    expiry.expire_payloads()
+@shared_task(name="retention.tasks.expire")
+def expire() -> None:
+    """Every minute, for every class of data. What one run does not finish, the next one does: the rows say what is due."""
+    expiry.expire()
 
 
 @shared_task(name="retention.tasks.record_key_operations")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from cell.access import WorkspaceRef
 from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag, tagged, uuid7
 from inference.engine.client import EngineClient
 from inference.engine.protocol import Erase, Request, Result, Verify
-from inference.engine.receipts import Scope, Verified
+from inference.engine.receipts import Erased, Scope, Verified
 from retention.models import ErasureScope
 from retention.stores import ANY_SCOPE, Evidence, Target
 
@@ -53,6 +54,18 @@ class EngineMemory:
             }
         # What other requests of the workspace have cached since is theirs.
         return Evidence(remaining=sum(model.requests + model.nonzero for model in seen.models), details=details)
+
+
+def forget_cache(workspace: WorkspaceRef) -> int:
+    """Draws new keys for the workspace's cache and zeroes what was cached, ending no request. Returns how many blocks there were.
+
+    Raises EngineFailure or TimeoutError when the engine cannot answer.
+    """
+    cell = config().cell
+    # Of a request that nobody made: an erasure of one forgets the workspace's cache, and ends that one alone.
+    scope = Scope(tagged(Tag.WORKSPACE, cell, workspace.id), request=tagged(Tag.REQUEST, cell, uuid7()))
+    done = _ask(Erase(scope))
+    return sum(model.blocks + model.held for model in done.models) if isinstance(done, Erased) else 0
 
 
 def _scope(target: Target) -> Scope:

@@ -23,7 +23,7 @@ class RequestRecord(models.Model):
     lane = models.TextField()
     streamed = models.BooleanField()
     subject = models.BinaryField(null=True)
-    """Keyed pseudonym of whom the request is about; cleared by erasure."""
+    """Keyed pseudonym of whom the request is about; cleared by erasure, and when its time is over."""
     status = models.TextField()
     """`completed`, `cancelled` (the client went away), `failed`, or `unknown` (its process died)."""
     http_status = models.SmallIntegerField()
@@ -42,6 +42,11 @@ class RequestRecord(models.Model):
             models.Index(
                 fields=["workspace_id", "subject"],
                 name="gateway_request_subject",
+                condition=models.Q(subject__isnull=False),
+            ),
+            models.Index(
+                fields=["workspace_id", "id"],
+                name="gateway_request_named",
                 condition=models.Q(subject__isnull=False),
             ),
         ]

@@ -57,6 +57,7 @@ def test_a_policy_is_read_changed_and_not_overwritten(api):
     assert read.json() == {
         "store_payloads": False,
         "payload_days": 14,
+        "classes": {"caches": 14, "exports": 90, "request_records": 90, "subjects": 14},
         "reason": "",
         "version": 0,
         "updated_at": None,
@@ -72,11 +73,26 @@ def test_a_policy_is_read_changed_and_not_overwritten(api):
     assert api.put("/retention-policy", change, if_match=read["ETag"]).status_code == 412
 
 
+def test_the_days_of_each_class_are_read_and_changed(api):
+    policy = {"store_payloads": False, "payload_days": 14}
+    changed = api.put("/retention-policy", policy | {"classes": {"request_records": 365}}, if_match="*")
+    assert changed.status_code == 200
+    days = {"caches": 14, "exports": 90, "request_records": 365, "subjects": 14}
+    assert changed.json()["classes"] == days
+    again = api.put("/retention-policy", api.get("/retention-policy").json(), if_match=changed["ETag"])
+    assert again.json()["classes"] == days
+    assert api.put("/retention-policy", policy, if_match="*").json()["classes"] == days
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {},
         {"store_payloads": True},
+        {"store_payloads": True, "payload_days": 14, "classes": {"request_records": 6}},
+        {"store_payloads": True, "payload_days": 14, "classes": {"request_records": "many"}},
+        {"store_payloads": True, "payload_days": 14, "classes": {"CANARY": 14}},
+        {"store_payloads": True, "payload_days": 14, "classes": [14]},
         {"store_payloads": "perhaps", "payload_days": 14},
         {"store_payloads": True, "payload_days": "many"},
         {"store_payloads": True, "payload_days": 6},
@@ -91,6 +107,7 @@ def test_a_wrong_policy_is_a_clear_error(api, body):
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"]
+    assert "CANARY" not in answer.json()["detail"]
 
 
 def test_other_days_take_every_scope_of_the_organization(organization, api):

@@ -13,8 +13,8 @@ from cell.keystore import custody
 from cell.keystore.models import EpochKey
 from cell.keystore.witness import trace_of
 from cell.tenancy import workspace_scope
-from retention import expiry
-from retention.expiry import expire_payloads
+from retention.expiry import expire
+from retention.payload_class import Payloads
 from retention.payloads import payload_open
 from retention.policies import retention_policy_set
 from tests.factories import make_organization, make_workspace
@@ -62,7 +62,7 @@ def test_payloads_live_as_long_as_their_workspace_decided(age):
     old, fresh, kept = serve(short), serve(short), serve(long)
     age(7.01, old, kept)
     age(6.99, fresh)
-    expire_payloads()
+    expire()
     assert payloads(short) == {fresh}
     assert payloads(long) == {kept}
     assert payload_open(short, fresh) is not None
@@ -76,7 +76,7 @@ def test_where_nobody_decided_payloads_live_fourteen_days(age):
     old, fresh = serve(workspace), serve(workspace)
     age(14.01, old)
     age(13.99, fresh)
-    expire_payloads()
+    expire()
     assert payloads(workspace) == {fresh}
 
 
@@ -85,10 +85,10 @@ def test_the_policy_is_read_when_the_job_runs(age):
     workspace = organization.workspace
     request = serve(workspace)
     age(10, request)
-    expire_payloads()
+    expire()
     assert payloads(workspace) == {request}
     keep(organization, workspace, 7)
-    expire_payloads()
+    expire()
     assert payloads(workspace) == set()
 
 
@@ -99,7 +99,7 @@ def test_a_crash_between_keys_and_rows_leaves_nothing_readable_and_is_made_good(
     custody.expire_data_keys(workspace.id, [request])  # and here it died
     assert payloads(workspace) == {request}
     assert payload_open(workspace, request) is None
-    expire_payloads()
+    expire()
     assert payloads(workspace) == set()
     assert entries(workspace) == [{"removed": 1, "keys_destroyed": 0, "payload_days": 14}]
 
@@ -108,7 +108,7 @@ def test_many_go_in_chunks_with_an_entry_each(age):
     workspace = make_organization().workspace
     requests = [serve(workspace) for _ in range(5)]
     age(15, *requests)
-    assert [expiry.expire_chunk(workspace, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [Payloads().expire(workspace, limit=2) for _ in range(4)] == [2, 2, 1, 0]
     assert [entry["removed"] for entry in entries(workspace)] == [2, 2, 1]
 
 
@@ -117,9 +117,9 @@ def test_the_epoch_key_of_a_day_goes_when_all_of_it_expired():
     request = serve(workspace)
     today = timezone.now().date()
     EpochKey.objects.filter(workspace_id=workspace.id).update(day=today - timedelta(days=15))
-    expire_payloads()
+    expire()
     assert EpochKey.objects.get(workspace_id=workspace.id).wrapped is not None
     EpochKey.objects.filter(workspace_id=workspace.id).update(day=today - timedelta(days=16))
-    expire_payloads()
+    expire()
     assert EpochKey.objects.get(workspace_id=workspace.id).wrapped is None
     assert payload_open(workspace, request) is None

@@ -8,7 +8,7 @@ from cell import jobs
 from cell.ids import uuid7
 from cell.problems import Problem
 from retention.erasures import erasure_get
-from retention.expiry import expire_payloads
+from retention.expiry import expire
 from retention.holds import hold_list, hold_place, hold_release
 from retention.payloads import PayloadHeld, payload_open
 from tests.factories import make_organization
@@ -76,11 +76,11 @@ def test_a_hold_on_one_does_not_keep_another(age_payloads) -> None:
     hold = place(organization, subject=ANNA)
     age_payloads(15, kept, gone)
 
-    expire_payloads()
+    expire()
 
     assert payloads(workspace) == {kept}
     release(organization, hold)
-    expire_payloads()
+    expire()
     assert payloads(workspace) == set()
 
 
@@ -89,7 +89,7 @@ def test_nothing_expires_in_a_held_workspace(age_payloads) -> None:
     request = serve(organization.workspace)
     hold = place(organization)
     age_payloads(400, request)
-    expire_payloads()
+    expire()
     assert payloads(organization.workspace) == {request}
     release(organization, hold)
     assert payload_open(organization.workspace, request) is not None, "its day's key was kept, too"

@@ -20,7 +20,7 @@ from tests.factories import make_organization, make_workspace
 pytestmark = pytest.mark.usefixtures("committed")
 
 
-def decide(organization, workspace=None, *, days=14, store=True, reason="", version=0, actor=None):
+def decide(organization, workspace=None, *, days=14, store=True, reason="", version=0, actor=None, classes=None):
     return retention_policy_set(
         actor=actor or organization.owner,
         workspace=workspace or organization.workspace,
@@ -28,6 +28,7 @@ def decide(organization, workspace=None, *, days=14, store=True, reason="", vers
         payload_days=days,
         reason=reason,
         expected_version=version,
+        classes=classes,
     )
 
 
@@ -84,6 +85,35 @@ def test_the_database_refuses_unreasoned_days_too():
     decide(organization)
     with workspace_scope(organization.workspace), pytest.raises(IntegrityError), transaction.atomic():
         RetentionPolicy.objects.update(payload_days=31)
+
+
+def test_what_is_not_named_stays_as_it_was():
+    organization = make_organization()
+    decide(organization, classes={"exports": 30, "caches": 7})
+    decided = decide(organization, days=20, version=1, classes={"exports": 40})
+    assert dict(decided.classes) == {"exports": 40, "caches": 7}
+    assert dict(decide(organization, version=2).classes) == {"exports": 40, "caches": 7}
+    assert retention_policy(organization.workspace).days("subjects", 14) == 14
+    with workspace_scope(organization.workspace):
+        bodies = [msgspec.json.decode(entry.body) for entry in AuditEntry.objects.order_by("id")]
+    (first, *_) = [body["after"] for body in bodies if body["action"] == "retention.changed"]
+    assert first["classes"] == {"exports": 30, "caches": 7}
+
+
+def test_other_days_of_one_class_take_a_reason_each_time():
+    organization = make_organization()
+    assert decide(organization, reason="a law", classes={"request_records": 1000}).reason == "a law"
+    with pytest.raises(Problem, match="a reason is needed"):
+        decide(organization, version=1)
+    assert decide(organization, version=1, classes={"request_records": 90}).reason == ""
+
+
+@pytest.mark.parametrize("classes", [{"exports": 0}, {"exports": 3651}, {"exports": "9"}, {"exports": 9.5}, [9]])
+def test_the_database_refuses_days_that_are_none(classes):
+    organization = make_organization()
+    decide(organization)
+    with workspace_scope(organization.workspace), pytest.raises(IntegrityError), transaction.atomic():
+        RetentionPolicy.objects.update(classes=classes)
 
 
 def test_a_decision_on_an_old_version_is_refused():

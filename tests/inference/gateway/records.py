@@ -26,13 +26,13 @@ def make_request(workspace: WorkspaceRef, day: date | None = None, **given: Any)
         moment = earliest(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
         number = UUID(int=moment.int | number.int & (1 << 62) - 1)
     figures: dict[str, Any] = {"status": "completed", "lane": "standard", "kind": "chat", "model": "demo-chat"}
+    figures["subject"] = b"pseudonym"
     row = RequestRecord(
         id=number,
         workspace_id=workspace.id,
         organization_id=workspace.organization,
         key_id=uuid4(),
         streamed=False,
-        subject=b"pseudonym",
         http_status=200,
         finish_reason="stop",
         redactions={},
