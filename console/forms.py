@@ -203,21 +203,6 @@ class ServingForm(forms.Form):
         return self.cleaned_data["preset"] or None
 
 
-class RetentionForm(forms.Form):
-    store_payloads = forms.BooleanField(
-        label="Store prompts and answers",
-        required=False,
-        help_text="Redacted, and sealed under a key of each request's own.",
-    )
-    payload_days = forms.IntegerField(label="Days until they are erased", min_value=1, max_value=3650)
-    reason = forms.CharField(
-        max_length=500,
-        required=False,
-        help_text="Needed below 7 and above 30 days, which only an owner may choose.",
-        widget=forms.TextInput({"autocomplete": "off"}),
-    )
-
-
 class KeyForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="What it is for.", widget=forms.TextInput({"autocomplete": "off"}))
     scopes = forms.MultipleChoiceField(label="It may", widget=forms.CheckboxSelectMultiple())
@@ -290,3 +275,38 @@ class ErasureForm(forms.Form):
         if len(filled) != 1:
             raise forms.ValidationError("Fill in one of the three: what is to be erased.")
         return filled
+
+
+class HoldForm(forms.Form):
+    """A reason, and one of the three. Its fields have ids of their own: it stands beside another form."""
+
+    request = forms.CharField(
+        label="A request",
+        max_length=64,
+        required=False,
+        help_text="Its id, as the header x-request-id of its answer gave it.",
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    subject = forms.CharField(
+        label="Everything about a person",
+        max_length=512,
+        required=False,
+        strip=False,
+        help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    everything = forms.BooleanField(label="The whole workspace", required=False)
+    reason = forms.CharField(
+        max_length=500,
+        help_text="Such as the reference of the claim; name nobody. It is shown here and is not in the log.",
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="hold_%s")
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if sum(bool(said.get(name)) for name in ("request", "subject", "everything")) != 1:
+            raise forms.ValidationError("Choose one of the three: what is to be held.")
+        return said

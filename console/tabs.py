@@ -26,6 +26,7 @@ TABS = (
     Tab("requests", "Requests", Scope.AUDIT_READ),
     Tab("usage", "Usage", Scope.WORKSPACES_READ),
     Tab("redaction", "Redaction", Scope.REDACTION_READ),
+    Tab("retention", "Retention", Scope.RETENTION_READ),
     Tab("erasures", "Erasures", Scope.ERASURES_READ),
 )
 

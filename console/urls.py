@@ -11,12 +11,12 @@ from console.views.members import MemberRemoval, MembershipRemoval, Organization
 from console.views.proofs import ProofFile, Verify
 from console.views.redaction import RedactionDocument, RedactionOne, RedactionTrial
 from console.views.requests import RequestList
+from console.views.retention import HoldPlacing, HoldRelease, Retention
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
 from console.views.usage import UsageOne
 from console.views.workspaces import (
     Home,
     RegionLock,
-    Retention,
     Serving,
     State,
     WorkspaceList,
@@ -41,6 +41,8 @@ urlpatterns = [
     path("workspaces/<str:workspace_id>/state", State.as_view(), name="state"),
     path("workspaces/<str:workspace_id>/serving", Serving.as_view(), name="serving"),
     path("workspaces/<str:workspace_id>/retention", Retention.as_view(), name="retention"),
+    path("workspaces/<str:workspace_id>/holds", HoldPlacing.as_view(), name="holds"),
+    path("workspaces/<str:workspace_id>/holds/<str:hold_id>/release", HoldRelease.as_view(), name="hold-release"),
     path("workspaces/<str:workspace_id>/keys", KeyList.as_view(), name="keys"),
     path("workspaces/<str:workspace_id>/keys/<str:key_id>/revoke", KeyRevocation.as_view(), name="key-revoke"),
     path("workspaces/<str:workspace_id>/members", WorkspaceMembers.as_view(), name="members"),

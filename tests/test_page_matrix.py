@@ -42,7 +42,9 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/region-lock": {"POST": S.WORKSPACES_WRITE},
     f"{W}/state": {"POST": S.WORKSPACES_WRITE},
     f"{W}/serving": {"POST": S.WORKSPACES_WRITE},
-    f"{W}/retention": {"POST": S.RETENTION_WRITE},
+    f"{W}/retention": {"GET": S.RETENTION_READ, "POST": S.RETENTION_WRITE},
+    f"{W}/holds": {"POST": S.ERASURES_WRITE},
+    f"{W}/holds/<str:hold_id>/release": {"POST": S.ERASURES_WRITE},
     f"{W}/keys": {"GET": S.KEYS_READ, "POST": S.KEYS_WRITE},
     f"{W}/keys/<str:key_id>/revoke": {"POST": S.KEYS_WRITE},
     f"{W}/members": {"GET": S.MEMBERS_READ, "POST": S.MEMBERS_WRITE},
@@ -123,6 +125,7 @@ def filled(url: str, workspace: str) -> str:
         ("member_id", Tag.MEMBER),
         ("erasure_id", Tag.ERASURE),
         ("entry_id", Tag.ENTRY),
+        ("hold_id", Tag.HOLD),
     ):
         path = path.replace(f"<str:{name}>", tagged(tag, config().cell, uuid4()))
     return path

@@ -10,10 +10,10 @@ from django.shortcuts import redirect
 
 from cell.access import Environment, Scope
 from cell.problems import Problem
-from console.forms import RetentionForm, ServingForm, SettingsForm, WorkspaceForm
+from console.forms import ServingForm, SettingsForm, WorkspaceForm
 from console.tabs import landing
 from console.views.base import ConsoleView, shown_version
-from retention.policies import retention_policy, retention_policy_set
+from retention.policies import retention_policy
 from workspaces.contracts import WorkspaceInfo
 from workspaces.regions import own_region
 from workspaces.selectors import serving_get, workspace_get, workspace_list
@@ -148,26 +148,7 @@ class Serving(_Part):
         )
 
 
-class Retention(_Part):
-    needs = {"POST": Scope.RETENTION_WRITE}
-    tab = "workspace"
-
-    def post(self, request: HttpRequest, workspace_id: str) -> HttpResponse:
-        form = RetentionForm(request.POST)
-        return self.save(
-            form,
-            lambda: retention_policy_set(
-                actor=self.actor,
-                workspace=self.workspace,
-                store_payloads=form.cleaned_data["store_payloads"],
-                payload_days=form.cleaned_data["payload_days"],
-                reason=form.cleaned_data["reason"],
-                expected_version=shown_version(request),
-            ),
-        )
-
-
-_FORMS: dict[str, type[Form]] = {"settings": SettingsForm, "serving": ServingForm, "retention": RetentionForm}
+_FORMS: dict[str, type[Form]] = {"settings": SettingsForm, "serving": ServingForm}
 
 
 def _overview(view: ConsoleView, form: Form | None = None, status: int = 200) -> HttpResponse:
@@ -183,9 +164,7 @@ def _overview(view: ConsoleView, form: Form | None = None, status: int = 200) ->
             initial={name: getattr(policy, name) for name in ServingForm.base_fields}, weighs=_weighs(view)
         )
     if view.actor.may(Scope.RETENTION_READ, view.workspace.id):
-        kept = retention_policy(view.workspace)
-        initial = {name: getattr(kept, name) for name in RetentionForm.base_fields}
-        context |= {"policy": kept, "retention": RetentionForm(initial=initial)}
+        context["policy"] = retention_policy(view.workspace)
     for name, kind in _FORMS.items():
         if isinstance(form, kind):
             context[name] = form
