@@ -141,7 +141,7 @@ _DEPLOYMENT = {
     "p95_budget_us",
 }
 _KEY_STORE = {"version", "day", "root", "own"}
-_EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes"}
+_EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes", "formats"}
 
 FIELDS: Mapping[Action, frozenset[str]] = {
     action: frozenset(fields)

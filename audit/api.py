@@ -20,6 +20,7 @@ from audit import exports, personal, proofs, tiles_api
 from audit.checkpoint import encode
 from audit.entry import Kind
 from audit.exports import ExportInfo
+from audit.formats import Format
 from audit.merkle import ProofError
 from audit.selectors import entry_list
 from audit.signing import vkeys
@@ -83,6 +84,15 @@ class ExportSerializer(serializers.Serializer[Any]):
     end = serializers.IntegerField(allow_null=True, help_text="One past the last entry.")
     manifest_sha256 = serializers.CharField(allow_null=True)
     size_bytes = serializers.IntegerField(allow_null=True)
+
+
+class NewExportSerializer(serializers.Serializer[Any]):
+    formats = serializers.ListField(
+        child=serializers.ChoiceField([name.value for name in Format]),
+        default=list,
+        max_length=len(Format),
+        help_text="Formats for a SIEM, in files beside the entries themselves.",
+    )
 
 
 class LogView(CellView):
@@ -195,9 +205,12 @@ class ExportsView(CellView):
         found = exports.export_list(self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or [])
         return page.get_paginated_response([_export(info) for info in found])
 
-    @extend_schema(request=None, responses={202: ExportSerializer})
+    @extend_schema(request=NewExportSerializer, responses={202: ExportSerializer})
     def post(self, request: Request, workspace_id: str) -> Response:
-        body = _export(exports.export_create(actor=self.actor, workspace=self.workspace))
+        asked = NewExportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        formats = [Format(name) for name in asked.validated_data["formats"]]
+        body = _export(exports.export_create(actor=self.actor, workspace=self.workspace, formats=formats))
         return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": f"{request.path}/{body['id']}"})
 
 

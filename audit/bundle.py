@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self
 
 from audit import canonical
 from audit.checkpoint import encode
@@ -49,9 +51,36 @@ KEY is the verifier key that you keep yourself; without it the keys in keys.txt 
 agrees with itself. Keep checkpoint.new: the next export must continue from it.
 """
 
+_ABOUT_FORMS = """
+Beside them the same entries once more, one a line and in the same order, as a SIEM reads them:
+
+{names}
+
+The manifest holds their hashes, so nobody changed them since. What the checkpoint proves are the entries themselves: each line
+names the place in the log and the SHA-256 of the entry that it was made from.
+"""
+
 
 class LogDamaged(Exception):
     """The entries in the database are not those that the checkpoint signs: somebody changed the database."""
+
+
+class Form(Protocol):
+    """Another way to write the entries, in files of its own beside them; `audit.formats` has some."""
+
+    @property
+    def name(self) -> str:
+        """First word of the files' names, such as `ocsf`."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """Their kind, such as `ndjson`."""
+        ...
+
+    def line(self, body: bytes, seq: int) -> bytes:
+        """The entry at place `seq` as one line, without its newline. Raises ValueError if `body` is no entry."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +107,21 @@ class Stretch:
     """The new checkpoint's proof in the tree of checkpoints, a C2SP tlog-proof."""
 
 
-def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signers: Signer | Sequence[Signer]) -> str:
-    """Writes the export into the empty `folder` and returns the SHA-256 of its manifest. Raises LogDamaged.
+def write(
+    folder: Path,
+    stretch: Stretch,
+    bodies: Iterable[bytes],
+    signers: Signer | Sequence[Signer],
+    forms: Sequence[Form] = (),
+) -> str:
+    """Writes the export into the empty `folder` and returns the SHA-256 of its manifest; in one pass over `bodies`, which may
+    be longer than memory. Raises LogDamaged.
 
     Each of `signers` signs the manifest, the newest key first.
     """
     signers = [signers] if isinstance(signers, Signer) else signers
     tree = Range.from_bytes(stretch.first, stretch.range)
-    files = list(_write_entries(folder, stretch, bodies, tree))
+    files = list(_write_entries(folder, stretch, bodies, tree, forms))
     if (tree.size, tree.root()) != (stretch.end, stretch.new_root):
         raise LogDamaged("the entries do not add up to the signed root")
     files.append(_put(folder, CHECKPOINT_NEW, stretch.new_checkpoint))
@@ -95,7 +131,7 @@ def write(folder: Path, stretch: Stretch, bodies: Iterable[bytes], signers: Sign
     if stretch.cell_proof is not None:
         files.append(_put(folder, CELL_PROOF, stretch.cell_proof))
     files.append(_put(folder, KEYS, "".join(f"{signer.vkey}\n" for signer in signers)))
-    files.append(_put(folder, README, _ABOUT))
+    files.append(_put(folder, README, _ABOUT + _about(forms)))
     manifest = canonical.dumps(
         {
             "v": VERSION,
@@ -125,28 +161,70 @@ def manifest_text(origin: str, manifest_sha256: str) -> str:
     return f"bailiwick-export/v1\n{origin}\n{manifest_sha256}\n"
 
 
+def _about(forms: Sequence[Form]) -> str:
+    names = "\n".join(f"{form.name}-*.{form.suffix}.gz" for form in forms)
+    return _ABOUT_FORMS.format(names=names) if forms else ""
+
+
 def _write_entries(
-    folder: Path, stretch: Stretch, bodies: Iterable[bytes], tree: Range
-) -> Iterable[dict[str, str | int]]:
+    folder: Path, stretch: Stretch, bodies: Iterable[bytes], tree: Range, forms: Sequence[Form]
+) -> Iterator[dict[str, str | int]]:
     remaining = iter(bodies)
     for start in range(stretch.first, stretch.end, ENTRIES_IN_A_FILE):
         end = min(start + ENTRIES_IN_A_FILE, stretch.end)
-        name = f"entries-{start:012d}-{end - 1:012d}.ndjson.gz"
-        digest = _Digest((folder / name).open("wb"))
-        with (
-            digest.file,
-            gzip.GzipFile(filename="", fileobj=digest, mode="wb", compresslevel=_COMPRESSION, mtime=0) as lines,
-        ):
-            tree.extend(_copied(remaining, end - start, lines))
-        yield {"name": name, "sha256": digest.sha256.hexdigest(), "bytes": digest.count, "entries": end - start}
+        span = f"{start:012d}-{end - 1:012d}"
+        with ExitStack() as stack:
+            entries = stack.enter_context(_Lines(folder, f"entries-{span}.ndjson.gz"))
+            copies = [stack.enter_context(_Lines(folder, f"{form.name}-{span}.{form.suffix}.gz")) for form in forms]
+            ways = [(form.line, copy.write) for form, copy in zip(forms, copies, strict=True)]
+            tree.extend(_copied(remaining, start, end, entries.write, ways))
+        yield entries.listed() | {"entries": end - start}
+        # Without a number of entries: they are counted, and proven, where they stand as they are.
+        yield from (copy.listed() for copy in copies)
 
 
-def _copied(bodies: Iterator[bytes], count: int, lines: gzip.GzipFile) -> Iterable[bytes]:
-    """Leaf hashes of the next `count` entries, which are written on the way."""
-    while piece := list(islice(bodies, min(count, _LINES_AT_ONCE))):
-        lines.write(b"\n".join(piece) + b"\n")
+def _copied(
+    bodies: Iterator[bytes],
+    start: int,
+    end: int,
+    write: Callable[[Sequence[bytes]], None],
+    ways: Sequence[tuple[Callable[[bytes, int], bytes], Callable[[Sequence[bytes]], None]]],
+) -> Iterator[bytes]:
+    """Leaf hashes of the next `end - start` entries, which are written on the way."""
+    while start < end and (piece := list(islice(bodies, min(end - start, _LINES_AT_ONCE)))):
+        write(piece)
+        for line, write_lines in ways:
+            try:
+                write_lines([line(body, seq) for seq, body in enumerate(piece, start)])
+            except ValueError as error:
+                raise LogDamaged(f"what stands at {start} or after it is no entry") from error
         yield from map(leaf_hash, piece)
-        count -= len(piece)
+        start += len(piece)
+
+
+class _Lines:
+    """A compressed file of lines that knows its own hash; the same lines give the same bytes."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name = name
+        self._digest = _Digest((folder / name).open("wb"))
+        self._gzip = gzip.GzipFile(filename="", fileobj=self._digest, mode="wb", compresslevel=_COMPRESSION, mtime=0)
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        self._gzip.write(b"\n".join(lines) + b"\n")
+
+    def listed(self) -> dict[str, str | int]:
+        """As the manifest lists it, once it is closed."""
+        return {"name": self._name, "sha256": self._digest.sha256.hexdigest(), "bytes": self._digest.count}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._digest.file:
+            self._gzip.close()
 
 
 class _Digest:

@@ -17,6 +17,7 @@ from audit.actions import Action
 from audit.checkpoint import origin
 from audit.entry import now, timestamp
 from audit.exports import KIND, object_key
+from audit.formats import Format, Log, forms
 from audit.log import record, tree_of
 from audit.models import AuditEntry, Export
 from audit.sealer import seal_tree
@@ -57,7 +58,9 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
         folder = Path(name, "files")
         folder.mkdir()
         try:
-            manifest = bundle.write(folder, stretch, _bodies(lease, workspace, stretch), signers())
+            # A job from before there were formats names none.
+            chosen = forms(map(Format, lease.args.get("formats", "").split()), Log(stretch.region, stretch.origin))
+            manifest = bundle.write(folder, stretch, _bodies(lease, workspace, stretch), signers(), chosen)
         except bundle.LogDamaged:
             log.error("audit.export.damaged", export=str(row.id), workspace=str(workspace.id))
             return _finish(lease, workspace, row, state=Export.State.FAILED)

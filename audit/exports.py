@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from audit.actions import Action
 from audit.entry import now
+from audit.formats import Format
 from audit.log import record
 from audit.models import Export
 from cell import jobs
@@ -40,8 +41,12 @@ class ExportInfo:
     size_bytes: int | None
 
 
-def export_create(*, actor: Actor, workspace: WorkspaceRef) -> ExportInfo:
-    """Asks for an export of what was logged since the last one, this request included. A job makes it."""
+def export_create(*, actor: Actor, workspace: WorkspaceRef, formats: Iterable[Format] = ()) -> ExportInfo:
+    """Asks for an export of what was logged since the last one, this request included. A job makes it.
+
+    It has the entries themselves, and beside them the same in each of `formats`.
+    """
+    chosen = [name.value for name in sorted(set(formats))]
     with workspace_scope(workspace):
         row = Export.objects.create(
             id=uuid7(), workspace_id=workspace.id, organization_id=workspace.organization, requested_at=now()
@@ -52,9 +57,10 @@ def export_create(*, actor: Actor, workspace: WorkspaceRef) -> ExportInfo:
             workspace=workspace,
             scope=Scope.AUDIT_EXPORT,
             targets=[(Tag.EXPORT, row.id)],
-            after={"state": row.state},
+            after={"state": row.state} | ({"formats": chosen} if chosen else {}),
         )
-        jobs.enqueue(KIND, workspace=workspace, effect_key=f"export/{row.id}", args={"export": str(row.id)})
+        args = {"export": str(row.id), "formats": " ".join(chosen)}
+        jobs.enqueue(KIND, workspace=workspace, effect_key=f"export/{row.id}", args=args)
         return _info(row)
 
 

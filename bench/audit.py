@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bailiwick.embedded.cluster import Cluster
 from bench.peers.echo import MODEL, TEXT
@@ -71,6 +72,8 @@ def run(options: Options) -> Iterator[Measure]:
     )
     yield at_least("audit/sealed_entries_per_second", log["sealed_per_second"], "1/s", 30_000, samples=ENTRIES)
     yield at_least("audit/exported_mb_per_second", log["exported_mb_per_second"], "MB/s", 50, samples=ENTRIES)
+    for name, megabytes in log["formatted_mb_per_second"].items():
+        yield Measure(f"audit/formatted_mb_per_second/{name}", megabytes, "MB/s", samples=ENTRIES)
     yield at_least("audit/verified_entries_per_second", log["verified_per_second"], "1/s", 200_000, samples=ENTRIES)
     yield at_most("audit/entry_to_sealed_p99/300_a_second", log["lag_p99_s"], "s", 5, samples=int(log["lags"]))
 
@@ -107,7 +110,7 @@ def _requests(cluster: Cluster, cores: set[int], options: Options) -> dict[str, 
     return {way: Seen(*(median(column) for column in zip(*results, strict=True))) for way, results in found.items()}
 
 
-def _log(cluster: Cluster, options: Options) -> dict[str, float]:
+def _log(cluster: Cluster, options: Options) -> dict[str, Any]:
     """What `bench.peers.sealing` finds."""
     seconds = max(5.0, options.seconds)
     options.say(f"sealing, exporting and verifying {ENTRIES} entries; then 300 entries a second for {seconds:g} s")
@@ -118,5 +121,5 @@ def _log(cluster: Cluster, options: Options) -> dict[str, float]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    figures: dict[str, float] = json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(done.stdout)
     return figures

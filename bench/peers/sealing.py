@@ -1,6 +1,7 @@
 """``python -m bench.peers.sealing COUNT SECONDS FILE``: what the log does with COUNT entries of one workspace.
 
-They are logged, sealed as the worker does, exported by the export's own job into FILE and verified from there; then entries come
+They are logged, sealed as the worker does, exported by the export's own job into FILE and verified from there,
+and written as lines of each format; then entries come
 at 300 a second for SECONDS beside a sealer that is woken once a second. Prints one JSON object. The database is the
 environment's.
 """
@@ -24,8 +25,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
 django.setup()
 
 from audit.actions import Action  # noqa: E402  # Django has to be set up first
+from audit.checkpoint import origin  # noqa: E402
 from audit.entry import EntryActor, Kind, inference_entry, now  # noqa: E402
 from audit.exports import export_create, export_download  # noqa: E402
+from audit.formats import Format, Log, forms  # noqa: E402
 from audit.groupcommit import GroupCommit, Item  # noqa: E402
 from audit.log import tree_of  # noqa: E402
 from audit.models import AuditEntry  # noqa: E402
@@ -61,6 +64,7 @@ def main(count: int, seconds: float, file: Path) -> None:
         "sealed_per_second": count / sealing,
         "exported_mb_per_second": size / 1e6 / exporting,
         "verified_per_second": count / verifying,
+        "formatted_mb_per_second": _formatting(workspace),
         "lag_p99_s": lags[int(len(lags) * 0.99)],
         "lags": len(lags),
     }
@@ -107,6 +111,19 @@ def _export(workspace: WorkspaceRef, file: Path) -> float:
     with export_download(actor=actor, workspace=workspace, export=asked.id) as content, file.open("wb") as kept:
         shutil.copyfileobj(content, kept)
     return took
+
+
+def _formatting(workspace: WorkspaceRef) -> dict[str, float]:
+    """Megabytes of lines a second, by format."""
+    with workspace_scope(workspace):
+        rows = AuditEntry.objects.filter(tree=tree_of(workspace)).order_by("seq").values_list("body", flat=True)
+        bodies = list(map(bytes, rows))
+    found = {}
+    for form in forms(Format, Log(config().region, origin(config().region, tree_of(workspace)))):
+        began = perf_counter()
+        size = sum(len(form.line(body, seq)) for seq, body in enumerate(bodies))
+        found[form.name] = size / 1e6 / (perf_counter() - began)
+    return found
 
 
 def _lags(workspace: WorkspaceRef, seconds: float) -> list[float]:

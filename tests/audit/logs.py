@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +66,9 @@ class Log:
             for span in ranges
         ]
 
-    def export(self, folder: Path, first: int, end: int, previous: str | None = None) -> str:
+    def export(
+        self, folder: Path, first: int, end: int, previous: str | None = None, forms: Sequence[bundle.Form] = ()
+    ) -> str:
         folder.mkdir()
         stretch = bundle.Stretch(
             cell="eude1",
@@ -83,7 +86,7 @@ class Log:
             consistency=self.path(consistency_ranges(first, end)) if first else (),
             previous_manifest_sha256=previous,
         )
-        return bundle.write(folder, stretch, iter(self.bodies[first:end]), self.signer)
+        return bundle.write(folder, stretch, iter(self.bodies[first:end]), self.signer, forms)
 
     def certificate(self, statement: dict[str, object]) -> bytes:
         """Of a statement that the last entry vouches for."""

@@ -38,8 +38,8 @@ class _Api:
     def get(self, path: str) -> Any:
         return Client().get(f"{self._base}/{path}", headers=self._headers)
 
-    def post(self, path: str) -> Any:
-        return Client().post(f"{self._base}/{path}", content_type="application/json", headers=self._headers)
+    def post(self, path: str, body: object = None) -> Any:
+        return Client().post(f"{self._base}/{path}", body, content_type="application/json", headers=self._headers)
 
 
 @pytest.fixture
@@ -173,6 +173,39 @@ def test_an_export_is_asked_for_awaited_taken_home_and_verified(
         "export.completed",
         "export.requested",
     ]
+
+
+def test_an_export_comes_in_the_formats_that_were_asked_for(
+    organization: Organization, api: _Api, tmp_path: Path
+) -> None:
+    asked = api.post("exports", {"formats": ["ocsf", "cef", "ocsf"]})
+    assert asked.status_code == 202
+    with workspace_scope(organization.workspace):
+        number = untag(asked.json()["id"], Tag.EXPORT, "eude1")
+        job = Job.objects.get(effect_key=f"export/{number}").id
+    jobs.run(job)
+
+    content = b"".join(api.get(f"exports/{asked.json()['id']}/download").streaming_content)
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        unpack(tar, tmp_path / "export")
+
+    kinds = {path.name.partition("-")[0] for path in (tmp_path / "export").glob("*.gz")}
+    assert kinds == {"entries", "ocsf", "cef"}
+    assert main([str(tmp_path / "export"), "--key", api.get("checkpoint").json()["vkeys"][0]]) == 0
+    requested = next(
+        item["entry"] for item in api.get("entries").json()["results"] if item["entry"]["action"] == "export.requested"
+    )
+    assert requested["after"] == {"formats": ["cef", "ocsf"], "state": "requested"}
+
+
+@pytest.mark.parametrize(
+    "body", [{"formats": ["leef"]}, {"formats": "ocsf"}, {"formats": ["ocsf"] * 4}, {"formats": None}, ["ocsf"]]
+)
+def test_a_format_that_is_not_known_is_refused_before_anything_is_made(api: _Api, body: object) -> None:
+    before = api.get("exports").json()["results"]
+
+    assert api.post("exports", body).status_code == 400
+    assert api.get("exports").json()["results"] == before
 
 
 def test_reading_is_not_exporting(organization: Organization) -> None:
