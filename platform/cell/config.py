@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -100,6 +101,8 @@ class CellConfig:
     """How often the checkpoints of all trees go into the tree of checkpoints."""
     otlp_endpoint: str | None
     """Address of an OpenTelemetry collector (OTLP over HTTP) for spans of requests, without `/v1/traces`; None exports none."""
+    destination_networks: tuple[str, ...]
+    """Networks besides public ones to which entries may be sent, such as `10.20.0.0/16`: where the customers' SIEMs are."""
     trace_ratio: float
     """The part of requests that are traced, 0 to 1."""
 
@@ -141,6 +144,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         audit_heartbeat_s=reader.number("BAILIWICK_AUDIT_HEARTBEAT_S", default=3600, least=10),
         audit_checkpoints_s=reader.number("BAILIWICK_AUDIT_CHECKPOINTS_S", default=3600, least=10),
         otlp_endpoint=reader.optional_url("BAILIWICK_OTLP_ENDPOINT"),
+        destination_networks=reader.networks("BAILIWICK_DESTINATION_NETWORKS"),
         trace_ratio=reader.ratio("BAILIWICK_TRACE_RATIO", default=1.0),
     )
     problems = reader.problems
@@ -246,6 +250,17 @@ class _Reader:
 
     def words(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         return self._read(name, lambda raw: tuple(word for word in re.split(r"[,\s]+", raw) if word), default)
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        """None where it is not set."""
+
+        def parse(raw: str) -> tuple[str, ...]:
+            try:
+                return tuple(str(ip_network(word)) for word in re.split(r"[,\s]+", raw) if word)
+            except ValueError:
+                raise ValueError("must be networks like 10.20.0.0/16, separated by commas") from None
+
+        return self._read(name, parse, ())
 
     def flag(self, name: str, *, default: bool) -> bool:
         def parse(raw: str) -> bool:

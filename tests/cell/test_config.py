@@ -178,3 +178,16 @@ def test_a_bucket_that_may_be_elsewhere_is_refused_by_variable(changed: dict[str
 
     assert [problem.split()[0] for problem in caught.value.problems] == [f"BAILIWICK_{name}" for name in variables]
     assert "hunter2" not in str(caught.value)
+
+
+def test_entries_are_sent_to_public_networks_unless_the_operator_adds_one():
+    assert load(os.environ).destination_networks == ()
+
+    given = {**os.environ, "BAILIWICK_DESTINATION_NETWORKS": "10.20.0.0/16, fd00:20::/32"}
+    assert load(given).destination_networks == ("10.20.0.0/16", "fd00:20::/32")
+
+
+@pytest.mark.parametrize("networks", ["10.20.3.4/16", "everything", "10.20.0.0/33", "10.20.0.0/16;10.21.0.0/16"])
+def test_a_network_is_written_as_one(networks: str):
+    with pytest.raises(ConfigError, match="BAILIWICK_DESTINATION_NETWORKS"):
+        load({**os.environ, "BAILIWICK_DESTINATION_NETWORKS": networks})
