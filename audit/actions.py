@@ -70,6 +70,12 @@ class Action(StrEnum):
     EXPORT_REQUESTED = "export.requested"
     EXPORT_COMPLETED = "export.completed"
     EXPORT_DOWNLOADED = "export.downloaded"
+    SCHEDULE_CREATED = "export-schedule.created"
+    SCHEDULE_CHANGED = "export-schedule.changed"
+    SCHEDULE_ENDED = "export-schedule.ended"
+    DELIVERY_ACKNOWLEDGED = "export-delivery.acknowledged"
+    DELIVERY_STOPPED = "export-delivery.stopped"
+    DELIVERY_DOWNLOADED = "export-delivery.downloaded"
 
     WORKSPACE_KEY_CREATED = "workspace-key.created"
     WORKSPACE_KEY_ROTATED = "workspace-key.rotated"
@@ -142,6 +148,8 @@ _DEPLOYMENT = {
 }
 _KEY_STORE = {"version", "day", "root", "own"}
 _EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes", "formats"}
+_SCHEDULE = {"kind", "format", "interval_hours", "legal_area", "region", "state", "version"}
+_DELIVERY = {"state", "first", "end", "entries", "manifest_sha256", "evidence", "attempts", "cause", "schedule"}
 
 FIELDS: Mapping[Action, frozenset[str]] = {
     action: frozenset(fields)
@@ -199,6 +207,12 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.EXPORT_REQUESTED: _EXPORT,
         Action.EXPORT_COMPLETED: _EXPORT,
         Action.EXPORT_DOWNLOADED: {"manifest_sha256"},
+        Action.SCHEDULE_CREATED: _SCHEDULE,
+        Action.SCHEDULE_CHANGED: _SCHEDULE,
+        Action.SCHEDULE_ENDED: _SCHEDULE,
+        Action.DELIVERY_ACKNOWLEDGED: _DELIVERY,
+        Action.DELIVERY_STOPPED: _DELIVERY,
+        Action.DELIVERY_DOWNLOADED: {"manifest_sha256"},
         Action.WORKSPACE_KEY_CREATED: _KEY_STORE,
         Action.WORKSPACE_KEY_ROTATED: _KEY_STORE,
         Action.WORKSPACE_KEY_REWRAPPED: _KEY_STORE,

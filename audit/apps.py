@@ -6,6 +6,7 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
-        from audit import export_job
+        from audit import delivery_job, export_job
 
+        delivery_job.register_job()
         export_job.register_job()

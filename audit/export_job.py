@@ -7,35 +7,32 @@ same one: the second to finish is refused by the database and continues the firs
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from audit import bundle, proofs, supertree, ustar
+from audit import bundle, ustar
 from audit.actions import Action
-from audit.checkpoint import origin
-from audit.entry import now, timestamp
+from audit.entry import now
 from audit.exports import KIND, object_key
 from audit.formats import Format, Log, forms
-from audit.log import record, tree_of
-from audit.models import AuditEntry, Export
-from audit.sealer import seal_tree
-from audit.selectors import entry_bodies
-from audit.signing import signed_now, signers
+from audit.log import record
+from audit.models import Export
+from audit.signing import signers
+from audit.stretches import bodies, next_stretch
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
-from cell.ids import Tag, tagged
-from cell.jobs import Again, Lease, handler
+from cell.ids import Tag
+from cell.jobs import Lease, handler
 from cell.objects import store
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 
 MOST_ENTRIES = 500_000
 """In one export, so that a worker is done with it well before its time limit; the next one continues."""
-_CHUNK = 5_000
-"""Entries read in one transaction."""
-_SEALED_SOON_S = 0.5
+MOST_FORMATTED = 100_000
+"""The same for one with formats: a line takes several times as long as its entry."""
 
 log = get_logger(__name__)
 
@@ -53,14 +50,15 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
     row, previous = _read(workspace, UUID(lease.args["export"]))
     if row.state != Export.State.REQUESTED:
         return {"state": row.state}
-    stretch = _stretch(workspace, row, previous)
+    # A job from before there were formats names none.
+    names = [Format(name) for name in lease.args.get("formats", "").split()]
+    stretch = _stretch(workspace, row, previous, min(MOST_ENTRIES, MOST_FORMATTED) if names else MOST_ENTRIES)
+    chosen = forms(names, Log(stretch.region, stretch.origin))
     with tempfile.TemporaryDirectory(prefix="export-", dir=config().home) as name:
         folder = Path(name, "files")
         folder.mkdir()
         try:
-            # A job from before there were formats names none.
-            chosen = forms(map(Format, lease.args.get("formats", "").split()), Log(stretch.region, stretch.origin))
-            manifest = bundle.write(folder, stretch, _bodies(lease, workspace, stretch), signers(), chosen)
+            manifest = bundle.write(folder, stretch, bodies(lease, workspace, stretch), signers(), chosen)
         except bundle.LogDamaged:
             log.error("audit.export.damaged", export=str(row.id), workspace=str(workspace.id))
             return _finish(lease, workspace, row, state=Export.State.FAILED)
@@ -90,51 +88,15 @@ def _read(workspace: WorkspaceRef, export: UUID) -> tuple[Export, Export | None]
         return rows.get(pk=export), rows.filter(state=Export.State.READY).exclude(pk__in=continued).first()
 
 
-def _stretch(workspace: WorkspaceRef, row: Export, previous: Export | None) -> bundle.Stretch:
-    """From the end of the export before it to what is sealed now, or as far as one export goes.
-
-    The request for this one has to be sealed first, so that it is in it.
-    """
-    tree = tree_of(workspace)
-    seal_tree(tree)
-    with workspace_scope(workspace):
-        waiting = AuditEntry.objects.filter(tree=tree, seq__isnull=True, occurred_at__lte=row.requested_at)
-        if waiting.exists():
-            raise Again(_SEALED_SOON_S)
-        first = previous.end if previous is not None and previous.end is not None else 0
-        new = proofs.checkpoint(workspace, at_most=first + MOST_ENTRIES)
-        old = proofs.checkpoint(workspace, size=first) if first else None
-        proof = proofs.consistency(workspace, first, second=new.size) if first else None
-    supertree.seal_checkpoint(tree, new.size)
-    listed = proofs.super_inclusion(workspace, size=new.size)
-    cell, region = config().cell, config().region
-    return bundle.Stretch(
-        cell=cell,
-        region=region,
-        organization=tagged(Tag.ORGANIZATION, cell, workspace.organization),
-        workspace=tree,
-        origin=origin(region, tree),
-        requested_at=timestamp(row.requested_at),
+def _stretch(workspace: WorkspaceRef, row: Export, previous: Export | None, most: int) -> bundle.Stretch:
+    first, manifest = (0, None) if previous is None else (previous.end or 0, previous.manifest_sha256)
+    return next_stretch(
+        workspace,
+        asked_at=row.requested_at,
         first=first,
-        end=new.size,
-        range=b"" if old is None else old.range,
-        # The keys of now vouch for what may have been signed before they were.
-        old_checkpoint=None if old is None else signed_now(old.note),
-        new_checkpoint=signed_now(new.note),
-        new_root=new.root,
-        consistency=() if proof is None else proof.path,
-        previous_manifest_sha256=None
-        if previous is None or previous.manifest_sha256 is None
-        else bytes(previous.manifest_sha256).hex(),
-        cell_proof=listed.tlog_proof,
+        previous_manifest=None if manifest is None else bytes(manifest),
+        most=most,
     )
-
-
-def _bodies(lease: Lease, workspace: WorkspaceRef, stretch: bundle.Stretch) -> Iterator[bytes]:
-    for start in range(stretch.first, stretch.end, _CHUNK):
-        bodies = entry_bodies(workspace, start, min(start + _CHUNK, stretch.end))
-        lease.extend()
-        yield from bodies
 
 
 def _finish(

@@ -159,3 +159,76 @@ class Export(models.Model):
             )
         ]
         indexes = [models.Index(fields=["workspace_id", "-id"], name="audit_export_page")]
+
+
+class ExportSchedule(models.Model):
+    """Where a workspace's log is sent, and how often."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        STOPPED = "stopped"
+        """The destination refuses: somebody has to mend it, and say so."""
+        ENDING = "ending"
+        """Turned off; the last delivery, with the entry that says so, is on its way."""
+        ENDED = "ended"
+
+    id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    format = models.TextField()
+    interval_hours = models.PositiveIntegerField()
+    destination = models.JSONField()
+    """What may be shown of it: `audit.destinations.settings`."""
+    secrets = models.BinaryField(null=True)
+    """Sealed for this schedule alone; None once it has ended."""
+    state = models.TextField(choices=State.choices, default=State.ACTIVE)
+    cause = models.TextField(default="")
+    """Why the last attempt failed, as a word of ours; empty after a success."""
+    version = models.PositiveIntegerField(default=1)
+    runs = models.PositiveIntegerField(default=0)
+    """How often it was started: a job of an earlier run does nothing."""
+    created_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_entry = models.UUIDField(null=True)
+    """The entry that says that it was turned off; the last delivery holds it."""
+
+    class Meta:
+        db_table = "audit_schedule"
+        indexes = [models.Index(fields=["workspace_id", "-id"], name="audit_schedule_page")]
+
+
+class Delivery(models.Model):
+    """A stretch of the log on its way to a schedule's destination: made once, sent until it is acknowledged."""
+
+    class State(models.TextChoices):
+        PREPARED = "prepared"
+        SENT = "sent"
+        """At least one attempt was made, and not everything is acknowledged."""
+        ACKNOWLEDGED = "acknowledged"
+
+    id = models.UUIDField(primary_key=True)
+    schedule_id = models.UUIDField()
+    workspace_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    state = models.TextField(choices=State.choices, default=State.PREPARED)
+    first = models.BigIntegerField()
+    end = models.BigIntegerField()
+    manifest_sha256 = models.BinaryField()
+    size_bytes = models.BigIntegerField()
+    sent_lines = models.BigIntegerField(default=0)
+    """How many lines are acknowledged; always up to the end of a batch."""
+    attempts = models.PositiveIntegerField(default=0)
+    evidence = models.TextField(default="")
+    prepared_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "audit_delivery"
+        constraints = [
+            # One at a time: what the destination has is a stretch without a hole.
+            models.UniqueConstraint(
+                fields=["schedule_id"], condition=~models.Q(state="acknowledged"), name="audit_delivery_one_open"
+            ),
+        ]
+        indexes = [models.Index(fields=["schedule_id", "-id"], name="audit_delivery_page")]

@@ -73,6 +73,10 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     f"{W}/audit/exports": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
     f"{W}/audit/exports/<str:export_id>": {"GET": S.AUDIT_READ},
     f"{W}/audit/exports/<str:export_id>/download": {"GET": S.AUDIT_EXPORT},
+    f"{W}/audit/schedules": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
+    f"{W}/audit/schedules/<str:schedule_id>": {"GET": S.AUDIT_READ, "PATCH": S.AUDIT_EXPORT, "DELETE": S.AUDIT_EXPORT},
+    f"{W}/audit/schedules/<str:schedule_id>/deliveries": {"GET": S.AUDIT_READ},
+    f"{W}/audit/schedules/<str:schedule_id>/deliveries/<str:delivery_id>/download": {"GET": S.AUDIT_EXPORT},
 }
 """URL → method → the scope it takes, in the workspace of the path or else in the whole organization."""
 
@@ -218,6 +222,8 @@ def test_who_gets_in(home: Organization, callers: list[Caller]):
         "hold_id": tagged(Tag.HOLD, cell, uuid4()),
         "entry_id": tagged(Tag.ENTRY, cell, uuid4()),
         "export_id": tagged(Tag.EXPORT, cell, uuid4()),
+        "schedule_id": tagged(Tag.SCHEDULE, cell, uuid4()),
+        "delivery_id": tagged(Tag.DELIVERY, cell, uuid4()),
     }
     wrong: list[str] = []
     cells = 0
@@ -256,7 +262,8 @@ def filled(url: str, ids: Mapping[str, str], target: Target | None) -> str:
     path = "/" + url
     if target is not None:
         path = path.replace("<str:workspace_id>", target.public_id)
-    for name in ("key_id", "member_id", "request_id", "erasure_id", "hold_id", "entry_id", "export_id"):
+    names = ("key_id", "member_id", "request_id", "erasure_id", "hold_id", "entry_id", "export_id")
+    for name in (*names, "schedule_id", "delivery_id"):
         path = path.replace(f"<str:{name}>", ids.get(name, "none"))
     return path
 

@@ -16,6 +16,7 @@ from audit.destinations.errors import Forbidden, Unreachable
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
+_MOST_TRIED = 3
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _NOT_GLOBAL_V6 = tuple(
     map(
@@ -58,7 +59,7 @@ class Reach:
                 "the destination's address is not a public one; the operator may allow its network with"
                 " BAILIWICK_DESTINATION_NETWORKS"
             )
-        return addresses
+        return addresses[:_MOST_TRIED]
 
 
 def _is_public(address: Address) -> bool:

@@ -24,8 +24,8 @@ from audit.destinations.interface import Batch, Evidence, Receipt
 from audit.formats import Format
 
 EVENT, ACK = "services/collector/event", "services/collector/ack"
-ACKNOWLEDGED_WITHIN_S = 120.0
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
+ACKNOWLEDGED_WITHIN_S = 25.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 5.0
 _BUSY_CODE = 9
 """Splunk's `code` for a server or a queue that is full; it may come with more than one status."""
 _SOURCETYPES = {Format.OCSF: "bailiwick:ocsf", Format.ECS: "bailiwick:ecs", Format.CEF: "bailiwick:cef"}

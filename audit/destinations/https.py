@@ -16,7 +16,7 @@ from audit.destinations.addresses import Reach
 from audit.destinations.errors import Busy, Gone, Misconfigured, Refused, Unacknowledged
 from audit.destinations.tls import CONNECT_S, connect
 
-WITHIN_S = 60.0
+WITHIN_S = 15.0
 """For one request, from the connection to the end of the answer."""
 LONGEST_ANSWER = 1 << 16
 LONGEST_WAIT_S = 86_400

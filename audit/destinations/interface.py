@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, Self
 
-from audit.formats import Form, Format
+from audit.formats import Form, Format, Log
 from audit.formats.line import Line
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{7,63}")
@@ -48,12 +48,17 @@ class Batch:
     @classmethod
     def of(cls, key: str, form: Form, first: int, bodies: Iterable[bytes]) -> Self:
         """Of the entries with these bytes, which stand at `first` and after. Raises LineError."""
-        lines = [Line.of(body, seq, form.log) for seq, body in enumerate(bodies, first)]
-        items = tuple(
-            Item(line.entry.id, line.entry.time, line.milliseconds, int(line.severity), form.write(line))
-            for line in lines
-        )
-        return cls(key, Format(form.name), form.log.origin, form.log.region, items)
+        pairs = [(body, form.line(body, seq)) for seq, body in enumerate(bodies, first)]
+        return cls.prepared(key, Format(form.name), form.log, pairs)
+
+    @classmethod
+    def prepared(cls, key: str, name: Format, log: Log, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
+        """Of entries and the lines that were made of them before, as they lie in an export. Raises LineError."""
+        items = []
+        for body, line in pairs:
+            found = Line.of(body, 0, log)
+            items.append(Item(found.entry.id, found.entry.time, found.milliseconds, int(found.severity), line))
+        return cls(key, name, log.origin, log.region, tuple(items))
 
     @property
     def content(self) -> bytes:
@@ -87,7 +92,7 @@ class Receipt:
 
 class Destination(Protocol):
     def send(self, batch: Batch) -> Receipt:
-        """Sends the whole batch and returns once it is acknowledged; within minutes. The same batch may be sent any number of
+        """Sends the whole batch and returns once it is acknowledged; within a minute. The same batch may be sent any number of
         times, and is the same bytes each time. Blocks: never call it on an event loop or in a transaction.
 
         Raises TryAgain if it may not have arrived, GiveUp if it never will.

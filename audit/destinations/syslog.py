@@ -28,7 +28,7 @@ from audit.destinations.tls import connect
 
 PORT = 6514
 """RFC 5425's."""
-WITHIN_S = 60.0
+WITHIN_S = 30.0
 _FACILITY = 13
 """Log audit."""
 _SEVERITIES = {1: 6, 2: 5, 3: 4, 4: 3, 5: 2}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from audit.destinations.addresses import Reach
 from audit.destinations.errors import Misconfigured, Unreachable, Untrusted
 
-CONNECT_S = 10.0
+CONNECT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,25 @@ MEANINGS: Mapping[Action, Meaning] = {
         severity_failed=_CRITICAL,
     ),
     Action.EXPORT_DOWNLOADED: Meaning("Audit export downloaded", _API, 2, _CALL, ("access",), _LOW),
+    Action.SCHEDULE_CREATED: Meaning(
+        "Audit export scheduled", _ENTITY, 1, _CONFIG, ("creation",), _LOW, about="policy"
+    ),
+    Action.SCHEDULE_CHANGED: Meaning(
+        "Audit export schedule changed", _ENTITY, 3, _CONFIG, _CHANGE, _MEDIUM, about="policy"
+    ),
+    Action.SCHEDULE_ENDED: Meaning(
+        # Whoever wants to act unseen turns the export off first.
+        "Audit export schedule ended",
+        _ENTITY,
+        4,
+        _CONFIG,
+        ("deletion",),
+        _HIGH,
+        about="policy",
+    ),
+    Action.DELIVERY_ACKNOWLEDGED: Meaning("Audit export delivered", _API, 1, _CALL, ("end",)),
+    Action.DELIVERY_STOPPED: Meaning("Audit export not deliverable", _API, 1, _CALL, ("end",), _HIGH, _FAILURE),
+    Action.DELIVERY_DOWNLOADED: Meaning("Delivered audit export downloaded", _API, 2, _CALL, ("access",), _LOW),
     Action.WORKSPACE_KEY_CREATED: Meaning("Workspace key created", _ENTITY, 1, _CONFIG, ("creation",), about="key"),
     Action.WORKSPACE_KEY_ROTATED: Meaning("Workspace key rotated", _ENTITY, 3, _CONFIG, _CHANGE, _LOW, about="key"),
     Action.WORKSPACE_KEY_REWRAPPED: Meaning(

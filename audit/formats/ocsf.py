@@ -64,7 +64,17 @@ _ENTITIES = {
     "workspace": (OTHER, "Workspace"),
     "key": (OTHER, "API key"),
 }
-_KINDS = {"ws": "workspace", "org": "organization", "req": "request", "exp": "export", "ers": "erasure", "job": "job"}
+_KINDS = {
+    "ws": "workspace",
+    "org": "organization",
+    "key": "API key",
+    "req": "request",
+    "exp": "export",
+    "sch": "export schedule",
+    "dlv": "export delivery",
+    "ers": "erasure",
+    "job": "job",
+}
 
 
 def write(line: Line) -> bytes:

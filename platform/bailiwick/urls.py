@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 urlpatterns = [
     path("api/", include("workspaces.api")),
     path("api/", include("audit.api")),
+    path("api/", include("audit.delivery_api")),
     path("api/", include("retention.api")),
     path("api/", include("inference.gateway.api")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

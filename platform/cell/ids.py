@@ -23,6 +23,8 @@ class Tag(StrEnum):
     ERASURE = "ers"
     HOLD = "hold"
     EXPORT = "exp"
+    SCHEDULE = "sch"
+    DELIVERY = "dlv"
     JOB = "job"
 
 

@@ -30,6 +30,8 @@ from inference.engine.protocol import ListModels, Models
 
 TRACING = ("BAILIWICK_OTLP_ENDPOINT", "BAILIWICK_TRACE_RATIO")
 """What whoever starts a cell may set for its web process."""
+SENDING = ("BAILIWICK_DESTINATION_NETWORKS",)
+"""The same for all processes that have to do with where entries are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Plan:
     def _worker(self) -> Service:
         options = ["--loglevel", "WARNING", "--pool", "prefork", "-c", "2"]
         options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        environment = self.environment("sealer", "auditor")
+        environment = self.environment("sealer", "auditor") | _of_ours(*SENDING)
         return self._celery("worker", options, environment)
 
     def _beat(self) -> Service:
@@ -166,7 +168,7 @@ class Plan:
         return Service(
             name="web",
             command=_python("bailiwick.server", "--fd", str(fds[0]), "--internal-fd", str(fds[1])),
-            environment=self.environment("auditor") | _of_ours(*TRACING),
+            environment=self.environment("auditor") | _of_ours(*TRACING, *SENDING),
             ready=_answers(self.port, "/readyz"),
             options={"pass_fds": fds},
         )

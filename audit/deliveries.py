@@ -1,0 +1,84 @@
+"""Deliveries of a schedule: which there are, and taking one home, with everything that checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from audit.actions import Action
+from audit.log import record
+from audit.models import Delivery
+from cell.access import Actor, Scope, WorkspaceRef
+from cell.ids import Tag
+from cell.objects import store
+from cell.problems import not_found
+from cell.tenancy import workspace_scope
+
+Pager = Callable[[QuerySet[Delivery]], Iterable[Delivery]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryInfo:
+    id: UUID
+    state: str
+    """`prepared`, `sent` (tried, and not acknowledged as a whole), `acknowledged`."""
+    first: int
+    end: int
+    """Entries `first` up to and without `end`."""
+    manifest_sha256: str
+    size_bytes: int
+    sent_lines: int
+    attempts: int
+    evidence: str
+    """What the acknowledgement says: `taken`, `accepted`, `indexed`, `read-back`; empty before."""
+    prepared_at: datetime
+    acknowledged_at: datetime | None
+
+
+def delivery_list(workspace: WorkspaceRef, schedule: UUID, pager: Pager) -> list[DeliveryInfo]:
+    """The schedule's deliveries, newest first, as many as `pager` takes of them; none of a schedule that is not there."""
+    with workspace_scope(workspace):
+        rows = Delivery.objects.filter(workspace_id=workspace.id, schedule_id=schedule)
+        return [_info(row) for row in pager(rows.order_by("-id"))]
+
+
+def delivery_download(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID, delivery: UUID) -> BinaryIO:
+    """The delivery as an export, which the caller closes; that somebody took it is an entry. Raises Problem 404."""
+    with workspace_scope(workspace):
+        row = Delivery.objects.filter(workspace_id=workspace.id, schedule_id=schedule, pk=delivery).first()
+        if row is None:
+            raise not_found()
+        record(
+            actor=actor,
+            action=Action.DELIVERY_DOWNLOADED,
+            workspace=workspace,
+            scope=Scope.AUDIT_EXPORT,
+            targets=[(Tag.DELIVERY, row.id)],
+            after={"manifest_sha256": bytes(row.manifest_sha256).hex()},
+        )
+        return store().open(delivery_key(row.id))
+
+
+def delivery_key(delivery: UUID) -> str:
+    return f"deliveries/{delivery.hex}.tar"
+
+
+def _info(row: Delivery) -> DeliveryInfo:
+    return DeliveryInfo(
+        id=row.id,
+        state=str(row.state),
+        first=row.first,
+        end=row.end,
+        manifest_sha256=bytes(row.manifest_sha256).hex(),
+        size_bytes=row.size_bytes,
+        sent_lines=row.sent_lines,
+        attempts=row.attempts,
+        evidence=row.evidence,
+        prepared_at=row.prepared_at,
+        acknowledged_at=row.acknowledged_at,
+    )

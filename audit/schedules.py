@@ -1,0 +1,247 @@
+"""Exports that are sent by themselves: deciding where to and how often, and turning it off, which the last one tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db.models import QuerySet
+
+from audit.actions import Action
+from audit.destinations import AnySettings, DestinationError, Reach, check_place, seal, secrets_of, settings_of, unseal
+from audit.entry import now
+from audit.formats import Format
+from audit.log import record
+from audit.models import ExportSchedule
+from cell import jobs
+from cell.access import Actor, Scope, WorkspaceRef
+from cell.config import config
+from cell.ids import Tag, uuid7
+from cell.problems import Problem, not_found
+from cell.regions import Directory
+from cell.tenancy import workspace_scope
+
+KIND = "audit.delivery"
+WEEKLY_HOURS = 168
+MOST_HOURS = 31 * 24
+MOST_SCHEDULES = 5
+"""Of one workspace that have not ended."""
+_OVER = (ExportSchedule.State.ENDING, ExportSchedule.State.ENDED)
+
+Pager = Callable[[QuerySet[ExportSchedule]], Iterable[ExportSchedule]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleInfo:
+    id: UUID
+    format: str
+    interval_hours: int
+    destination: Mapping[str, Any]
+    """Without its secrets."""
+    state: str
+    cause: str
+    version: int
+    created_at: datetime
+    next_at: datetime | None
+    ended_at: datetime | None
+
+
+def schedule_create(
+    *,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    destination: object,
+    secrets: object,
+    name: Format = Format.OCSF,
+    interval_hours: int = WEEKLY_HOURS,
+) -> ScheduleInfo:
+    """Has the workspace's log sent to `destination`, at once from its first entry and then every `interval_hours`.
+
+    Raises Problem 400 if the destination is not one, or may not be sent to; 409 if there are too many.
+    """
+    number = uuid7()
+    settings, sealed = _described(destination, secrets, workspace, number)
+    with workspace_scope(workspace):
+        rows = ExportSchedule.objects.filter(workspace_id=workspace.id)
+        if rows.exclude(state__in=_OVER).count() >= MOST_SCHEDULES:
+            raise Problem(409, "too-many", f"A workspace has at most {MOST_SCHEDULES} schedules. End one first.")
+        row = ExportSchedule.objects.create(
+            id=number,
+            workspace_id=workspace.id,
+            organization_id=workspace.organization,
+            format=name.value,
+            interval_hours=interval_hours,
+            destination=msgspec.to_builtins(settings),
+            secrets=sealed,
+            created_at=now(),
+            next_at=now(),
+        )
+        _recorded(Action.SCHEDULE_CREATED, actor, workspace, row, before=None)
+        start(row, workspace)
+        return _info(row)
+
+
+def schedule_list(workspace: WorkspaceRef, pager: Pager) -> list[ScheduleInfo]:
+    """The workspace's schedules, newest first, as many as `pager` takes of them."""
+    with workspace_scope(workspace):
+        return [_info(row) for row in pager(ExportSchedule.objects.filter(workspace_id=workspace.id).order_by("-id"))]
+
+
+def schedule_get(workspace: WorkspaceRef, schedule: UUID) -> ScheduleInfo:
+    """Raises Problem 404."""
+    with workspace_scope(workspace):
+        return _info(_row(workspace, schedule))
+
+
+def schedule_change(
+    *,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    schedule: UUID,
+    expected_version: int,
+    destination: object = None,
+    secrets: object = None,
+    interval_hours: int | None = None,
+) -> ScheduleInfo:
+    """Changes what is given, and tries at once: a schedule that had stopped goes on. What is prepared already stays as it is.
+
+    A new destination takes new secrets, so that none reaches a place it was not meant for. Raises Problem 404, 400, 409 or 412.
+    """
+    if (destination is None) != (secrets is None):
+        raise Problem(400, "invalid", "A destination and its secrets are changed together.")
+    described = None if destination is None else _described(destination, secrets, workspace, schedule)
+    with workspace_scope(workspace):
+        row = _row(workspace, schedule, lock=True)
+        if row.state in _OVER:
+            raise Problem(409, "ended", "The schedule was turned off. Make a new one.")
+        if row.version != expected_version:
+            raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
+        before = shown(row)
+        if described is not None:
+            settings, row.secrets = described
+            row.destination = msgspec.to_builtins(settings)
+        if interval_hours is not None:
+            row.interval_hours = interval_hours
+        row.state, row.cause, row.version, row.next_at = ExportSchedule.State.ACTIVE, "", row.version + 1, now()
+        _recorded(Action.SCHEDULE_CHANGED, actor, workspace, row, before=before)
+        start(row, workspace)
+        return _info(row)
+
+
+def schedule_end(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID) -> ScheduleInfo:
+    """Turns the schedule off. The entry that says so is in the last delivery, which is made at once. Any number of times.
+
+    Raises Problem 404.
+    """
+    with workspace_scope(workspace):
+        row = _row(workspace, schedule, lock=True)
+        if row.state not in _OVER:
+            before = shown(row)
+            row.state, row.version, row.next_at, row.ended_at = (
+                ExportSchedule.State.ENDING,
+                row.version + 1,
+                now(),
+                now(),
+            )
+            row.ended_entry = _recorded(Action.SCHEDULE_ENDED, actor, workspace, row, before=before)
+            start(row, workspace)
+        return _info(row)
+
+
+def start(row: ExportSchedule, workspace: WorkspaceRef, after_s: float = 0.0) -> None:
+    """Saves the row and enqueues its next run, in the caller's transaction; a run that waits already does nothing then."""
+    row.runs += 1
+    row.save()
+    jobs.enqueue(
+        KIND,
+        workspace=workspace,
+        effect_key=f"delivery/{row.id}/{row.runs}",
+        args={"schedule": str(row.id), "run": str(row.runs)},
+        delay_s=after_s,
+    )
+
+
+def opened(row: ExportSchedule) -> tuple[AnySettings, Any]:
+    """Settings and secrets of a schedule; checked again, since the directory and the law may have changed since.
+
+    Raises DestinationError.
+    """
+    settings = settings_of(row.destination)
+    check_place(settings, _directory(), config().region)
+    return settings, unseal(bytes(row.secrets or b""), settings, owner=row.workspace_id, destination=row.id)
+
+
+def reach() -> Reach:
+    return Reach.of(config().destination_networks)
+
+
+def shown(row: ExportSchedule) -> dict[str, Any]:
+    """What an entry may show of it."""
+    destination = row.destination
+    return {
+        "kind": destination["kind"],
+        "format": row.format,
+        "interval_hours": row.interval_hours,
+        "legal_area": destination["legal_area"],
+        "region": destination.get("region"),
+        "state": str(row.state),
+        "version": row.version,
+    }
+
+
+def _described(
+    destination: object, secrets: object, workspace: WorkspaceRef, number: UUID
+) -> tuple[AnySettings, bytes]:
+    try:
+        settings = settings_of(destination)
+        check_place(settings, _directory(), config().region)
+        found = secrets_of(settings, secrets)
+        settings.open(number, found, reach())
+    except DestinationError as error:
+        raise Problem(400, "destination", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+    return settings, seal(found, owner=workspace.id, destination=number)
+
+
+def _directory() -> Directory:
+    return Directory.load(config().cells_file, config().cells_vkey)
+
+
+def _recorded(
+    action: Action, actor: Actor, workspace: WorkspaceRef, row: ExportSchedule, *, before: dict[str, Any] | None
+) -> UUID:
+    return record(
+        actor=actor,
+        action=action,
+        workspace=workspace,
+        scope=Scope.AUDIT_EXPORT,
+        targets=[(Tag.SCHEDULE, row.id)],
+        before=before,
+        after=shown(row),
+    )
+
+
+def _row(workspace: WorkspaceRef, schedule: UUID, *, lock: bool = False) -> ExportSchedule:
+    rows = ExportSchedule.objects.filter(workspace_id=workspace.id, pk=schedule)
+    row = (rows.select_for_update() if lock else rows).first()
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _info(row: ExportSchedule) -> ScheduleInfo:
+    return ScheduleInfo(
+        id=row.id,
+        format=row.format,
+        interval_hours=row.interval_hours,
+        destination=row.destination,
+        state=str(row.state),
+        cause=row.cause,
+        version=row.version,
+        created_at=row.created_at,
+        next_at=row.next_at,
+        ended_at=row.ended_at,
+    )
