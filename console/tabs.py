@@ -23,6 +23,7 @@ TABS = (
     Tab("keys", "Keys", Scope.KEYS_READ),
     Tab("members", "Members", Scope.MEMBERS_READ),
     Tab("audit", "Audit log", Scope.AUDIT_READ),
+    Tab("schedules", "SIEM", Scope.AUDIT_READ),
     Tab("requests", "Requests", Scope.AUDIT_READ),
     Tab("usage", "Usage", Scope.WORKSPACES_READ),
     Tab("redaction", "Redaction", Scope.REDACTION_READ),

@@ -12,6 +12,7 @@ from console.views.proofs import ProofFile, Verify
 from console.views.redaction import RedactionDocument, RedactionOne, RedactionTrial
 from console.views.requests import RequestList
 from console.views.retention import HoldPlacing, HoldRelease, Retention
+from console.views.schedules import DeliveryDownload, ScheduleEnd, ScheduleList, ScheduleRetry
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
 from console.views.usage import UsageOne
 from console.views.workspaces import (
@@ -54,6 +55,18 @@ urlpatterns = [
     path("workspaces/<str:workspace_id>/audit", AuditLog.as_view(), name="audit"),
     path("workspaces/<str:workspace_id>/audit/<str:entry_id>/proof", ProofFile.as_view(), name="proof"),
     path("verify", Verify.as_view(), name="verify"),
+    path("workspaces/<str:workspace_id>/schedules", ScheduleList.as_view(), name="schedules"),
+    path(
+        "workspaces/<str:workspace_id>/schedules/<str:schedule_id>/retry",
+        ScheduleRetry.as_view(),
+        name="schedule-retry",
+    ),
+    path("workspaces/<str:workspace_id>/schedules/<str:schedule_id>/end", ScheduleEnd.as_view(), name="schedule-end"),
+    path(
+        "workspaces/<str:workspace_id>/schedules/<str:schedule_id>/deliveries/<str:delivery_id>",
+        DeliveryDownload.as_view(),
+        name="delivery-download",
+    ),
     path("workspaces/<str:workspace_id>/requests", RequestList.as_view(), name="requests"),
     path("workspaces/<str:workspace_id>/usage", UsageOne.as_view(), name="usage"),
     path("workspaces/<str:workspace_id>/redaction", RedactionOne.as_view(), name="redaction"),

@@ -52,6 +52,10 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/audit": {"GET": S.AUDIT_READ},
     f"{W}/audit/<str:entry_id>/proof": {"GET": S.AUDIT_READ},
     "verify": {"GET": None},
+    f"{W}/schedules": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
+    f"{W}/schedules/<str:schedule_id>/retry": {"POST": S.AUDIT_EXPORT},
+    f"{W}/schedules/<str:schedule_id>/end": {"POST": S.AUDIT_EXPORT},
+    f"{W}/schedules/<str:schedule_id>/deliveries/<str:delivery_id>": {"GET": S.AUDIT_EXPORT},
     f"{W}/requests": {"GET": S.AUDIT_READ},
     f"{W}/usage": {"GET": S.WORKSPACES_READ},
     f"{W}/redaction": {"GET": S.REDACTION_READ, "POST": S.REDACTION_WRITE},
@@ -120,13 +124,16 @@ def expected(needs: Mapping[str, Scope | None], method: str, held: frozenset[Sco
 
 def filled(url: str, workspace: str) -> str:
     path = "/" + url.replace("<str:workspace_id>", workspace)
-    for name, tag in (
-        ("key_id", Tag.KEY),
-        ("member_id", Tag.MEMBER),
-        ("erasure_id", Tag.ERASURE),
-        ("entry_id", Tag.ENTRY),
-        ("hold_id", Tag.HOLD),
-    ):
+    tags = {
+        "key_id": Tag.KEY,
+        "member_id": Tag.MEMBER,
+        "erasure_id": Tag.ERASURE,
+        "entry_id": Tag.ENTRY,
+        "hold_id": Tag.HOLD,
+        "schedule_id": Tag.SCHEDULE,
+        "delivery_id": Tag.DELIVERY,
+    }
+    for name, tag in tags.items():
         path = path.replace(f"<str:{name}>", tagged(tag, config().cell, uuid4()))
     return path
 

@@ -29,6 +29,8 @@ class Ids:
     erasure_id: str
     entry_id: str
     hold_id: str
+    schedule_id: str = f"sch_eude1_{'0' * 32}"
+    delivery_id: str = f"dlv_eude1_{'0' * 32}"
     secret: str = "nothing"
 
 
@@ -71,19 +73,14 @@ POST_ONLY = {
     "redaction-trial",
     "key-revoke",
     "membership-remove",
+    "schedule-retry",
+    "schedule-end",
 }
+OF_SOMETHING = {"erasure", "certificate", "proof", "delivery-download"}
+"""Pages of what is not there in these tests."""
 IN_WORKSPACE = {
-    "workspace",
-    "keys",
-    "members",
-    "audit",
-    "requests",
-    "usage",
-    "retention",
-    "erasures",
-    "erasure",
-    "certificate",
-    "proof",
+    *("workspace", "keys", "members", "audit", "schedules", "requests", "usage", "retention", "erasures"),
+    *OF_SOMETHING,
 }
 
 
@@ -105,7 +102,7 @@ def test_every_change_takes_a_form_of_ours(signed_in: Browser, organization: Org
 def test_every_page_opens_for_an_owner(signed_in: Browser, organization: Organization) -> None:
     for name, path in _paths(_ids(organization)).items():
         expected = 405 if name in POST_ONLY else 302 if name in OPEN | {"home"} else 200
-        if name in ("erasure", "certificate", "proof", "enrol"):
+        if name in OF_SOMETHING | {"enrol"}:
             expected = 404
         assert signed_in.get(path).status_code == expected, name
 
@@ -134,12 +131,10 @@ def test_a_role_opens_its_pages_and_no_others(browser: Browser, organization: Or
     paths = _paths(_ids(organization))
 
     listed = browser.get("/workspaces").content.decode()
-    statuses = {
-        name: browser.get(paths[name]).status_code for name in IN_WORKSPACE - {"erasure", "certificate", "proof"}
-    }
+    statuses = {name: browser.get(paths[name]).status_code for name in IN_WORKSPACE - OF_SOMETHING}
 
     assert paths["audit"] in listed
-    assert {name for name, status in statuses.items() if status == 200} == {"audit", "requests"}
+    assert {name for name, status in statuses.items() if status == 200} == {"audit", "requests", "schedules"}
     assert set(statuses.values()) == {200, 403}
     assert {
         browser.get(paths[name]).status_code for name in ("organization-members", "organization-keys", "workspace-new")
@@ -192,7 +187,7 @@ def test_no_page_runs_or_loads_anything_of_others(signed_in: Browser, organizati
 
 def test_every_field_has_a_label_and_every_page_a_heading(signed_in: Browser, organization: Organization) -> None:
     for name, path in _paths(_ids(organization)).items():
-        if name in POST_ONLY | OPEN | {"home", "certificate", "erasure", "proof"}:
+        if name in POST_ONLY | OPEN | OF_SOMETHING | {"home"}:
             continue
         text = signed_in.get(path).content.decode()
         assert text.count("<h1") == 1, name
