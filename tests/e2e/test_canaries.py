@@ -153,7 +153,12 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     assert not [made for made in canary.made if made.encode() in found]
     configured = Canaries()
     configure(admin, workspace, configured)
-    for path in ("keys", "erasures", "audit/exports"):
+    destination = {"kind": "splunk-hec", "legal_area": "eu", "url": f"https://siem.invalid/{configured.text()}"}
+    schedule = {"destination": destination, "secrets": {"token": canary.text()}}
+    assert admin("POST", f"{workspace}/audit/schedules", schedule)[0] == 201
+    wrong = {"destination": {**destination, "url": f"https://{canary.text()}@siem.invalid/"}, "secrets": {}}
+    assert admin("POST", f"{workspace}/audit/schedules", wrong)[0] == 400
+    for path in ("keys", "erasures", "audit/exports", "audit/schedules"):
         admin("POST", f"{workspace}/{path}", {canary.text(): canary.text()})
         admin("POST", f"{workspace}/{path}", canary.sentence().encode())
     admin("POST", f"{workspace}/erasures", {"request": canary.text(), "reason": canary.sentence()})
