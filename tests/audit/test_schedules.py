@@ -137,7 +137,7 @@ def _taken_home(workspace: WorkspaceRef, schedule: ScheduleInfo, found: Delivery
         deliveries.delivery_download(
             actor=a_member(workspace), workspace=workspace, schedule=schedule.id, delivery=found.id
         ) as content,
-        tarfile.open(fileobj=content) as tar,
+        tarfile.open(fileobj=content, mode="r|") as tar,
     ):
         unpack(tar, folder / found.id.hex)
     return folder / found.id.hex

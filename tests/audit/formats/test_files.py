@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,12 +19,19 @@ from audit.verifier.verdict import Incomplete, Refusal, Tampered
 from tests.audit.formats.test_cef import parse
 from tests.audit.formats.test_ocsf import problems
 from tests.audit.logs import REGION, Log
+from tests.audit.verifier.second import SecondVerifier
 
 _FILES = {
     "cef-000000000010-000000000029.log.gz",
     "ecs-000000000010-000000000029.ndjson.gz",
     "ocsf-000000000010-000000000029.ndjson.gz",
 }
+
+
+@pytest.fixture(scope="module")
+def second() -> Iterator[SecondVerifier]:
+    with SecondVerifier() as verifier:
+        yield verifier
 
 
 @pytest.fixture
@@ -74,7 +82,10 @@ def test_each_line_is_made_of_the_entry_in_the_same_place(export: Path, log: Log
         assert (extension["cn1"], extension["cs2"]) == (str(place), digest)
 
 
-def test_a_verifier_of_the_first_version_checks_the_hashes_of_the_new_files(export: Path, log: Log) -> None:
+def test_verifiers_that_know_no_formats_check_the_hashes_of_the_new_files(
+    export: Path, log: Log, second: SecondVerifier
+) -> None:
+    assert second.status(export) == 0
     manifest = json.loads((export / bundle.MANIFEST).read_bytes())
 
     assert manifest["v"] == 1
@@ -88,12 +99,14 @@ def test_a_verifier_of_the_first_version_checks_the_hashes_of_the_new_files(expo
             path.write_bytes(changed)
             with pytest.raises(Refusal):
                 verify(export, [log.signer.vkey])
+            assert second.status(export) == 1
         path.write_bytes(gzip.compress(data))
         with pytest.raises(Tampered):
             verify(export)
         path.unlink()
         with pytest.raises(Incomplete):
             verify(export)
+        assert second.status(export) == 2
         path.write_bytes(data)
     assert main([str(export)]) == 0
 
