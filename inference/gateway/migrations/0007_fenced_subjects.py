@@ -26,6 +26,11 @@ STATEMENTS = [
     """,
     "create trigger gateway_request_subject_not_fenced after insert on gateway_request"
     " for each row when (new.subject is not null) execute function gateway_fence_subject()",
+    # Only of a workspace that is being erased as a whole: as long as it lives, no version is ever deleted.
+    f"""create policy erased on gateway_redaction_policy as restrictive for delete to {WEB} using (
+        exists (select from retention_fence fence where fence.workspace_id = gateway_redaction_policy.workspace_id
+                and fence.subject is null)
+    )""",
     grant("gateway_redaction_policy", WEB, ["delete"]),
     # How many there are, for whoever verifies that none is left; not what they say.
     f"create policy audit on gateway_redaction_policy for select to {AUDITOR} using (true)",

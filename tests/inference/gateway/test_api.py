@@ -116,7 +116,8 @@ def test_models_without_an_engine_are_unavailable_and_not_empty(organization: Or
 
 def test_erasure_clears_the_subject_and_keeps_the_figures(organization: Organization) -> None:
     number = make_request(organization)
-    store, target = RequestSubjects(), Target(organization.workspace, number, uuid7())
+    store = RequestSubjects()
+    target = Target(organization.workspace, uuid7(), ErasureScope.REQUEST, (number,))
 
     planned = store.plan(target)
     for _ in range(2):
