@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from cell.ids import CELL_CODE
 from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, RootRef, VaultServer
 from cell.object_config import S3Bucket, parse_place
+from cell.operator_config import AgreementConfig, OperatorConfig
 
 _T = TypeVar("_T")
 
@@ -103,8 +104,12 @@ class CellConfig:
     """Address of an OpenTelemetry collector (OTLP over HTTP) for spans of requests, without `/v1/traces`; None exports none."""
     destination_networks: tuple[str, ...]
     """Networks besides public ones to which entries may be sent, such as `10.20.0.0/16`: where the customers' SIEMs are."""
+    otlp_region: str | None
+    """The region that the collector is in, of the directory or of AWS; the start guard compares its legal area."""
     trace_ratio: float
     """The part of requests that are traced, 0 to 1."""
+    operator: OperatorConfig
+    agreement: AgreementConfig
 
 
 @cache
@@ -145,13 +150,25 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         audit_checkpoints_s=reader.number("BAILIWICK_AUDIT_CHECKPOINTS_S", default=3600, least=10),
         otlp_endpoint=reader.optional_url("BAILIWICK_OTLP_ENDPOINT"),
         destination_networks=reader.networks("BAILIWICK_DESTINATION_NETWORKS"),
+        otlp_region=reader.optional_text("BAILIWICK_OTLP_REGION"),
         trace_ratio=reader.ratio("BAILIWICK_TRACE_RATIO", default=1.0),
+        operator=_operator(reader),
+        agreement=AgreementConfig(
+            version=reader.optional_word("BAILIWICK_DPA_VERSION", r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", "2026-03"),
+            reference=reader.optional_line("BAILIWICK_DPA_REFERENCE"),
+            sha256=reader.optional_word("BAILIWICK_DPA_SHA256", r"[0-9a-f]{64}", "64 hexadecimal digits"),
+        ),
     )
     problems = reader.problems
     if not problems:
         problems += found.keys.problems(embedded=found.embedded)
         if isinstance(found.objects, S3Bucket):
             problems += found.objects.problems(embedded=found.embedded)
+        problems += found.agreement.problems()
+        if found.otlp_endpoint is not None and found.otlp_region is None:
+            problems.append(
+                "BAILIWICK_OTLP_REGION is not set: say which region the collector is in, or export no spans"
+            )
         if not found.embedded and not found.base_url.startswith("https://"):
             problems.append("BAILIWICK_BASE_URL must begin with https:// (only the embedded cell serves plain HTTP)")
     if problems:
@@ -203,6 +220,16 @@ def _objects(reader: _Reader) -> Path | S3Bucket:
     )
 
 
+def _operator(reader: _Reader) -> OperatorConfig:
+    return OperatorConfig(
+        name=reader.optional_line("BAILIWICK_OPERATOR_NAME"),
+        address=reader.optional_line("BAILIWICK_OPERATOR_ADDRESS"),
+        contact=reader.optional_line("BAILIWICK_OPERATOR_CONTACT"),
+        representative=reader.optional_line("BAILIWICK_OPERATOR_REPRESENTATIVE"),
+        dpo=reader.optional_line("BAILIWICK_OPERATOR_DPO"),
+    )
+
+
 class _Reader:
     """Reads typed values and collects what is wrong, so that the operator sees everything in one go."""
 
@@ -223,12 +250,13 @@ class _Reader:
             return default  # type: ignore[return-value]  # a problem was recorded: the value is never used
 
     def text(self, name: str, *, pattern: str, example: str) -> str:
-        def parse(raw: str) -> str:
-            if re.fullmatch(pattern, raw) is None:
-                raise ValueError(f"does not look like {example}")
-            return raw
+        return self._read(name, _like(pattern, example))
 
-        return self._read(name, parse)
+    def optional_word(self, name: str, pattern: str, example: str) -> str | None:
+        return self._read(name, _like(pattern, example), optional=True)
+
+    def optional_line(self, name: str) -> str | None:
+        return self._read(name, _line, optional=True)
 
     def path(self, name: str) -> Path:
         return self._read(name, _absolute)
@@ -296,6 +324,21 @@ class _Reader:
 
     def optional_database(self, name: str) -> DatabaseUrl | None:
         return self._read(name, _database_url, optional=True)
+
+
+def _like(pattern: str, example: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if re.fullmatch(pattern, raw) is None:
+            raise ValueError(f"does not look like {example}")
+        return raw
+
+    return parse
+
+
+def _line(raw: str) -> str:
+    if not raw.isprintable() or len(raw) > 500 or not raw.strip():
+        raise ValueError("must be one line of at most 500 characters")
+    return raw.strip()
 
 
 def _absolute(raw: str) -> Path:

@@ -73,6 +73,11 @@ def _compared(config: CellConfig, directory: Directory) -> list[str]:
     for ref in (config.keys.root, *config.keys.previous):
         if ref.aws_region is not None and legal_area(ref.aws_region) != entry.legal_area:
             wrong.append(f"a root key is in AWS's {ref.aws_region}, which is not in the legal area {entry.legal_area}")
+    if config.otlp_endpoint is not None and _area(config.otlp_region or "", directory) != entry.legal_area:
+        wrong.append(
+            f"BAILIWICK_OTLP_REGION: spans would go to {config.otlp_region}, which is not known to be in the legal area"
+            f" {entry.legal_area}"
+        )
     return wrong
 
 
@@ -82,6 +87,12 @@ def _objects_elsewhere(config: CellConfig, directory: Directory) -> list[str]:
         return open_store(config.objects).disagreements(None if entry is None else entry.legal_area)
     except ObjectStoreError as error:
         return [str(error)]
+
+
+def _area(region: str, directory: Directory) -> str | None:
+    """The legal area of a region of the directory or of AWS; None if neither knows it."""
+    entry = directory.region(region)
+    return legal_area(region) if entry is None else entry.legal_area
 
 
 def claim_region(config: CellConfig) -> None:

@@ -61,7 +61,9 @@ def test_spans_go_nowhere_unless_somebody_says_where():
     assert (config.otlp_endpoint, config.trace_ratio) == (None, 1.0)
 
     given = {**os.environ, "BAILIWICK_OTLP_ENDPOINT": "http://[::1]:4318/otlp", "BAILIWICK_TRACE_RATIO": ".05"}
-    config = load(given)
+    with pytest.raises(ConfigError, match="BAILIWICK_OTLP_REGION is not set"):
+        load(given)
+    config = load({**given, "BAILIWICK_OTLP_REGION": "eu-fr-1"})
     assert (config.otlp_endpoint, config.trace_ratio) == ("http://[::1]:4318/otlp", 0.05)
 
 
@@ -78,6 +80,39 @@ def test_an_endpoint_is_an_http_url_and_a_ratio_a_part(endpoint: str, ratio: str
         "BAILIWICK_TRACE_RATIO",
     ]
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_operator_states_who_it_is_or_nothing():
+    assert load(os.environ).operator.name is None
+    given = {"OPERATOR_NAME": " Example Cells GmbH ", "OPERATOR_DPO": "dpo@operator.example", "DPA_VERSION": "2026-03"}
+    given |= {"DPA_REFERENCE": "https://operator.example/dpa", "DPA_SHA256": "ab" * 32}
+    stated = {f"BAILIWICK_{name}": value for name, value in given.items()}
+    config = load({**os.environ, **stated})
+
+    assert (config.operator.name, config.operator.dpo, config.operator.address) == (
+        "Example Cells GmbH",
+        "dpo@operator.example",
+        None,
+    )
+    assert (config.agreement.version, config.agreement.sha256) == ("2026-03", "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPERATOR_NAME", "two\nlines"),
+        ("OPERATOR_ADDRESS", "a" * 501),
+        ("DPA_VERSION", "the newest one"),
+        ("DPA_SHA256", "abc"),
+        ("DPA_REFERENCE", "https://operator.example/dpa"),
+        ("DPA_VERSION", "2026-03"),
+    ],
+)
+def test_half_a_statement_is_none(name: str, value: str):
+    with pytest.raises(ConfigError) as caught:
+        load({**os.environ, f"BAILIWICK_{name}": value})
+
+    assert [problem.split("_")[1] for problem in caught.value.problems] == [name.split("_")[0]]
 
 
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

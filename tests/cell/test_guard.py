@@ -68,6 +68,39 @@ def test_a_root_in_another_legal_area_stops_the_start(place, allowed):
         check_region(elsewhere)
 
 
+@pytest.mark.parametrize(
+    ("region", "allowed"),
+    [
+        ("eu-de-1", True),
+        ("eu-fr-1", True),
+        ("eu-central-1", True),
+        ("us-va-1", False),
+        ("eu-west-2", False),
+        ("moon", False),
+    ],
+)
+def test_spans_that_would_leave_the_legal_area_stop_the_start(tmp_path, region, allowed):
+    signer = Signer.generate("cells.test")
+    home = Region("eu-de-1", "eude1", "eu", config().base_url, config().base_url)
+    others = [
+        Region(name, name.replace("-", ""), name[:2], f"https://{name}.example", f"https://console.{name}.example")
+        for name in ("eu-fr-1", "us-va-1")
+    ]
+    (tmp_path / "cells.json").write_bytes(sign_directory([home, *others], signer))
+    traced = replace(
+        config(),
+        otlp_endpoint="https://collector.example",
+        otlp_region=region,
+        cells_file=tmp_path / "cells.json",
+        cells_vkey=signer.vkey,
+    )
+    if allowed:
+        check_region(traced)
+        return
+    with pytest.raises(RegionMismatch, match=f"BAILIWICK_OTLP_REGION: spans would go to {region}"):
+        check_region(traced)
+
+
 def test_a_process_that_derives_from_another_seed_does_not_start(monkeypatch):
     root = cell_keys().root
     monkeypatch.setattr("cell.guard.cell_keys", lambda: RootedKeys(root, bytes(32)))

@@ -59,7 +59,8 @@ def cell() -> Iterator[RunningCell]:
     home = Path(tempfile.mkdtemp(prefix="bw-cell-"))
     with collecting() as collector:
         up = [*BAILIWICK, "up", "--detach", "--home", str(home), "--port", str(free_port())]
-        environ = {**clean_environ(), "BAILIWICK_OTLP_ENDPOINT": collector.endpoint}
+        spans = {"BAILIWICK_OTLP_ENDPOINT": collector.endpoint, "BAILIWICK_OTLP_REGION": "eu-de-1"}
+        environ = {**clean_environ(), **spans}
         started = subprocess.run(up, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         assert started.returncode == 0, started.stdout + started.stderr
         try:

@@ -28,8 +28,21 @@ from bailiwick.embedded.regions import EmbeddedRegion
 from bailiwick.embedded.supervisor import Call, Step, Task
 from inference.engine.protocol import ListModels, Models
 
-TRACING = ("BAILIWICK_OTLP_ENDPOINT", "BAILIWICK_TRACE_RATIO")
-"""What whoever starts a cell may set for its web process."""
+TRACING = ("BAILIWICK_OTLP_ENDPOINT", "BAILIWICK_OTLP_REGION", "BAILIWICK_TRACE_RATIO")
+STATED = tuple(
+    f"BAILIWICK_{name}"
+    for name in (
+        "OPERATOR_NAME",
+        "OPERATOR_ADDRESS",
+        "OPERATOR_CONTACT",
+        "OPERATOR_REPRESENTATIVE",
+        "OPERATOR_DPO",
+        "DPA_VERSION",
+        "DPA_REFERENCE",
+        "DPA_SHA256",
+    )
+)
+"""What whoever starts a cell may set for its web process: where spans go, and what records quote."""
 SENDING = ("BAILIWICK_DESTINATION_NETWORKS",)
 """The same for all processes that have to do with where entries are sent."""
 
@@ -168,7 +181,7 @@ class Plan:
         return Service(
             name="web",
             command=_python("bailiwick.server", "--fd", str(fds[0]), "--internal-fd", str(fds[1])),
-            environment=self.environment("auditor") | _of_ours(*TRACING, *SENDING),
+            environment=self.environment("auditor") | _of_ours(*TRACING, *STATED, *SENDING),
             ready=_answers(self.port, "/readyz"),
             options={"pass_fds": fds},
         )

@@ -29,6 +29,7 @@ LOCAL = {"bailiwick.lane"}
 def exporting(endpoint: str, ratio: str = "1") -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BAILIWICK_OTLP_ENDPOINT", endpoint)
+        patch.setenv("BAILIWICK_OTLP_REGION", "eu-de-1")
         patch.setenv("BAILIWICK_TRACE_RATIO", ratio)
         config.cache_clear()
         try:
