@@ -85,6 +85,12 @@ class Action(StrEnum):
     EPOCH_KEY_DESTROYED = "epoch-key.destroyed"
     ROOT_KEY_ROTATED = "root-key.rotated"
 
+    SUBPROCESSORS_PUBLISHED = "subprocessors.published"
+    SUBPROCESSORS_ANNOUNCED = "subprocessors.announced"
+    SUBPROCESSORS_ACKNOWLEDGED = "subprocessors.acknowledged"
+    AGREEMENT_ACCEPTED = "agreement.accepted"
+    SUBJECT_EXPORTED = "subject.exported"
+
     JOB_FAILED = "job.failed"
     MODEL_IMPORTED = "model.imported"
     MODEL_DEPLOYED = "model.deployed"
@@ -147,6 +153,7 @@ _DEPLOYMENT = {
     "p95_budget_us",
 }
 _KEY_STORE = {"version", "day", "root", "own"}
+_SUBPROCESSORS = {"version", "objection_days", "count", "added", "removed", "changed"}
 _EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes", "formats"}
 _SCHEDULE = {"kind", "format", "interval_hours", "legal_area", "region", "state", "version"}
 _DELIVERY = {"state", "first", "end", "entries", "manifest_sha256", "evidence", "attempts", "cause", "schedule"}
@@ -220,6 +227,11 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.EPOCH_KEY_CREATED: _KEY_STORE,
         Action.EPOCH_KEY_DESTROYED: _KEY_STORE,
         Action.ROOT_KEY_ROTATED: {"root", "rewrapped", "seed_resealed"},
+        Action.SUBPROCESSORS_PUBLISHED: _SUBPROCESSORS,
+        Action.SUBPROCESSORS_ANNOUNCED: _SUBPROCESSORS,
+        Action.SUBPROCESSORS_ACKNOWLEDGED: {"version"},
+        Action.AGREEMENT_ACCEPTED: {"version", "document_sha256"},
+        Action.SUBJECT_EXPORTED: {"requests", "payloads", "entries", "bytes", "complete"},
         Action.JOB_FAILED: {"kind", "attempts", "cause"},
         Action.MODEL_IMPORTED: {"model", "kind", "sha256", "bytes"},
         Action.MODEL_DEPLOYED: _DEPLOYMENT,

@@ -27,12 +27,15 @@ S = Scope
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 W = "api/workspaces/<str:workspace_id>"
 
-MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
+MANAGEMENT: Mapping[str, Mapping[str, Scope | None]] = {
     "api/organization": {"GET": S.WORKSPACES_READ, "PATCH": S.WORKSPACES_WRITE},
+    "api/organization/agreement": {"GET": S.WORKSPACES_READ, "POST": S.WORKSPACES_WRITE},
     "api/organization/keys": {"GET": S.KEYS_READ, "POST": S.KEYS_WRITE},
     "api/organization/keys/<str:key_id>": {"GET": S.KEYS_READ, "DELETE": S.KEYS_WRITE},
     "api/organization/keys/<str:key_id>/rotate": {"POST": S.KEYS_WRITE},
     "api/regions": {"GET": S.WORKSPACES_READ},
+    "api/subprocessors": {"GET": None},
+    "api/subprocessors/<int:version>/acknowledgement": {"POST": S.WORKSPACES_WRITE},
     "api/members": {"GET": S.MEMBERS_READ, "POST": S.MEMBERS_WRITE},
     "api/members/<str:member_id>": {"GET": S.MEMBERS_READ, "PATCH": S.MEMBERS_WRITE, "DELETE": S.MEMBERS_WRITE},
     "api/models": {"GET": S.MODELS_READ},
@@ -78,7 +81,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope]] = {
     f"{W}/audit/schedules/<str:schedule_id>/deliveries": {"GET": S.AUDIT_READ},
     f"{W}/audit/schedules/<str:schedule_id>/deliveries/<str:delivery_id>/download": {"GET": S.AUDIT_EXPORT},
 }
-"""URL → method → the scope it takes, in the workspace of the path or else in the whole organization."""
+"""URL → method → the scope it takes, in the workspace of the path or else in the whole organization; None for every key."""
 
 PUBLIC = {"api/schema"}
 """Says nothing about anybody."""
@@ -183,13 +186,15 @@ def callers(home: Organization) -> list[Caller]:
     return found
 
 
-def expected(caller: Caller, method: str, need: Mapping[str, Scope], target: Target | None) -> set[int]:
+def expected(caller: Caller, method: str, need: Mapping[str, Scope | None], target: Target | None) -> set[int]:
     """The statuses that are right. Those of an allowed call depend on what it says, so they are several."""
     if caller.token is None and caller.actor is None:
         return {401}
-    scope = need.get(method)
-    if scope is None:
+    if method not in need:
         return {405}
+    scope = need[method]
+    if scope is None:
+        return ALLOWED
     if target is None:
         return ALLOWED if scope in caller.scopes else {403}
     if target.misdirected:
@@ -259,7 +264,7 @@ def test_not_yours_and_not_there_are_the_same_answer(home: Organization):
 
 
 def filled(url: str, ids: Mapping[str, str], target: Target | None) -> str:
-    path = "/" + url
+    path = "/" + url.replace("<int:version>", "1")
     if target is not None:
         path = path.replace("<str:workspace_id>", target.public_id)
     names = ("key_id", "member_id", "request_id", "erasure_id", "hold_id", "entry_id", "export_id")

@@ -41,6 +41,12 @@ def organization_for(actor: Actor, need: Scope) -> UUID:
     return actor.organization
 
 
+def require_owner(actor: Actor, what: str) -> None:
+    """Raises Problem 403 unless the actor holds every scope in all of the organization, as its owners do."""
+    if not actor.scopes >= frozenset(Scope):
+        raise Problem(403, "owner-required", f"Only an owner of the organization may {what}.")
+
+
 def number_of(public_id: str, tag: Tag) -> UUID:
     """The primary key in a public id. Raises Problem: 404 if it is none, 421 if it belongs to another cell."""
     try:

@@ -197,3 +197,63 @@ class Key(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["organization", "workspace"], name="key_of_workspace")]
+
+
+class SubprocessorVersion(models.Model):
+    """What the operator published once, and no tenant's: whom it engages. Nobody changes or deletes a version."""
+
+    version = models.PositiveIntegerField(primary_key=True)
+    document = models.JSONField()
+    """As in docs/formats/subprocessors.md."""
+    published_at = models.DateTimeField()
+    objections_until = models.DateTimeField()
+    announced_at = models.DateTimeField(null=True)
+    """When every workspace had been told."""
+
+
+class SubprocessorNotice(models.Model):
+    """A workspace's log tells of a version."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_constraint=False)
+    version = models.PositiveIntegerField()
+    announced_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "workspace"], name="subprocessor_notice_once")
+        ]
+
+
+class SubprocessorAcknowledgement(models.Model):
+    """An owner has taken note of a version, and of those before it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    acknowledged_by = models.TextField()
+    """Not a reference: a member who is removed leaves their pseudonym."""
+    acknowledged_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "version"], name="subprocessor_acknowledged_once")
+        ]
+
+
+class AgreementAcceptance(models.Model):
+    """A version of the data processing agreement that was accepted for the organization, as it was offered then."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    version = models.TextField()
+    reference = models.TextField()
+    sha256 = models.TextField(null=True)
+    accepted_by = models.TextField()
+    accepted_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "version"], name="agreement_accepted_once")
+        ]

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from cell.access import Actor, Environment, Scope, WorkspaceRef
+from audit.pseudonyms import member_pseudonym
+from cell.access import Actor, ActorKind, Environment, Scope, WorkspaceRef
 from cell.config import config
 from cell.ids import Tag, tagged
 from cell.problems import not_found
@@ -81,6 +82,13 @@ def membership_list(workspace: WorkspaceRef) -> list[MembershipInfo]:
     """Who has a role in the workspace, by name. Roles in the organization come on top and are not repeated here."""
     with organization_scope(workspace.organization):
         return [membership_info(row) for row in membership_rows(workspace).order_by("member__name", "id")]
+
+
+def name_of(actor: Actor, organization: UUID) -> str:
+    """How a record that outlives people names whoever acted for the organization: as its entries do."""
+    if actor.kind is ActorKind.MEMBER and actor.id is not None:
+        return f"member:{member_pseudonym(actor.id, organization=organization)}"
+    return _id(Tag.KEY, actor.id) if actor.kind is ActorKind.KEY and actor.id is not None else "cell"
 
 
 # Unevaluated rows, for who pages through them or locks them inside a scope of their own.

@@ -40,6 +40,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "erasures-watched": {"task": "retention.tasks.watch_erasures", "schedule": 60.0},
     "requests-close-lost": {"task": "inference.gateway.tasks.close_lost_requests", "schedule": 10.0},
     "usage-count": {"task": "inference.gateway.tasks.count_usage", "schedule": 60.0},
+    "subprocessors-announce": {"task": "workspaces.tasks.announce_subprocessors", "schedule": 60.0},
     "sessions-clear": {"task": "workspaces.tasks.clear_sessions", "schedule": 86_400.0},
 }
 for _entry in BEAT_SCHEDULE.values():

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bailiwick import keys_cli, models_cli
+from bailiwick import keys_cli, models_cli, subprocessors_cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     models_cli.add(commands.add_parser("models", help="bring models in, list, compare and change them"), home)
 
     keys_cli.add(commands.add_parser("keys", help="the keys that wrap others: make, look at and rotate them"), home)
+
+    text = "whom the operator engages: publish a list and give notice, or print every version"
+    subprocessors_cli.add(commands.add_parser("subprocessors", help=text), home)
 
     # Listed for --help; `main` hands their arguments on as they are.
     commands.add_parser("verify", help="check an audit export, a certificate or a proof file, offline")

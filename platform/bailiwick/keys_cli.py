@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
-
-class _Told(Exception):
-    """What a person is told in the place of a traceback."""
+from bailiwick.command import Told, become_a_process, told
 
 
 def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    commands.add_parser("init", help="make the seed of a cell, sealed under its root").set_defaults(run=_told(_init))
+    commands.add_parser("init", help="make the seed of a cell, sealed under its root").set_defaults(run=told(_init))
     status = commands.add_parser("status", parents=[home], help="say which root is of today, and which ones are in use")
-    status.set_defaults(run=_told(_status))
+    status.set_defaults(run=told(_status))
     root = commands.add_parser("rotate-root", parents=[home], help="bring every key under the root of today")
     root.add_argument("--all", action="store_true", help="also keys that it wraps already, under its newest version")
-    root.set_defaults(run=_told(_rotate_root))
+    root.set_defaults(run=told(_rotate_root))
     signer = commands.add_parser("rotate-signer", parents=[home], help="begin a new key that signs the audit log")
     signer.add_argument(
         "--overlap-days", type=int, default=30, metavar="N", help="how long the key of now signs as well, 1 to 366 (30)"
     )
-    signer.set_defaults(run=_told(_rotate_signer))
+    signer.set_defaults(run=told(_rotate_signer))
     signers = commands.add_parser(
         "signers", parents=[home], help="the verifier keys of those that sign the audit log now"
     )
-    signers.set_defaults(run=_told(_signers))
+    signers.set_defaults(run=told(_signers))
     one = commands.add_parser(
         "rotate", parents=[home], help="give a workspace a new key, without touching its payloads"
     )
@@ -40,7 +34,7 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
         "--own", metavar="KEY", help="under the customer's own key: aws-kms:ARN, vault:MOUNT/KEY, pkcs11:LABEL"
     )
     under.add_argument("--cell", action="store_true", help="under the cell's root")
-    one.set_defaults(run=_told(_rotate))
+    one.set_defaults(run=told(_rotate))
 
 
 def _init(_: argparse.Namespace) -> None:
@@ -50,13 +44,13 @@ def _init(_: argparse.Namespace) -> None:
 
     keys = config().keys
     if keys.seed_file is None:
-        raise _Told("BAILIWICK_SEED_FILE is not set: a root in a file needs no seed until it changes.")
+        raise Told("BAILIWICK_SEED_FILE is not set: a root in a file needs no seed until it changes.")
     make_seed(keys.seed_file, cell_roots(keys))
     print(f"made {keys.seed_file}; every process of the cell needs it, and it is of no use without the root")
 
 
 def _status(options: argparse.Namespace) -> None:
-    _become_a_process(options.home)
+    become_a_process(options.home)
     from cell.config import config
     from cell.keys import cell_keys
     from cell.keystore.rotation import roots_in_use
@@ -70,7 +64,7 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _rotate_root(options: argparse.Namespace) -> None:
-    _become_a_process(options.home)
+    become_a_process(options.home)
     from cell.access import system_actor
     from retention.key_rotation import root_rotate
 
@@ -79,7 +73,7 @@ def _rotate_root(options: argparse.Namespace) -> None:
 
 
 def _rotate_signer(options: argparse.Namespace) -> None:
-    _become_a_process(options.home)
+    become_a_process(options.home)
     from audit.entry import timestamp
     from audit.rotation import RotationError, signer_rotate
     from cell.access import system_actor
@@ -87,14 +81,14 @@ def _rotate_signer(options: argparse.Namespace) -> None:
     try:
         done = signer_rotate(actor=system_actor("command"), overlap=timedelta(days=options.overlap_days))
     except RotationError as error:
-        raise _Told(str(error)) from None
+        raise Told(str(error)) from None
     print(f"key {done.generation} signs the audit log from now on: {done.vkey}")
     print(f"the one before it signs as well until {timestamp(done.overlap_until)}: {done.previous_vkey}")
     print("tell everybody who keeps a verifier key; the rotation is an entry of the cell's log")
 
 
 def _signers(options: argparse.Namespace) -> None:
-    _become_a_process(options.home)
+    become_a_process(options.home)
     from audit.entry import timestamp
     from audit.signing import generations
 
@@ -104,7 +98,7 @@ def _signers(options: argparse.Namespace) -> None:
 
 
 def _rotate(options: argparse.Namespace) -> None:
-    _become_a_process(options.home)
+    become_a_process(options.home)
     from cell.config import config
     from cell.ids import ForeignId, MalformedId, Tag, untag
     from cell.key_config import RootRef
@@ -117,45 +111,11 @@ def _rotate(options: argparse.Namespace) -> None:
         own = None if options.own is None else RootRef.parse(options.own)
         done = workspace_key_rotate(workspace=workspace, own=own)
     except (MalformedId, ForeignId):
-        raise _Told(f"{options.workspace} is not a workspace of this cell.") from None
+        raise Told(f"{options.workspace} is not a workspace of this cell.") from None
     except ValueError as error:
-        raise _Told(f"--own {error}") from None
+        raise Told(f"--own {error}") from None
     except KeyDestroyed:
-        raise _Told("The workspace has no key: it never stored a payload, or its key is destroyed.") from None
+        raise Told("The workspace has no key: it never stored a payload, or its key is destroyed.") from None
     except (KeyAbroad, RotatedMeanwhile) as error:
-        raise _Told(str(error)) from None
+        raise Told(str(error)) from None
     print(f"version {done.version} of the workspace's key wraps its {done.epochs} epoch keys")
-
-
-def _become_a_process(home: Path) -> None:
-    """Of the cell that the environment configures, as production does, or of the embedded one in `home`."""
-    import django
-
-    from bailiwick.embedded.errors import CellError
-    from bailiwick.embedded.home import Home
-    from bailiwick.operator import configure
-
-    if "BAILIWICK_HOME" not in os.environ:
-        try:
-            chosen = Home.at(home)
-            chosen.cell()  # says what to do where no cell runs
-            configure(chosen)
-        except CellError as error:
-            raise _Told(str(error)) from None
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
-    django.setup()
-
-
-def _told(action: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], int]:
-    def run(options: argparse.Namespace) -> int:
-        from cell.config import ConfigError
-        from cell.keys.provider import KeysError
-
-        try:
-            action(options)
-        except (_Told, ConfigError, KeysError) as error:
-            print(f"bailiwick: {error}", file=sys.stderr)
-            return 1
-        return 0
-
-    return run

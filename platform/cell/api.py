@@ -29,7 +29,7 @@ __all__ = ["CellView", "DeclaredScopes", "Page", "Problem", "etag", "not_found",
 class CellView(APIView):
     """Base of every `/api` view. Subclasses set `needs`; views with `workspace_id` in their path get `self.workspace`."""
 
-    needs: ClassVar[Mapping[str, Scope]] = {}
+    needs: ClassVar[Mapping[str, Scope | None]] = {}
     permission_classes = [DeclaredScopes]
     workspace: WorkspaceRef
 

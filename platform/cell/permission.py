@@ -18,16 +18,22 @@ from cell.problems import Problem
 
 
 class DeclaredScopes(BasePermission):
-    """The only permission class: the scope that the view declares for the method, in the workspace of the path."""
+    """The only permission class: the scope that the view declares for the method, in the workspace of the path.
+
+    None declares that every key and member may: for what is the cell's own and no tenant's. Such a path names no workspace.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         actor: object = request.user  # whatever an authentication class put there
         if not isinstance(actor, Actor):
             raise exceptions.NotAuthenticated()
-        need = view.needs.get("GET" if request.method in ("HEAD", "OPTIONS") else request.method)
-        if need is None:
+        method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
+        if method not in view.needs:
             raise exceptions.MethodNotAllowed(request.method or "")
+        need = view.needs[method]
         public_id = view.kwargs.get("workspace_id")
+        if need is None:
+            return public_id is None
         if public_id is not None:
             view.workspace = import_string(settings.BAILIWICK_WORKSPACE_FOR)(actor, public_id, need)
         elif not actor.may(need):

@@ -83,6 +83,35 @@ def _set_tenant(using: str, organization: str, workspace: str) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What the database itself says about the second wall."""
+
+    tables: int
+    """Tables with a tenant's column."""
+    isolated: int
+    """Those of them on which row-level security is enabled and forced, with a policy."""
+    bypassed: bool
+    """Whether the role of this process is above it."""
+
+
+def isolation(*, using: str = "default") -> Isolation:
+    with connections[using].cursor() as cursor:
+        cursor.execute(_ISOLATION)
+        return Isolation(*cursor.fetchone())
+
+
+_ISOLATION = """
+select count(*), count(*) filter (where c.relrowsecurity and c.relforcerowsecurity
+    and exists (select from pg_policy p where p.polrelid = c.oid)),
+    (select rolsuper or rolbypassrls from pg_roles where rolname = current_user)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relkind in ('r', 'p') and exists (
+    select from pg_attribute a
+    where a.attrelid = c.oid and not a.attisdropped and a.attname in ('workspace_id', 'organization_id'))
+"""
+
+
 def isolate(table: str, column: str = "workspace_id") -> list[str]:
     """SQL statements for a migration: only the rows of the current tenant are seen or written.
 

@@ -14,7 +14,8 @@ from tests.bailiwick.embedded.cells import bailiwick
 def test_help_names_every_command() -> None:
     text = bailiwick("--help").stdout
 
-    assert all(name in text for name in ("up", "down", "status", "demo", "tour", "migrate", "models", "keys", "verify"))
+    names = ("up", "down", "status", "demo", "tour", "migrate", "models", "keys", "subprocessors", "verify")
+    assert all(name in text for name in names)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,8 @@ def test_help_names_every_command() -> None:
         (["models", "import", "/nowhere", "--name", "good"], 1, "bailiwick up"),
         (["keys", "status"], 1, "bailiwick up"),
         (["keys", "rotate-signer"], 1, "bailiwick up"),
+        (["subprocessors", "show"], 1, "bailiwick up"),
+        (["subprocessors", "set", "/nowhere"], 1, "/nowhere cannot be read"),
         (["status"], 3, "no cell is running"),
         (["down"], 0, "no cell was running"),
     ],

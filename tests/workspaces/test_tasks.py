@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from bailiwick.celery import BEAT_SCHEDULE, app
-from workspaces.tasks import clear_sessions
+from workspaces.tasks import announce_subprocessors, clear_sessions
 
 
 def make_session(key: str, *, expires_in: timedelta) -> None:
@@ -30,3 +30,11 @@ def test_clearing_sessions_is_woken_every_day() -> None:
 
     assert [entry["schedule"] for entry in entries] == [24 * 3600]
     assert clear_sessions.name in app.tasks
+
+
+def test_notices_that_were_cut_off_are_given_every_minute() -> None:
+    app.loader.import_default_modules()
+    entries = [entry for entry in BEAT_SCHEDULE.values() if entry["task"] == announce_subprocessors.name]
+
+    assert [entry["schedule"] for entry in entries] == [60]
+    assert announce_subprocessors.name in app.tasks

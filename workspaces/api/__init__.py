@@ -1,9 +1,10 @@
-"""`/api`: the organization, regions, workspaces, keys and members."""
+"""`/api`: the organization and its agreement, regions, sub-processors, workspaces, keys and members."""
 
 from __future__ import annotations
 
 from django.urls import path
 
+from workspaces.api.agreement import AgreementView
 from workspaces.api.keys import (
     KeyList,
     KeyOne,
@@ -15,14 +16,18 @@ from workspaces.api.keys import (
 from workspaces.api.members import MemberList, MemberOne, MembershipList, MembershipOne
 from workspaces.api.organization import OrganizationOne, RegionList
 from workspaces.api.serving import ServingPolicyOne
+from workspaces.api.subprocessors import AcknowledgementView, SubprocessorsView
 from workspaces.api.workspaces import WorkspaceList, WorkspaceOne
 
 urlpatterns = [
     path("organization", OrganizationOne.as_view()),
+    path("organization/agreement", AgreementView.as_view()),
     path("organization/keys", OrganizationKeyList.as_view()),
     path("organization/keys/<str:key_id>", OrganizationKeyOne.as_view()),
     path("organization/keys/<str:key_id>/rotate", OrganizationKeyRotation.as_view()),
     path("regions", RegionList.as_view()),
+    path("subprocessors", SubprocessorsView.as_view()),
+    path("subprocessors/<int:version>/acknowledgement", AcknowledgementView.as_view()),
     path("members", MemberList.as_view()),
     path("members/<str:member_id>", MemberOne.as_view()),
     path("workspaces", WorkspaceList.as_view()),
