@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection
-from django.db.models import Value
+from django.db.models import F, Max, Min, Sum, Value
 from django.db.models.functions import Greatest
 
 from cell.access import WorkspaceRef
@@ -87,6 +87,26 @@ def usage_get(workspace: WorkspaceRef, *, first: date, last: date) -> UsageRepor
         found = Usage.objects.filter(workspace_id=workspace.id, day__range=(first, last))
         rows = [_row(row) for row in found.order_by("day", "model", "lane", "kind")]
     return UsageReport(first, last, as_of, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """That a workspace used a model, from when to when and how often."""
+
+    model: str
+    kind: str
+    first_day: date
+    last_day: date
+    requests: int
+
+
+def models_used(workspace: WorkspaceRef) -> list[ModelUse]:
+    """What the workspace ever asked for, as far as it is counted; by model and kind."""
+    with workspace_scope(workspace):
+        found = Usage.objects.filter(workspace_id=workspace.id).values("model", "kind")
+        ended = F("completed") + F("cancelled") + F("failed") + F("unknown")
+        rows = found.annotate(first_day=Min("day"), last_day=Max("day"), requests=Sum(ended)).order_by("model", "kind")
+        return [ModelUse(**row) for row in rows]
 
 
 def count_usage(budget_s: float = BUDGET_S) -> bool:

@@ -1,10 +1,12 @@
-"""`/api`: records of requests, usage, a dry run of redaction, what the engine serves and how it is deployed."""
+"""`/api`: records of requests and of processing, usage, a dry run of redaction, what the engine serves
+and how it is deployed."""
 
 from __future__ import annotations
 
 from django.urls import path
 
 from inference.gateway.api.models import DeploymentsView, ModelsView
+from inference.gateway.api.records_of_processing import RecordsOfProcessingView
 from inference.gateway.api.redactions import RedactionPolicyView, RedactionsView
 from inference.gateway.api.requests import RequestsView, RequestView
 from inference.gateway.api.usage import UsageView
@@ -17,6 +19,7 @@ urlpatterns = [
     path(f"{_BASE}/usage", UsageView.as_view(), name="usage"),
     path(f"{_BASE}/redaction-policy", RedactionPolicyView.as_view(), name="redaction-policy"),
     path(f"{_BASE}/redactions", RedactionsView.as_view(), name="redactions"),
+    path(f"{_BASE}/records-of-processing", RecordsOfProcessingView.as_view(), name="records-of-processing"),
     path("models", ModelsView.as_view(), name="models"),
     path("deployments", DeploymentsView.as_view(), name="deployments"),
 ]

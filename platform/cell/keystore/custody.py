@@ -14,7 +14,7 @@ from cell.ids import uuid7
 from cell.key_config import RootRef
 from cell.keys import cell_keys
 from cell.keystore import hierarchy
-from cell.keystore.models import DataKey, EpochKey, Identity
+from cell.keystore.models import DataKey, EpochKey, Identity, WorkspaceKey
 
 
 class KeyDestroyed(Exception):
@@ -57,6 +57,14 @@ def material_of(workspace: UUID, requests: Sequence[UUID]) -> int:
 def material_in(workspace: UUID) -> int:
     """How many data keys of `workspace` there are to destroy."""
     return DataKey.objects.filter(workspace_id=workspace, wrapped__isnull=False).count()
+
+
+def own_root_of(workspace: UUID) -> RootRef | None:
+    """The customer's own key that wraps the workspace's; None where the cell's root does, or nothing was sealed yet."""
+    own = WorkspaceKey.objects.filter(workspace_id=workspace, wrapped__isnull=False).values_list("own_root", flat=True)
+    found = own.first()
+    return None if found is None else RootRef.parse(found)
+
 
 
 def erase_data_keys(workspace: UUID, requests: Sequence[UUID]) -> None:

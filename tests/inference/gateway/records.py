@@ -37,7 +37,7 @@ def make_request(workspace: WorkspaceRef, day: date | None = None, **given: Any)
         finish_reason="stop",
         redactions={},
         started_at=datetime.now(UTC),
-        **{"prompt_tokens": 5, "completion_tokens": 7, "duration_ms": 1500} | figures | given,
+        **{"subject": b"pseudonym", "prompt_tokens": 5, "completion_tokens": 7, "duration_ms": 1500} | figures | given,
     )
     with workspace_scope(workspace):
         row.save(force_insert=True)
