@@ -55,6 +55,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/usage": {"GET": S.WORKSPACES_READ},
     f"{W}/retention-policy": {"GET": S.RETENTION_READ, "PUT": S.RETENTION_WRITE},
     f"{W}/records-of-processing": {"GET": S.RETENTION_READ},
+    f"{W}/subject-exports": {"POST": S.ERASURES_WRITE},
     f"{W}/erasures": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
     f"{W}/erasures/<str:erasure_id>": {"GET": S.ERASURES_READ},
     f"{W}/erasures/<str:erasure_id>/certificate": {"GET": S.ERASURES_READ},
