@@ -29,6 +29,7 @@ TABS = (
     Tab("redaction", "Redaction", Scope.REDACTION_READ),
     Tab("retention", "Retention", Scope.RETENTION_READ),
     Tab("erasures", "Erasures", Scope.ERASURES_READ),
+    Tab("records", "Records", Scope.RETENTION_READ),
 )
 
 

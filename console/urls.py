@@ -5,15 +5,18 @@ from __future__ import annotations
 from django.urls import path
 
 from console.views.audit import AuditLog
+from console.views.data_protection import AgreementAcceptance, DataProtection, SubprocessorsAcknowledgement
 from console.views.erasures import Certificate, ErasureList, ErasureOne
 from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, OrganizationKeyRevocation
 from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
 from console.views.proofs import ProofFile, Verify
+from console.views.records import Records
 from console.views.redaction import RedactionDocument, RedactionOne, RedactionTrial
 from console.views.requests import RequestList
 from console.views.retention import HoldPlacing, HoldRelease, Retention
 from console.views.schedules import DeliveryDownload, ScheduleEnd, ScheduleList, ScheduleRetry
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
+from console.views.subject_exports import SubjectExportNew
 from console.views.usage import UsageOne
 from console.views.workspaces import (
     Home,
@@ -35,6 +38,13 @@ urlpatterns = [
     path("organization/members/<str:member_id>/remove", MemberRemoval.as_view(), name="member-remove"),
     path("organization/keys", OrganizationKeyList.as_view(), name="organization-keys"),
     path("organization/keys/<str:key_id>/revoke", OrganizationKeyRevocation.as_view(), name="organization-key-revoke"),
+    path("organization/data-protection", DataProtection.as_view(), name="data-protection"),
+    path("organization/agreement/accept", AgreementAcceptance.as_view(), name="agreement-accept"),
+    path(
+        "organization/subprocessors/<int:version>/acknowledge",
+        SubprocessorsAcknowledgement.as_view(),
+        name="subprocessors-acknowledge",
+    ),
     path("workspaces", WorkspaceList.as_view(), name="workspaces"),
     path("workspaces/new", WorkspaceNew.as_view(), name="workspace-new"),
     path("workspaces/<str:workspace_id>", WorkspaceOne.as_view(), name="workspace"),
@@ -72,6 +82,8 @@ urlpatterns = [
     path("workspaces/<str:workspace_id>/redaction", RedactionOne.as_view(), name="redaction"),
     path("workspaces/<str:workspace_id>/redaction/document", RedactionDocument.as_view(), name="redaction-document"),
     path("workspaces/<str:workspace_id>/redaction/trial", RedactionTrial.as_view(), name="redaction-trial"),
+    path("workspaces/<str:workspace_id>/records", Records.as_view(), name="records"),
+    path("workspaces/<str:workspace_id>/subject-export", SubjectExportNew.as_view(), name="subject-export"),
     path("workspaces/<str:workspace_id>/erasures", ErasureList.as_view(), name="erasures"),
     path("workspaces/<str:workspace_id>/erasures/<str:erasure_id>", ErasureOne.as_view(), name="erasure"),
     path(

@@ -23,6 +23,8 @@ from cell.ids import Tag, tagged
 from tests.factories import Organization, make_key, make_member, make_organization, make_workspace
 from workspaces.permissions import ORGANIZATION_SCOPES, WORKSPACE_SCOPES, OrganizationRole, WorkspaceRole
 
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
+
 S = Scope
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 W = "api/workspaces/<str:workspace_id>"

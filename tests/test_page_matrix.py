@@ -25,6 +25,8 @@ from workspaces import sessions
 from workspaces.models import Member
 from workspaces.permissions import ORGANIZATION_SCOPES, WORKSPACE_SCOPES, OrganizationRole, WorkspaceRole
 
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
+
 S = Scope
 W = "workspaces/<str:workspace_id>"
 O = "organization"  # noqa: E741  # beside W
@@ -36,6 +38,9 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{O}/members/<str:member_id>/remove": {"POST": S.MEMBERS_WRITE},
     f"{O}/keys": {"GET": S.KEYS_READ, "POST": S.KEYS_WRITE},
     f"{O}/keys/<str:key_id>/revoke": {"POST": S.KEYS_WRITE},
+    f"{O}/data-protection": {"GET": None, "POST": S.WORKSPACES_WRITE},
+    f"{O}/agreement/accept": {"POST": S.WORKSPACES_WRITE},
+    f"{O}/subprocessors/<int:version>/acknowledge": {"POST": S.WORKSPACES_WRITE},
     "workspaces": {"GET": None},
     "workspaces/new": {"GET": S.WORKSPACES_WRITE, "POST": S.WORKSPACES_WRITE},
     W: {"GET": S.WORKSPACES_READ, "POST": S.WORKSPACES_WRITE},
@@ -61,6 +66,8 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/redaction": {"GET": S.REDACTION_READ, "POST": S.REDACTION_WRITE},
     f"{W}/redaction/document": {"POST": S.REDACTION_WRITE},
     f"{W}/redaction/trial": {"POST": S.REDACTION_READ},
+    f"{W}/records": {"GET": S.RETENTION_READ},
+    f"{W}/subject-export": {"GET": S.ERASURES_WRITE, "POST": S.ERASURES_WRITE},
     f"{W}/erasures": {"GET": S.ERASURES_READ, "POST": S.ERASURES_WRITE},
     f"{W}/erasures/<str:erasure_id>": {"GET": S.ERASURES_READ},
     f"{W}/erasures/<str:erasure_id>/certificate": {"GET": S.ERASURES_READ},
@@ -123,7 +130,7 @@ def expected(needs: Mapping[str, Scope | None], method: str, held: frozenset[Sco
 
 
 def filled(url: str, workspace: str) -> str:
-    path = "/" + url.replace("<str:workspace_id>", workspace)
+    path = "/" + url.replace("<str:workspace_id>", workspace).replace("<int:version>", "1")
     tags = {
         "key_id": Tag.KEY,
         "member_id": Tag.MEMBER,

@@ -9,12 +9,21 @@ from cell.access import Environment, Scope, WorkspaceRef
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 from workspaces.serving import CacheScope, Lane, Preset
 
+CONTACT_LENGTH = 300
+"""Characters of each line that says how an organization is reached."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrganizationInfo:
+    """`address` to `dpo` say how the controller is reached; empty where it was not stated."""
+
     id: str
     handle: str
     name: str
+    address: str
+    contact: str
+    representative: str
+    dpo: str
     version: int
     created_at: datetime
 

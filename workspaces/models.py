@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from cell.access import Environment
 from cell.ids import uuid7
+from workspaces.contracts import CONTACT_LENGTH
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 from workspaces.serving import (
     CONCURRENCY,
@@ -61,6 +62,11 @@ class Organization(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     handle = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=NAME_LENGTH)
+    # How the controller is reached (GDPR 30(2)(a)); empty where it was not stated.
+    address = models.CharField(max_length=CONTACT_LENGTH, blank=True, default="")
+    contact = models.CharField(max_length=CONTACT_LENGTH, blank=True, default="")
+    representative = models.CharField(max_length=CONTACT_LENGTH, blank=True, default="")
+    dpo = models.CharField(max_length=CONTACT_LENGTH, blank=True, default="")
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -119,7 +119,17 @@ def membership_rows(workspace: WorkspaceRef) -> QuerySet[Membership]:
 
 
 def organization_info(row: Organization) -> OrganizationInfo:
-    return OrganizationInfo(_id(Tag.ORGANIZATION, row.id), row.handle, row.name, row.version, row.created_at)
+    return OrganizationInfo(
+        id=_id(Tag.ORGANIZATION, row.id),
+        handle=row.handle,
+        name=row.name,
+        address=row.address,
+        contact=row.contact,
+        representative=row.representative,
+        dpo=row.dpo,
+        version=row.version,
+        created_at=row.created_at,
+    )
 
 
 def workspace_info(row: Workspace) -> WorkspaceInfo:

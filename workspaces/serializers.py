@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from cell.access import Environment, Scope
+from workspaces.contracts import CONTACT_LENGTH
 from workspaces.models import NAME_LENGTH, WorkspaceState
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 from workspaces.services.keys import DEFAULT_DAYS, DEFAULT_OVERLAP, LONGEST_OVERLAP, MOST_CIDRS, MOST_DAYS
@@ -43,12 +44,20 @@ class OrganizationOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     handle = serializers.CharField()
     name = serializers.CharField()
+    address = serializers.CharField(help_text="How the controller is reached; empty where it was not stated.")
+    contact = serializers.CharField()
+    representative = serializers.CharField()
+    dpo = serializers.CharField(help_text="Data protection officer.")
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
 
 
 class OrganizationPatch(StrictSerializer):
     name = serializers.CharField(max_length=NAME_LENGTH, required=False)
+    address = serializers.CharField(max_length=CONTACT_LENGTH, required=False, allow_blank=True)
+    contact = serializers.CharField(max_length=CONTACT_LENGTH, required=False, allow_blank=True)
+    representative = serializers.CharField(max_length=CONTACT_LENGTH, required=False, allow_blank=True)
+    dpo = serializers.CharField(max_length=CONTACT_LENGTH, required=False, allow_blank=True)
 
 
 class RegionOut(serializers.Serializer[Any]):

@@ -21,6 +21,7 @@ from workspaces import sessions
 from workspaces.access import organization_for, workspace_for
 from workspaces.regions import directory
 from workspaces.selectors import organization_get, workspace_get
+from workspaces.subprocessors import open_notice
 
 
 class ConsoleView(View):
@@ -66,6 +67,7 @@ class ConsoleView(View):
         everywhere = _May(self.actor, None)
         context |= {"section": self.section, "may": everywhere, "may_everywhere": everywhere}
         context["organization"] = organization_get(self.organization)
+        context["notice"] = open_notice(self.organization)
         if hasattr(self, "workspace"):
             context["workspace"] = workspace_get(self.workspace)
             context["tabs"] = tabs_for(self.actor, self.workspace)

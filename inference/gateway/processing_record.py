@@ -49,7 +49,12 @@ def record_of_processing(workspace: WorkspaceRef) -> dict[str, Any]:
         "format": FORMAT,
         "generated_at": timestamp(now()),
         "cell": {"code": config().cell, "region": place.id, "legal_area": place.legal_area},
-        "controller": {"id": organization.id, "name": organization.name},
+        "controller": {
+            "id": organization.id,
+            "name": organization.name,
+            # The controller's to state, in the console or by PATCH of the organization.
+            **{name: getattr(organization, name) or None for name in ("address", "contact", "representative", "dpo")},
+        },
         "processor": asdict(config().operator),
         "workspace": {
             "id": info.id,

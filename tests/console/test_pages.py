@@ -20,6 +20,8 @@ from workspaces.permissions import WorkspaceRole
 from workspaces.selectors import serving_get
 from workspaces.services import key_revoke, workspace_update
 
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
+
 
 @dataclass(frozen=True, slots=True)
 class Ids:
@@ -32,6 +34,7 @@ class Ids:
     schedule_id: str = f"sch_eude1_{'0' * 32}"
     delivery_id: str = f"dlv_eude1_{'0' * 32}"
     secret: str = "nothing"
+    version: str = "1"
 
 
 def _ids(organization: Organization) -> Ids:
@@ -54,7 +57,7 @@ def _tagged(tag: Tag, number: Any) -> str:
 def _paths(ids: Ids) -> dict[str, str]:
     """Every page of the console, by name."""
     return {
-        pattern.name: "/" + re.sub(r"<str:(\w+)>", lambda match: getattr(ids, match[1]), str(pattern.pattern))
+        pattern.name: "/" + re.sub(r"<(?:str|int):(\w+)>", lambda match: getattr(ids, match[1]), str(pattern.pattern))
         for pattern in urls.urlpatterns
     }
 
@@ -75,11 +78,14 @@ POST_ONLY = {
     "membership-remove",
     "schedule-retry",
     "schedule-end",
+    "agreement-accept",
+    "subprocessors-acknowledge",
 }
 OF_SOMETHING = {"erasure", "certificate", "proof", "delivery-download"}
 """Pages of what is not there in these tests."""
 IN_WORKSPACE = {
     *("workspace", "keys", "members", "audit", "schedules", "requests", "usage", "retention", "erasures"),
+    *("records", "subject-export"),
     *OF_SOMETHING,
 }
 

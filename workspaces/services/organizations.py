@@ -29,6 +29,7 @@ from workspaces.sign_on import new_totp_secret, seal_totp, totp_text
 
 INFERENCE_SCOPES = frozenset({Scope.INFERENCE_CHAT, Scope.INFERENCE_EMBEDDINGS, Scope.MODELS_READ})
 """Of a new organization's first inference key."""
+CHANGEABLE = frozenset({"name", "address", "contact", "representative", "dpo"})
 
 
 def organization_bootstrap(
@@ -106,8 +107,8 @@ def organization_bootstrap(
 def organization_update(
     *, actor: Actor, organization: UUID, changes: Mapping[str, Any], expected_version: int | None = None
 ) -> OrganizationInfo:
-    """Renames the organization. Raises Problem: 400, 412."""
-    if unknown := sorted(set(changes) - {"name"}):
+    """Renames the organization, or says how it is reached. Raises Problem: 400, 412."""
+    if unknown := sorted(set(changes) - CHANGEABLE):
         raise Problem(400, "not-changeable", f"These fields cannot be changed: {', '.join(unknown)}.")
     with organization_scope(organization):
         row = Organization.objects.select_for_update().get(id=organization)

@@ -66,7 +66,6 @@ def own_root_of(workspace: UUID) -> RootRef | None:
     return None if found is None else RootRef.parse(found)
 
 
-
 def erase_data_keys(workspace: UUID, requests: Sequence[UUID]) -> None:
     """Destroys the data keys of `requests` and leaves their rows as tombstones, so that no late writer makes them again.
 

@@ -18,7 +18,7 @@ from retention.policies import retention_policy_set
 from tests.factories import Organization, make_key, make_organization
 from tests.inference.gateway.records import make_request, today
 from tests.workspaces.test_subprocessors import HOSTING, SUPPORT, publish
-from workspaces.services import agreement_accept, workspace_update
+from workspaces.services import agreement_accept, organization_update, workspace_update
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
 
@@ -50,6 +50,7 @@ def test_what_nobody_stated_is_null_and_not_invented(organization: Organization)
 
     assert record["format"] == "bailiwick-records-of-processing/1"
     assert record["processor"] == dict.fromkeys(("name", "address", "contact", "representative", "dpo"))
+    assert record["controller"]["contact"] is None
     assert record["agreement"] == {"offered": None, "accepted": None}
     assert record["recipients"]["announced"] == []
     assert record["security"]["telemetry"] is None
@@ -100,6 +101,7 @@ def test_the_record_follows_the_workspaces_decisions(organization: Organization)
         expected_version=1,
     )
     workspace_update(actor=owner, workspace=workspace, changes={"region_locked": True})
+    organization_update(actor=owner, organization=organization.id, changes={"contact": "privacy@controller.example"})
 
     after = record_of_processing(workspace)
 
@@ -107,6 +109,7 @@ def test_the_record_follows_the_workspaces_decisions(organization: Organization)
     assert (days[0]["payloads"], days[1]["payloads"]) == (14, 21)
     assert {"subjects", "request_records", "exports", "caches"} <= days[1].keys()
     assert (before["processing"]["payload_storage"], after["processing"]["payload_storage"]) == (False, True)
+    assert after["controller"]["contact"] == "privacy@controller.example"
     redaction = after["processing"]["redaction"]
     assert (redaction["version"], redaction["actions"]["EMAIL"], redaction["output_scan"]) == (2, "block", "mask")
     assert set(redaction["actions"]) == set(TYPES)

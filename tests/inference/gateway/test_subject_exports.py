@@ -130,7 +130,7 @@ def test_the_subjects_name_is_kept_nowhere(organization: Organization, capfd: py
 
 def test_what_was_erased_is_told_without_its_text(organization: Organization) -> None:
     number = asked(organization.workspace, stored="text")
-    custody.erase_data_key(organization.workspace.id, number)
+    custody.erase_data_keys(organization.workspace.id, [number])
 
     _, requests, _ = opened(export(organization))
 
