@@ -11,11 +11,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from audit.actions import Action
+from audit.exports import file_opened
 from audit.log import record
 from audit.models import Delivery
 from cell.access import Actor, Scope, WorkspaceRef
 from cell.ids import Tag
-from cell.objects import store
 from cell.problems import not_found
 from cell.tenancy import workspace_scope
 
@@ -48,11 +48,26 @@ def delivery_list(workspace: WorkspaceRef, schedule: UUID, pager: Pager) -> list
 
 
 def delivery_download(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID, delivery: UUID) -> BinaryIO:
-    """The delivery as an export, which the caller closes; that somebody took it is an entry. Raises Problem 404."""
+    """The delivery as an export, which the caller closes; that somebody took it is an entry.
+
+    Raises Problem: 404, 410 when its time is over, or 503 while the object store is away.
+    """
     with workspace_scope(workspace):
         row = Delivery.objects.filter(workspace_id=workspace.id, schedule_id=schedule, pk=delivery).first()
-        if row is None:
-            raise not_found()
+    if row is None:
+        raise not_found()
+    # Outside of the transaction: the object store may be slow, and a database connection is not to wait for it.
+    content = file_opened(delivery_key(row.id))
+    try:
+        _record_download(actor, workspace, row)
+    except BaseException:
+        content.close()
+        raise
+    return content
+
+
+def _record_download(actor: Actor, workspace: WorkspaceRef, row: Delivery) -> None:
+    with workspace_scope(workspace):
         record(
             actor=actor,
             action=Action.DELIVERY_DOWNLOADED,
@@ -61,7 +76,6 @@ def delivery_download(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID, 
             targets=[(Tag.DELIVERY, row.id)],
             after={"manifest_sha256": bytes(row.manifest_sha256).hex()},
         )
-        return store().open(delivery_key(row.id))
 
 
 def delivery_key(delivery: UUID) -> str:

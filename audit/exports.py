@@ -88,7 +88,7 @@ def export_download(*, actor: Actor, workspace: WorkspaceRef, export: UUID) -> B
         if row.state != Export.State.READY:
             raise Problem(409, "not-ready", "The export is still being made. Ask again in a few seconds.")
     # Outside of the transaction: the object store may be slow, and a database connection is not to wait for it.
-    content = _opened(row.id)
+    content = file_opened(object_key(row.id))
     try:
         _record_download(actor, workspace, row)
     except BaseException:
@@ -101,9 +101,10 @@ def object_key(export: UUID) -> str:
     return f"exports/{export.hex}.tar"
 
 
-def _opened(export: UUID) -> BinaryIO:
+def file_opened(key: str) -> BinaryIO:
+    """The file of an export or a delivery. Raises Problem: 410 when its time is over, 503 while the object store is away."""
     try:
-        return store().open(object_key(export))
+        return store().open(key)
     except ObjectNotFound:
         detail = "The export's time is over: the workspace's retention policy says when."
         raise Problem(410, "expired", detail) from None

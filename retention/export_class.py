@@ -10,8 +10,10 @@ from retention.terms import due_workspaces, terms_of
 
 
 class Exports:
-    """Files that were made to be taken home. Every version of an object goes before the progress is noted: a crash in between
-    removes nothing twice and forgets nothing. The row stays, with the manifest's hash, so that the next export continues it.
+    """Files that were made to be taken home, and copies of those that their destinations acknowledged.
+
+    Every version of an object goes before the progress is noted: a crash in between removes nothing twice and forgets nothing.
+    The row stays, with the manifest's hash, so that the next export continues it.
     """
 
     name = "exports"
@@ -31,13 +33,13 @@ class Exports:
             if terms.held is None:
                 return 0
             since = progress_of(workspace, self.name)
-            due = export_expiry.exports_due(workspace, since=since, before=terms.before, limit=limit)
+            due = export_expiry.files_due(workspace, since=since, before=terms.before, limit=limit)
         if not due:
             return 0
         # Outside of the transaction: an object store may be slow, and no connection waits for it.
-        for export in due:
-            export_expiry.export_remove(export.id)
+        for file in due:
+            export_expiry.file_remove(file.key)
         with terms_of(workspace, self) as terms:
-            advance(workspace, self.name, max(export.completed_at for export in due))
+            advance(workspace, self.name, max(file.done_at for file in due))
             terms.record(len(due))
         return len(due)

@@ -128,6 +128,7 @@ MEANINGS: Mapping[Action, Meaning] = {
         "Retention policy changed", _ENTITY, 3, _CONFIG, _CHANGE, _MEDIUM, about="policy"
     ),
     Action.PAYLOADS_EXPIRED: Meaning("Payloads expired", _DATA, 7, _STORE, _CHANGE),
+    Action.DATA_EXPIRED: Meaning("Data expired", _DATA, 7, _STORE, _CHANGE),
     Action.ERASURE_REQUESTED: Meaning("Erasure requested", _API, 1, _CALL, ("deletion", "start"), _LOW),
     Action.ERASURE_ADVANCED: Meaning("Erasure advanced", _DATA, 7, _STORE, _CHANGE, outcome=_UNKNOWN),
     Action.ERASURE_COMPLETED: Meaning("Erasure completed", _DATA, 7, ("api", "database"), ("deletion", "end"), _LOW),

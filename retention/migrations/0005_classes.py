@@ -67,10 +67,14 @@ FUNCTIONS = [
         left join public.retention_progress progress
             on progress.workspace_id = workspace.id and progress.data_class = 'exports'
         where exists (
-            select from public.audit_export export
-            where export.workspace_id = workspace.id and export.state = 'ready'
-              and (progress.reached is null or export.completed_at > progress.reached)
-              and export.completed_at
+            select from (
+                select completed_at as done_at from public.audit_export export
+                where export.workspace_id = workspace.id and export.state = 'ready'
+                union all
+                select acknowledged_at from public.audit_delivery delivery
+                where delivery.workspace_id = workspace.id and delivery.state = 'acknowledged'
+            ) done
+            where (progress.reached is null or done_at > progress.reached) and done_at
                 < now() - make_interval(days => public.retention_days_of(workspace.id, 'exports', p_default_days))
         )
     $$
@@ -110,7 +114,7 @@ FUNCTIONS = [
 class Migration(migrations.Migration):
     dependencies = [
         ("retention", "0004_scope_rights"),
-        ("audit", "0001_initial"),
+        ("audit", "0010_deliveries"),
         ("workspaces", "0004_erased_workspaces"),
     ]
 

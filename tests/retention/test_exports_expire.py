@@ -9,10 +9,12 @@ import msgspec
 import pytest
 from django.utils import timezone
 
+from audit.deliveries import delivery_download, delivery_key
 from audit.exports import ExportInfo, export_create, export_download, export_get, object_key
-from audit.models import AuditEntry, Export
+from audit.models import AuditEntry, Delivery, Export, ExportSchedule
 from cell import jobs
 from cell.access import WorkspaceRef
+from cell.ids import uuid7
 from cell.models import Job
 from cell.objects import store
 from cell.problems import Problem
@@ -106,3 +108,48 @@ def test_many_go_in_batches() -> None:
     for days_ago in (95, 94, 93):
         made(organization, days_ago)
     assert [Exports().expire(organization.workspace, 2) for _ in range(3)] == [2, 1, 0]
+
+
+def delivered(organization: Organization, days_ago: float, state: Delivery.State) -> Delivery:
+    """A delivery with its file, acknowledged so long ago if it was."""
+    workspace, at = organization.workspace, timezone.now() - timedelta(days=days_ago)
+    tenant = {"workspace_id": workspace.id, "organization_id": workspace.organization}
+    acknowledged = at if state == Delivery.State.ACKNOWLEDGED else None
+    with workspace_scope(workspace):
+        schedule = ExportSchedule.objects.create(
+            id=uuid7(), **tenant, format="ocsf", interval_hours=168, destination={}, created_at=at
+        )
+        row = Delivery.objects.create(
+            id=uuid7(),
+            schedule_id=schedule.id,
+            **tenant,
+            state=state,
+            first=0,
+            end=1,
+            manifest_sha256=bytes(32),
+            size_bytes=4,
+            prepared_at=at,
+            acknowledged_at=acknowledged,
+        )
+    store().put(delivery_key(row.id), b"file")
+    return row
+
+
+def test_what_was_delivered_goes_and_what_is_on_its_way_stays() -> None:
+    organization = make_organization()
+    arrived = delivered(organization, 91, Delivery.State.ACKNOWLEDGED)
+    underway = delivered(organization, 91, Delivery.State.SENT)
+    fresh = delivered(organization, 89, Delivery.State.ACKNOWLEDGED)
+    export = made(organization, 92)
+
+    expire()
+
+    left = {row.id: len(store().versions(delivery_key(row.id))) for row in (arrived, underway, fresh)}
+    assert left == {arrived.id: 0, underway.id: 1, fresh.id: 1}
+    assert versions(export) == 0
+    assert entries(organization.workspace) == [{"data_class": "exports", "removed": 2, "days": 90}]
+    asked = {"actor": organization.owner, "workspace": organization.workspace}
+    with pytest.raises(Problem) as refused:
+        delivery_download(**asked, schedule=arrived.schedule_id, delivery=arrived.id)
+    assert refused.value.status_code == 410
+    delivery_download(**asked, schedule=underway.schedule_id, delivery=underway.id).close()
