@@ -112,6 +112,26 @@ def test_erasing_a_subject_ends_its_own_requests_and_drops_the_workspaces_cache(
     assert not memory(worker).any()
 
 
+def test_erasing_a_request_that_nobody_made_drops_the_cache_and_ends_nothing(worker: DecoderWorker) -> None:
+    before, _ = generation(worker._tokenizer, PROMPT, workspace="a")
+    worker.submit(before, 0.0)
+    run(worker)
+    running, events = generation(worker._tokenizer, PROMPT[::-1], workspace="a", request="r1")
+    worker.submit(running, 0.0)
+    worker.step(0.0)
+
+    wiped = worker.erase(Scope("a", request="nobody's"))
+
+    assert wiped.requests == 0
+    assert wiped.blocks > 0
+    run(worker)
+    assert generated(events).completion_tokens == 32
+    again, events = generation(worker._tokenizer, PROMPT, workspace="a")
+    worker.submit(again, 0.0)
+    run(worker)
+    assert generated(events).cached_tokens == 0
+
+
 def test_verify_sees_what_was_not_zeroed(worker: DecoderWorker) -> None:
     worker._runner._cache[1][1:, 3] = 1.0
     found = worker.verify(Scope("a"))
