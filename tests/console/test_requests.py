@@ -136,7 +136,7 @@ def test_who_may_read_requests_and_who_may_erase_them(
 @pytest.mark.usefixtures("committed")
 def test_a_request_of_the_list_is_erased() -> None:
     organization = make_organization()
-    request = make_record(organization.workspace, serve(organization.workspace))
+    request = tagged(Tag.REQUEST, config().cell, serve(organization.workspace))
     browser = Browser()
     browser.sign_in(make_member(organization, OrganizationRole.OWNER))
 
