@@ -102,6 +102,11 @@ class Action(StrEnum):
     DETAIL_READ = "detail.read"
     DETAIL_DESTROYED = "detail.destroyed"
     PSEUDONYMS_RENEWED = "pseudonyms.renewed"
+    BACKUP_MADE = "backup.made"
+    BACKUP_REMOVED = "backup.removed"
+    BACKUP_DRILLED = "backup.drilled"
+    CELL_RESTORED = "cell.restored"
+    LEDGER_REPLAYED = "ledger.replayed"
 
 
 _WORKSPACE = {"environment", "region", "region_locked", "state", "version"}
@@ -154,9 +159,19 @@ _DEPLOYMENT = {
 }
 _KEY_STORE = {"version", "day", "root", "own"}
 _SUBPROCESSORS = {"version", "objection_days", "count", "added", "removed", "changed"}
-_EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes", "formats"}
 _SCHEDULE = {"kind", "format", "interval_hours", "legal_area", "region", "state", "version"}
 _DELIVERY = {"state", "first", "end", "entries", "manifest_sha256", "evidence", "attempts", "cause", "schedule"}
+_REPLAY = {
+    "tombstones",
+    "requests",
+    "subjects",
+    "workspaces",
+    "workspaces_unknown",
+    "verified",
+    "ledger_lines",
+    "ledger_head",
+}
+_EXPORT = {"state", "first", "end", "entries", "manifest_sha256", "bytes", "formats"}
 
 FIELDS: Mapping[Action, frozenset[str]] = {
     action: frozenset(fields)
@@ -242,6 +257,19 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.DETAIL_READ: set[str](),
         Action.DETAIL_DESTROYED: {"removed"},
         Action.PSEUDONYMS_RENEWED: set[str](),
+        Action.BACKUP_MADE: {"region", "files_sha256", "bytes", "files", "log_size", "ledger_lines", "ledger_head"},
+        Action.BACKUP_REMOVED: {"keys_removed", "removed", "horizon_days"},
+        Action.BACKUP_DRILLED: {
+            "passed",
+            "cause",
+            "duration_ms",
+            "tombstones",
+            "entries",
+            "payloads_opened",
+            "verified",
+        },
+        Action.CELL_RESTORED: _REPLAY | {"keys_from", "ledger_older", "log_size", "entries", "payloads_opened"},
+        Action.LEDGER_REPLAYED: _REPLAY,
     }.items()
 }
 

@@ -16,8 +16,10 @@ from cell.config import config
 from cell.keystore import custody
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
+from retention.backups.catalogue import key_backups
 from retention.certificate import certificate_of, final_statement_of
 from retention.erasure import evidence_of, target_of, targets_of
+from retention.fences import CLOCKS
 from retention.models import Erasure, ErasureState, Tombstone
 
 AIM_S = 300.0
@@ -63,14 +65,20 @@ def _age(workspace: WorkspaceRef, erasure: UUID) -> int:
 
 
 def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
-    """Looks into every store once more, and commits the statement with its entry. False if a store is not clean any more."""
+    """Looks into every store once more, and commits the statement with its entry. False if a store is not clean any more, or if the
+    catalogue of backups still lists a copy of the key store from before the erasure.
+    """
+    backups = key_backups()
+    if backups.oldest is not None and row.erased_at is not None and backups.oldest <= row.erased_at + CLOCKS:
+        logger.error("erasure.backup_outlives_horizon", erasure=str(row.id), backup_begun=backups.oldest.isoformat())
+        return False
     target = target_of(workspace, row)
     evidence = evidence_of(row, target)
     unclean = sorted(name for name, found in evidence.items() if found.remaining != 0)
     if unclean:
         logger.error("erasure.came_back", erasure=str(row.id), stores=unclean)
         return False
-    statement = final_statement_of(row, target, evidence, timezone.now())
+    statement = final_statement_of(row, target, evidence, timezone.now(), backups)
     with workspace_scope(workspace):
         entry = log.record(
             actor=system_actor("job", workspace.organization),

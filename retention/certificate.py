@@ -21,6 +21,7 @@ from cell.access import WorkspaceRef
 from cell.config import config
 from cell.ids import Tag, tagged
 from retention import stores
+from retention.backups.catalogue import KeyBackups
 from retention.models import Erasure, ErasureScope
 from retention.stores import Evidence, Target
 
@@ -73,7 +74,9 @@ def statement_of(row: Erasure, target: Target, evidence: Mapping[str, Evidence],
     return Statement(canonical.dumps(document))
 
 
-def final_statement_of(row: Erasure, target: Target, evidence: Mapping[str, Evidence], at: datetime) -> Statement:
+def final_statement_of(
+    row: Erasure, target: Target, evidence: Mapping[str, Evidence], at: datetime, backups: KeyBackups
+) -> Statement:
     """What is signed when the last backup that may hold a key has aged out, and every store was found clean once more.
 
     Raises ValueError before that, or if a store was not.
@@ -81,15 +84,32 @@ def final_statement_of(row: Erasure, target: Target, evidence: Mapping[str, Evid
     horizon = timedelta(days=config().keys.horizon_days)
     if row.erased_at is None or row.statement is None or at < row.erased_at + horizon:
         raise ValueError("an erasure whose backups have not aged out is not beyond recovery")
+    if backups.oldest is not None and backups.oldest <= row.erased_at:
+        raise ValueError("an erasure with an older copy of the key store is not beyond recovery")
     document = _common(row, target, evidence, BEYOND_RECOVERY) | {
         "erased": timestamp(row.erased_at),
         "primary_statement_sha256": Statement(bytes(row.statement)).sha256,
         "horizon_days": horizon.days,
         "beyond_recovery": timestamp(at),
-        "backups": "The key store's backups are kept no longer than the horizon, by the operator's configuration: none that may "
-        "exist holds a key of what was erased.",
+        **_backups(backups),
     }
     return Statement(canonical.dumps(document))
+
+
+def _backups(backups: KeyBackups) -> dict[str, Any]:
+    if not backups.listed:
+        return {
+            "backups": "The key store's backups are kept no longer than the horizon, by the operator's configuration: none "
+            "that may exist holds a key of what was erased."
+        }
+    return {
+        "backups": "The cell's catalogue lists every backup that it made: no copy of the key store from before the erasure is left "
+        "in it.",
+        "catalogue": {
+            "backups": backups.listed,
+            "oldest_key_store": None if backups.oldest is None else timestamp(backups.oldest),
+        },
+    }
 
 
 def _common(row: Erasure, target: Target, evidence: Mapping[str, Evidence], kind: str) -> dict[str, Any]:

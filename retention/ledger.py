@@ -26,6 +26,21 @@ class LedgerBroken(Exception):
     """The ledger was altered, or a part of it is missing; nothing is appended to it until an operator has looked."""
 
 
+class LedgerBehind(LedgerBroken):
+    """The ledger lacks lines that are known elsewhere: it is an older copy, or the ledger of something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the ledger, after so many lines."""
+
+    lines: int = 0
+    head: str = GENESIS
+    """SHA-256 of the last of these lines, in hexadecimal."""
+    position: int = 0
+    """Where it ends, in bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
     erasure: str
@@ -88,18 +103,45 @@ class Ledger:
 
     def lines(self) -> Iterator[LedgerLine]:
         """All tombstones, oldest first, each checked against the one before. Raises LedgerBroken."""
+        return (line for line, _ in self.after(Mark()))
+
+    def after(self, mark: Mark) -> Iterator[tuple[LedgerLine, Mark]]:
+        """Tombstones behind `mark`, oldest first and checked as in `lines`, each with the mark behind it.
+
+        Raises LedgerBroken; LedgerBehind if there is no such mark in this ledger.
+        """
         if not self.path.exists():
+            if mark.lines:
+                raise LedgerBehind("the erasure ledger is gone")
             return
-        previous = GENESIS
+        if not self.has(mark):
+            raise LedgerBehind(f"the erasure ledger does not have the {mark.lines} lines that are known of it")
         with self.path.open("rb") as file:
-            for number, raw in enumerate(file):
+            file.seek(mark.position)
+            for raw in file:
                 if not raw.endswith(b"\n"):
                     return  # being written, or torn by a crash: it was never acknowledged
                 line = _parsed(raw)
-                if line.previous != previous or line.number != number:
-                    raise LedgerBroken(f"line {number} of the erasure ledger does not follow the one before it")
-                previous = _hash(raw)
-                yield line
+                if line.previous != mark.head or line.number != mark.lines:
+                    raise LedgerBroken(f"line {mark.lines} of the erasure ledger does not follow the one before it")
+                mark = Mark(mark.lines + 1, _hash(raw), mark.position + len(raw))
+                yield line, mark
+
+    def has(self, mark: Mark) -> bool:
+        """Whether `mark` is a place in this ledger."""
+        if mark == Mark():
+            return True
+        if not self.path.exists():
+            return False
+        with self.path.open("rb") as file:
+            return _mark_at(file.fileno(), mark.position) == mark
+
+    def end(self) -> Mark:
+        """The mark behind the last line, read with all that are before it. Raises LedgerBroken."""
+        last = Mark()
+        for _, mark in self.after(Mark()):
+            last = mark
+        return last
 
 
 def _hash(raw: bytes) -> str:
@@ -136,6 +178,16 @@ def _head(descriptor: int, end: int) -> tuple[int, str]:
         return 0, GENESIS
     raw = tail[tail.rfind(b"\n", 0, -1) + 1 :]
     return _parsed(raw).number + 1, _hash(raw)
+
+
+def _mark_at(descriptor: int, position: int) -> Mark | None:
+    """The mark behind the line that ends at `position`; None if none ends there."""
+    if position == 0:
+        return Mark()
+    if os.fstat(descriptor).st_size < position or os.pread(descriptor, 1, position - 1) != b"\n":
+        return None
+    lines, head = _head(descriptor, position)
+    return Mark(lines, head, position)
 
 
 def _write_at(descriptor: int, offset: int, content: bytes) -> None:

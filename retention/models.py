@@ -231,3 +231,49 @@ class Erasure(models.Model):
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["workspace_id", "-id"], name="retention_erasure_page")]
+
+
+class Replay(models.Model):
+    """How much of the ledger of tombstones this database knows. One row; a process serves only where it knows all of it."""
+
+    singleton = models.BooleanField(primary_key=True, default=True)
+    lines = models.BigIntegerField(default=0)
+    """Lines of the ledger whose tombstones are here, from the first on without a gap."""
+    head = models.TextField()
+    """SHA-256 of the last of them, in hexadecimal; the ledger's genesis if there is none."""
+    position = models.BigIntegerField(default=0)
+    """Where it ends in the file, in bytes."""
+    restoring = models.UUIDField(null=True)
+    """The backup that this database was restored from, until the ledger is replayed."""
+    replayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "retention_replay"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(singleton=True), name="retention_replay_one_row"),
+            models.CheckConstraint(condition=Q(lines__gte=0, position__gte=0), name="retention_replay_forward"),
+        ]
+
+
+class Backup(models.Model):
+    """A backup that this cell began, wherever it lies: the catalogue that says which key-store backups there may be."""
+
+    id = models.UUIDField(primary_key=True)
+    begun_at = models.DateTimeField()
+    """Before anything was read: what was erased by then is in no part of it."""
+    completed_at = models.DateTimeField(null=True)
+    """Without it, parts of it may lie there, and it is no backup."""
+    region = models.TextField()
+    place = models.TextField()
+    ledger_lines = models.BigIntegerField(default=0)
+    ledger_head = models.TextField(default="")
+    keys_removed_at = models.DateTimeField(null=True)
+    """When its copy of the key store went."""
+    removed_at = models.DateTimeField(null=True)
+    """When the rest went."""
+
+    class Meta:
+        db_table = "retention_backup"
+        indexes: ClassVar = [
+            models.Index(fields=["begun_at"], name="retention_backup_keys", condition=Q(keys_removed_at__isnull=True))
+        ]

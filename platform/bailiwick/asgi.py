@@ -6,12 +6,16 @@ same process. Everything else (console, `/api`, sign-on) is Django's.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from contextlib import suppress
 from typing import cast
 
 import django
 from asgiref.sync import sync_to_async
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
 
 from bailiwick.lean import without
 
@@ -28,10 +32,18 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 from bailiwick.guard import Application, CellGuard, Receive, Scope, Send, answer  # noqa: E402
 from cell.config import config  # noqa: E402
 from cell.guard import RegionMismatch, check_region  # noqa: E402
+from cell.telemetry import get_logger  # noqa: E402
 from inference.gateway.app import application as gateway  # noqa: E402
+from retention.backups import admission  # noqa: E402
+from retention.backups.errors import NotReplayed  # noqa: E402
+from retention.ledger import LedgerBroken  # noqa: E402
 
+LOOK_EVERY_S = 5.0
+"""How often a web process asks whether its database still knows every erasure of the ledger."""
 CELLS_PATH = "/.well-known/bailiwick/cells.json"
 _JSON = b"application/json"
+
+logger = get_logger(__name__)
 
 
 class Cell:
@@ -54,19 +66,39 @@ class Cell:
         await receive()
         try:
             directory = await sync_to_async(check_region)(config())
-        except RegionMismatch as error:
-            # It names regions only, and the operator has to see all of it.
+            pending = await sync_to_async(_look)()
+        except (RegionMismatch, NotReplayed, LedgerBroken) as error:
+            # It names regions and counts only, and the operator has to see all of it.
             sys.stderr.write(f"{error}\n")
-            await send({"type": "lifespan.startup.failed", "message": "region mismatch"})
+            await send({"type": "lifespan.startup.failed", "message": "not this cell's, or not replayed"})
             return
         self._directory = config().cells_file.read_bytes()
         await gateway.startup()
-        self._guarded = CellGuard(self._dispatch, config().cell, directory)
+        guarded = CellGuard(self._dispatch, config().cell, directory)
+        self._guarded = _starting if pending else guarded
+        looking = asyncio.create_task(self._look_on(guarded))
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
         self._guarded = _starting
         await gateway.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _look_on(self, guarded: Application) -> None:
+        """Admits traffic while the database knows every erasure, and not a request longer."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S if self._guarded is guarded else 1.0)
+            try:
+                pending = await sync_to_async(_look)()
+            except (NotReplayed, LedgerBroken) as error:
+                logger.error("admission.refused", cause=str(error))
+                self._guarded = _starting
+            except DatabaseError:
+                continue  # without it nothing is answered anyway; the next look says more
+            else:
+                self._guarded = _starting if pending and self._guarded is not guarded else guarded
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -83,6 +115,11 @@ class Cell:
             await answer(send, 200, _JSON, self._directory, (b"cache-control", b"public, max-age=300"))
         else:
             await self._django(scope, receive, send)
+
+
+def _look() -> int:
+    close_old_connections()
+    return admission.look()
 
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:

@@ -86,15 +86,20 @@ def _keep_our_logging(**_: object) -> None:
 
 @celeryd_init.connect
 def _check_region(**_: object) -> None:
-    """A worker in the wrong region does not take a single job."""
+    """A worker in the wrong region, or beside a database that was put back and knows too little, does not take a single job."""
     import django
 
     from cell.guard import RegionMismatch, check_region
 
     django.setup()
+    from retention.backups import admission
+    from retention.backups.errors import NotReplayed
+    from retention.ledger import LedgerBroken
+
     try:
         check_region(config())
-    except RegionMismatch as error:
+        admission.look()
+    except (RegionMismatch, NotReplayed, LedgerBroken) as error:
         sys.exit(str(error))
 
 

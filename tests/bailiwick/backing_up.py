@@ -1,0 +1,126 @@
+"""Backups for tests: `bailiwick backup` and `restore` as an operator types them, into cells of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bailiwick.embedded import postgres as pg
+from bailiwick.embedded.cluster import ROOT, Cluster
+from cell.config import load
+from cell.regions import Region, sign_directory
+
+ELSEWHERE = (
+    Region("eu-fr-1", "eufr1", "eu", "https://api.eu-fr.example", "https://console.eu-fr.example", "eu-de-1"),
+    Region("eu-es-1", "eues1", "eu", "https://api.eu-es.example", "https://console.eu-es.example"),
+    Region("us-va-1", "usva1", "us", "https://api.us-va.example", "https://console.us-va.example"),
+)
+
+
+def environ_of(cluster: Cluster) -> dict[str, str]:
+    """The owner's configuration of `cluster`, with a directory of regions in which it has a peer."""
+    environ = cluster.owner_environ()
+    here = Region(
+        cluster.region, cluster.cell, "eu", environ["BAILIWICK_BASE_URL"], environ["BAILIWICK_BASE_URL"], "eu-fr-1"
+    )
+    directory = cluster.folder / "peers.json"
+    directory.write_bytes(sign_directory([here, *ELSEWHERE], cluster.directory_signer))
+    return {**environ, "BAILIWICK_CELLS_FILE": str(directory)}
+
+
+def run(environ: Mapping[str, str], *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command(*arguments), env=whole(environ), cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "bailiwick.cli", *map(str, arguments)]
+
+
+def whole(environ: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", **environ}
+
+
+def python(environ: Mapping[str, str], script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `script` as a process of that cell."""
+    environ = {**whole(environ), "DJANGO_SETTINGS_MODULE": "bailiwick.settings"}
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], env=environ, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def back_up(environ: Mapping[str, str], place: Path) -> str:
+    """The id of a new backup in `place`."""
+    done = run(environ, "backup", "--to", place, "--region", "eu-fr-1")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[1].rstrip(":")
+
+
+@contextlib.contextmanager
+def empty_cell(source: Cluster) -> Iterator[dict[str, str]]:
+    """The owner's configuration of an empty cell with the root, the region and the directory of `source`; its server runs."""
+    folder = Path(tempfile.mkdtemp(prefix="bw-to-"))
+    cluster = Cluster(folder)
+    password = cluster.passwords[pg.SUPERUSER]
+    try:
+        cluster.postgres.initialise(password)
+        server = pg.start(cluster.postgres, password, folder / "postgres.log")
+        try:
+            pg.provision(cluster.postgres, password, cluster.passwords)
+            kept = ("ROOT_KEY", "CELLS_FILE", "CELLS_VKEY")
+            of_source = environ_of(source)
+            yield cluster.owner_environ() | {f"BAILIWICK_{name}": of_source[f"BAILIWICK_{name}"] for name in kept}
+        finally:
+            pg.stop(server)
+    finally:
+        shutil.rmtree(folder)
+
+
+READABLE = """
+import django, json, sys; django.setup()
+from uuid import UUID
+from cell.access import WorkspaceRef
+from retention.payloads import payload_open
+found = []
+for pair in json.loads(sys.argv[1]):
+    workspace, organization, request = map(UUID, pair)
+    if payload_open(WorkspaceRef(workspace, organization, "eu-de-1"), request) is not None:
+        found.append(request.hex)
+print(json.dumps(found))
+"""
+
+START = """
+import django; django.setup()
+from bailiwick.celery import _check_region
+_check_region()
+"""
+
+
+def readable(environ: Mapping[str, str], requests: list[tuple[object, object, object]]) -> set[str]:
+    """Those of `requests` (workspace, organization, request) whose payloads that cell opens, in hexadecimal."""
+    done = python(environ, READABLE, json.dumps([list(map(str, request)) for request in requests]))
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def starts(environ: Mapping[str, str]) -> str:
+    """What a worker of that cell says when it will not start; empty if it starts."""
+    return python(environ, START).stderr.strip()
+
+
+def databases(environ: Mapping[str, str]):
+    """The owner's two databases, for PostgreSQL's programs."""
+    config = load(environ)
+    assert config.owner_database is not None
+    return config.owner_database, replace(config.keystore_database)

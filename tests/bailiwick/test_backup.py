@@ -1,0 +1,269 @@
+"""Backups and restores of a real cell: what was erased after a backup does not come back with it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from audit.sealer import seal_all
+from bailiwick.embedded import postgres as pg
+from cell.objects import FileObjectStore
+from retention.backups.dumps import Programs
+from tests.bailiwick.backing_up import back_up, command, databases, empty_cell, environ_of, readable, run, starts, whole
+from tests.factories import make_organization, make_workspace
+from tests.retention.conftest import committed
+from tests.retention.erasing import ask, erasure_ledger
+from tests.retention.erasing import run as work
+from tests.retention.requests import serve
+
+__all__ = ["committed"]
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.timeout(400)]
+ANNA, BEN = "anna@example.org", "ben"
+
+
+class Served:
+    """Requests of which some will be erased, one way or another."""
+
+    def __init__(self) -> None:
+        self.organization = make_organization()
+        self.workspace, self.closing = self.organization.workspace, make_workspace(self.organization)
+        self.kept = [serve(self.workspace, subject=BEN), serve(self.workspace)]
+        self.alone = serve(self.workspace)
+        self.annas = [serve(self.workspace, subject=ANNA), serve(self.workspace, subject=ANNA)]
+        self.inside = [serve(self.closing), serve(self.closing, subject=BEN)]
+
+    @property
+    def all(self):
+        of = [(self.workspace, request) for request in (*self.kept, self.alone, *self.annas)]
+        of += [(self.closing, request) for request in self.inside]
+        return [(workspace.id, workspace.organization, request) for workspace, request in of]
+
+    @property
+    def hex(self) -> set[str]:
+        return {request.hex for _, _, request in self.all}
+
+    @property
+    def kept_hex(self) -> set[str]:
+        return {request.hex for request in self.kept}
+
+    def erase(self) -> None:
+        for info, workspace in (
+            (ask(self.organization, self.alone), self.workspace),
+            (ask(self.organization, subject=ANNA), self.workspace),
+            (ask(self.organization, workspace=self.closing, whole=True), self.closing),
+        ):
+            assert work(workspace, info).state == "primary-erased"
+
+
+def entries(environ, action: str) -> list[dict]:
+    owner, _ = databases(environ)
+    with psycopg.connect(owner.conninfo) as connection:
+        rows = connection.execute("select body from audit_entry where tree = 'cell' order by id").fetchall()
+    return [body for (raw,) in rows if (body := json.loads(bytes(raw)))["action"] == action]
+
+
+def test_what_is_erased_after_a_backup_does_not_come_back_with_it(cluster, tmp_path) -> None:
+    environ, place = environ_of(cluster), tmp_path / "place"
+    FileObjectStore(cluster.folder / "objects").put("exports/0123", b"an object")
+    served = Served()
+    seal_all()
+    point = back_up(environ, place)
+    served.erase()
+
+    with empty_cell(cluster) as new:
+        missing = run(new, "restore", "--from", place, "--point", "ab" * 16)
+        assert (missing.returncode, "There is no backup abab" in missing.stderr) == (1, True)
+        done = run(new, "restore", "--from", place, "--json", "--ledger", erasure_ledger().path)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["point"], told["keys_from"], told["ledger_older"]) == (point, point, False)
+        assert told["tombstones"] == erasure_ledger().end().lines
+        assert told["entries"] > 0
+        assert {"data-keys", "payload-rows", "request-subjects", "workspace-access"} <= told["verified"].keys()
+
+        assert starts(new) == ""
+        assert readable(new, served.all) == served.kept_hex
+        assert FileObjectStore(Path(new["BAILIWICK_OBJECTS"])).get("exports/0123") == b"an object"
+        [entry] = entries(new, "cell.restored")
+        assert entry["targets"] == [point]
+        assert entry["after"]["ledger_head"] == erasure_ledger().end().head
+        assert entry["after"]["verified"] == told["verified"]
+
+        again = run(new, "restore", "--from", place)
+        assert (again.returncode, "there is something in the cell's database" in again.stderr) == (1, True)
+
+    assert [entry["targets"] for entry in entries(environ, "backup.made")][-1] == [point]
+
+
+def test_a_database_that_another_tool_put_back_serves_nothing_until_the_ledger_is_replayed(cluster, tmp_path) -> None:
+    environ, served = environ_of(cluster), Served()
+    programs = Programs(pg.find_binaries().folder)
+    dumps = [tmp_path / "database", tmp_path / "keys"]
+    for database, dump in zip(databases(environ), dumps, strict=True):
+        with dump.open("wb") as file:
+            programs.dump(database, file)
+    served.erase()
+
+    with empty_cell(cluster) as new:
+        for database, dump in zip(databases(new), dumps, strict=True):
+            with dump.open("rb") as file:
+                programs.restore(file, database)
+        ledger = Path(new["BAILIWICK_HOME"]) / "erasures" / "ledger.jsonl"
+        ledger.parent.mkdir()
+        assert run(new, "migrate").returncode == 0
+        if (lines := erasure_ledger().path.read_bytes().splitlines(keepends=True))[:-3]:
+            ledger.write_bytes(b"".join(lines[:-3]))
+            assert starts(new) == ""  # it knows all that was announced before it was dumped
+        ledger.write_bytes(b"".join(lines))
+        assert "has 3 that this database was never told" in starts(new)
+        assert readable(new, served.all) == served.hex
+
+        replayed = run(new, "backup", "replay")
+        assert replayed.returncode == 0, replayed.stderr
+        assert starts(new) == ""
+        assert readable(new, served.all) == served.kept_hex
+        assert entries(new, "ledger.replayed")[-1]["after"]["subjects"] >= 1
+
+        ledger.write_bytes(b"".join(lines[:-1]))
+        assert "not the newest ledger" in starts(new)
+        older = run(new, "backup", "replay")
+        assert (older.returncode, "older than this database" in older.stderr) == (1, True)
+        owner, _ = databases(new)
+        ledger.write_bytes(b"".join(lines))
+        with psycopg.connect(owner.conninfo) as connection:
+            connection.execute("update retention_replay set restoring = gen_random_uuid()")
+        assert "A restore of this cell was not finished" in starts(new)
+
+
+def test_what_was_altered_is_not_put_back(cluster, tmp_path) -> None:
+    environ, place = environ_of(cluster), tmp_path / "place"
+    first, second = back_up(environ, place), back_up(environ, place)
+    store = FileObjectStore(place)
+
+    def alter(point: str, name: str) -> None:
+        raw = bytearray(store.get(f"points/{point}/{name}"))
+        raw[len(raw) // 2] ^= 1
+        store.put(f"points/{point}/{name}", bytes(raw))
+
+    with empty_cell(cluster) as new:
+        alter(second, "database")
+        done = run(new, "restore", "--from", place)
+        assert (done.returncode, "of the sealed file database was altered" in done.stderr) == (1, True)
+        store.put(f"points/{second}/keys", store.get(f"points/{first}/keys"))
+        done = run(new, "restore", "--from", place, "--point", first)
+        assert (done.returncode, "keys belongs to another place" in done.stderr) == (1, True)
+        store.delete_version(f"points/{second}/keys", store.versions(f"points/{second}/keys")[-1].id)
+
+        ask_and_erase()
+        third = back_up(environ, place)
+        alter(third, "ledger")
+        done = run(new, "restore", "--from", place, "--point", first)
+        assert (done.returncode, "what was erased since would come back" in done.stderr) == (1, True)
+        done = run(new, "restore", "--from", place, "--point", first, "--accept-older-ledger", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["ledger_older"] is True
+        assert entries(new, "cell.restored")[-1]["after"]["ledger_older"] is True
+
+    alter(third, "manifest")
+    done = run(environ, "backup", "list", "--from", place)
+    assert (done.returncode, f"backup {third}" in done.stderr) == (1, True)
+
+
+def ask_and_erase() -> None:
+    organization = make_organization()
+    request = serve(organization.workspace)
+    assert work(organization.workspace, ask(organization, request)).state == "primary-erased"
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ("us-va-1", "in the legal area us, and this cell's data stays in eu"),
+        ("eu-es-1", "eu-es-1 is not this cell's peer: backups may lie in eu-de-1 or eu-fr-1"),
+        ("eu-xx-1", "no region eu-xx-1"),
+    ],
+)
+def test_a_backup_stays_in_the_legal_area(cluster, tmp_path, region, told) -> None:
+    done = run(environ_of(cluster), "backup", "--to", tmp_path / "place", "--region", region)
+    assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+    assert not (tmp_path / "place").exists()
+
+
+def test_a_backup_that_is_killed_is_none(cluster, tmp_path) -> None:
+    environ, place = environ_of(cluster), tmp_path / "place"
+    began = time.monotonic()
+    whole_one = back_up(environ, place)
+    takes = time.monotonic() - began
+    for part in (0.55, 0.7, 0.8, 0.9):
+        process = subprocess.Popen(
+            command("backup", "--to", place, "--region", "eu-fr-1"),
+            env=whole(environ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(takes * part)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    listed = run(environ, "backup", "list", "--from", place).stdout.splitlines()
+    store = FileObjectStore(place)
+    points = {key.split("/")[1] for key in store.keys("points/")}
+    assert {line.split()[0] for line in listed[1:-1]} == {
+        point for point in points if store.versions(f"points/{point}/manifest")
+    }
+    assert whole_one in listed[1]
+    with psycopg.connect(databases(environ)[0].conninfo) as connection:
+        known = {point.hex for (point,) in connection.execute("select id from retention_backup")}
+    assert points <= known  # also what was cut off: it may hold keys
+
+
+def test_copies_of_the_key_store_go_with_the_horizon(cluster, tmp_path) -> None:
+    environ, place = environ_of(cluster), tmp_path / "place"
+    point = back_up(environ, place)
+    assert "removed 0 copies" in run(environ, "backup", "prune", "--from", place).stdout
+    soon = {**environ, "BAILIWICK_KEY_HORIZON_DAYS": "1"}
+    store, owner = FileObjectStore(place), databases(environ)[0]
+    old = _made_older(store, owner, point, days=1)
+
+    assert "removed 1 copies of the key store and 0 backups" in run(soon, "backup", "prune", "--from", place).stdout
+    assert store.versions(f"points/{old}/keys") == []
+    with psycopg.connect(owner.conninfo) as connection:
+        row = connection.execute("select keys_removed_at is null from retention_backup where id = %s", [old]).fetchone()
+    assert row == (False,)
+    assert entries(environ, "backup.removed")[-1]["after"]["keys_removed"] == 1
+
+
+def _made_older(store: FileObjectStore, owner, point: str, days: float) -> str:
+    """As if the backup had been made days ago: moved to the id that it would have had then."""
+    from uuid import UUID
+
+    number = UUID(hex=point)
+    older = UUID(int=number.int - (int(days * 86_400_000) << 80))
+    for key in list(store.keys(f"points/{point}/")):
+        store.put(key.replace(point, older.hex), store.get(key))
+        store.delete_all_versions(key)
+    with psycopg.connect(owner.conninfo) as connection:
+        connection.execute(
+            "update retention_backup set id = %s, begun_at = begun_at - make_interval(secs => %s) where id = %s",
+            [older, days * 86_400, number],
+        )
+    return older.hex
+
+
+def test_a_drill_restores_the_newest_backup_and_says_so(cluster, tmp_path) -> None:
+    environ, place = environ_of(cluster), tmp_path / "place"
+    nothing = run(environ, "backup", "drill", "--from", place)
+    assert (nothing.returncode, "There are no backups in" in nothing.stderr) == (1, True)
+    served = Served()
+    point = back_up(environ, place)
+    done = run(environ, "backup", "drill", "--from", place)
+    assert done.returncode == 0, done.stderr
+    entry = entries(environ, "backup.drilled")[-1]
+    assert (entry["targets"], entry["after"]["passed"]) == ([point], True)
+    assert entry["after"]["payloads_opened"] >= len(served.all)
