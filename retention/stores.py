@@ -31,7 +31,9 @@ class Target:
     """Idempotency key of `execute`."""
     scope: ErasureScope
     requests: tuple[UUID, ...] = ()
-    """The request, or those of the subject that are known; empty for a workspace, of which every request is meant."""
+    """The request (or several, where a ledger is replayed), or those of the subject that are known; empty for a workspace, of
+    which every request is meant.
+    """
     subject: bytes | None = None
     """The subject's pseudonym."""
 
@@ -60,7 +62,8 @@ class Evidence:
 class Store(Protocol):
     """Holds data of requests and can prove that it does not. Each method may be called any number of times, after any crash.
 
-    The methods are called outside of any scope; those that need one open it.
+    The methods are called outside of any scope; those that need one open it. A store that no backup holds and that nothing can be
+    asked of while a cell is put back (a cache, a queue) says `in_backups = False`: a replay of the ledger leaves it out.
     """
 
     name: str

@@ -38,7 +38,7 @@ from retention.backups import admission  # noqa: E402
 from retention.backups.errors import NotReplayed  # noqa: E402
 from retention.ledger import LedgerBroken  # noqa: E402
 
-LOOK_EVERY_S = 5.0
+LOOK_EVERY_S = 2.0
 """How often a web process asks whether its database still knows every erasure of the ledger."""
 CELLS_PATH = "/.well-known/bailiwick/cells.json"
 _JSON = b"application/json"
@@ -67,7 +67,7 @@ class Cell:
         try:
             directory = await sync_to_async(check_region)(config())
             pending = await sync_to_async(_look)()
-        except (RegionMismatch, NotReplayed, LedgerBroken) as error:
+        except (RegionMismatch, NotReplayed, LedgerBroken, OSError) as error:
             # It names regions and counts only, and the operator has to see all of it.
             sys.stderr.write(f"{error}\n")
             await send({"type": "lifespan.startup.failed", "message": "not this cell's, or not replayed"})
@@ -92,7 +92,7 @@ class Cell:
             await asyncio.sleep(LOOK_EVERY_S if self._guarded is guarded else 1.0)
             try:
                 pending = await sync_to_async(_look)()
-            except (NotReplayed, LedgerBroken) as error:
+            except (NotReplayed, LedgerBroken, OSError) as error:
                 logger.error("admission.refused", cause=str(error))
                 self._guarded = _starting
             except DatabaseError:

@@ -30,6 +30,9 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--home", default=Path(".bailiwick"), **home)
     parser.add_argument("--to", metavar="PLACE", help="where the backup shall lie: a folder outside of the cell's")
     parser.add_argument("--region", metavar="REGION", help="in which region that is: the cell's own, or its peer")
+    parser.add_argument(
+        "--ledger-only", action="store_true", help="only the ledger of erasures, if it has grown since its last copy"
+    )
     parser.set_defaults(run=_told(_make))
     commands = parser.add_subparsers(dest="action", metavar="ACTION")
 
@@ -75,13 +78,17 @@ def _make(options: argparse.Namespace) -> None:
         raise Told("Name where the backup shall lie and in which region that is: --to PLACE --region REGION.")
     home = _become_owner(options.home)
     from cell.config import config
-    from retention.backups.making import backup_make
+    from retention.backups.making import backup_make, is_copied
     from retention.backups.places import open_place
     from retention.backups.pruning import backup_prune
 
     began = time.monotonic()
     place = open_place(options.to, region=options.region, config=config(), make=True)
-    made = backup_make(place, _programs(), home=None if home is None else _read_home(home))
+    if options.ledger_only and is_copied(place):
+        print("the newest copy of the ledger is as long as the ledger")
+        return
+    files = None if home is None else _read_home(home)
+    made = backup_make(place, _programs(), home=files, ledger_only=options.ledger_only)
     pruned = backup_prune(place)
     print(f"backup {made.manifest.point.hex}: {made.bytes / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
     if pruned.keys or pruned.points:
@@ -102,7 +109,7 @@ def _list(options: argparse.Namespace) -> None:
             oldest = manifest.begun
         size = sum(file.bytes for file in manifest.files.values()) / 1e6
         row = f"{manifest.point.hex:<34}{manifest.begun:%Y-%m-%d %H:%M:%S}  {size:>9.1f}{manifest.ledger.lines:>10}"
-        print(f"{row}  {'yes' if there else 'removed'}")
+        print(f"{row}  {'yes' if there else 'removed' if manifest.restorable else 'the ledger alone'}")
     print("oldest copy of the key store: " + ("none" if oldest is None else f"{oldest:%Y-%m-%d %H:%M:%S} UTC"))
 
 
@@ -274,6 +281,9 @@ def _days(text: str) -> int:
 
 def _told(action: Callable[[argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
+        import django.db
+        import psycopg
+
         from bailiwick.embedded.errors import CellError
         from bailiwick.embedded.postgres import PostgresError
         from cell.config import ConfigError
@@ -298,6 +308,10 @@ def _told(action: Callable[[argparse.Namespace], int | None]) -> Callable[[argpa
             return action(options) or 0
         except ours as error:
             print(f"bailiwick: {error}", file=sys.stderr)
-            return 1
+        except (psycopg.OperationalError, django.db.OperationalError) as error:
+            print(f"bailiwick: A database does not answer: {str(error).partition(chr(10))[0]}", file=sys.stderr)
+        except OSError as error:
+            print(f"bailiwick: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
+        return 1
 
     return run

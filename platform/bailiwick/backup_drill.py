@@ -40,7 +40,7 @@ class Drilled:
 
 def drill(place: Place) -> Drilled:
     """Restores the newest backup of `place`, with all of its checks, and writes the entry. Raises BackupError without a backup."""
-    manifests = list(place.manifests(cell_keys(), config().region))
+    manifests = [one for one in place.manifests(cell_keys(), config().region) if one.restorable]
     if not manifests:
         raise RestoreRefused(f"There is no backup in {place.name}.")
     began = time.monotonic()

@@ -31,13 +31,13 @@ def new_home(folder: Path, source: str, root_key: Path | None) -> Iterator[_Writ
     home = Home.at(folder)
     if home.path.exists() and any(home.path.iterdir()):
         raise CellError(f"{home.path} is not empty: a cell is put back into a new --home.")
-    if root_key is None and "BAILIWICK_ROOT_KEY" not in os.environ:
+    if root_key is None:
         raise CellError("A backup opens under the cell's root alone: name its copy with --root-key FILE.")
     region = regions.region(_region_in(source))
+    root = _read(root_key)
     home.prepare()
     try:
-        if root_key is not None:
-            write(home.root_key_file, _read(root_key))
+        write(home.root_key_file, root)
         with control.sole_supervisor(home), _running(home, region):
             yield lambda files: _write_home(home, files)
     except BaseException:
@@ -61,8 +61,7 @@ def _running(home: Home, region: regions.EmbeddedRegion) -> Iterator[None]:
             port = unused.getsockname()[1]
             vkey = write_directory(home, region, f"http://127.0.0.1:{port}")
             plan = Plan(home, region, port, unused, unused, vkey, postgres, passwords)
-            own_root = {name: value for name, value in os.environ.items() if name.startswith("BAILIWICK_")}
-            os.environ.update(plan.environment("owner", "auditor") | own_root)
+            os.environ.update(plan.environment("owner", "auditor"))
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
         django.setup()
         yield

@@ -99,7 +99,7 @@ def _check_region(**_: object) -> None:
     try:
         check_region(config())
         admission.look()
-    except (RegionMismatch, NotReplayed, LedgerBroken) as error:
+    except (RegionMismatch, NotReplayed, LedgerBroken, OSError) as error:
         sys.exit(str(error))
 
 

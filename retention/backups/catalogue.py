@@ -32,9 +32,12 @@ def key_backups() -> KeyBackups:
     return KeyBackups(Backup.objects.count(), oldest)
 
 
-def begin(point: UUID, begun: datetime, place: Place) -> None:
+def begin(point: UUID, begun: datetime, place: Place, *, keys: bool) -> None:
     """Lists a backup before a byte of it is written, so that no copy of a key is anywhere without being listed."""
-    Backup.objects.using(OWNER).create(id=point, begun_at=begun, region=place.region, place=place.name)
+    without = None if keys else begun
+    Backup.objects.using(OWNER).create(
+        id=point, begun_at=begun, region=place.region, place=place.name, keys_removed_at=without
+    )
 
 
 def complete(manifest: Manifest) -> None:

@@ -41,25 +41,28 @@ class Made:
     bytes: int
 
 
-def backup_make(place: Place, programs: Programs, *, home: Mapping[str, bytes] | None = None) -> Made:
+def backup_make(
+    place: Place, programs: Programs, *, home: Mapping[str, bytes] | None = None, ledger_only: bool = False
+) -> Made:
     """A backup of this cell in `place`; restorable when this returns, and not there at all if it is cut off before.
 
-    `home` is what the cell's folder needs besides, by file name. Raises NotOwner, DumpFailed, PlaceRefused, LedgerBroken,
-    cell.keys.RootUnavailable, cell.objects.StoreFull or OSError.
+    `home` is what the cell's folder needs besides, by file name. With `ledger_only` it is of the ledger of erasures alone, which
+    is small. Raises NotOwner, DumpFailed, PlaceRefused, LedgerBroken, cell.keys.RootUnavailable, cell.objects.StoreFull or OSError.
     """
     cell, owner = config(), owner_database()
     area = check_area(place.region, cell)
     point, begun = uuid7(), timezone.now()
-    catalogue.begin(point, begun, place)
+    catalogue.begin(point, begun, place, keys=not ledger_only)
     checkpoint, log_size = _checkpoint(owner)
     part = _Parts(place, cell, point)
     # The ledger after the databases: what they know of it, it has. What an object is named by is in the database before.
-    part.add(DATABASE, lambda target: programs.dump(owner, target))
-    part.add(OBJECTS, lambda target: write_objects(cell_objects(cell), target))
-    part.add(KEYS, lambda target: programs.dump(cell.keystore_database, target))
+    if not ledger_only:
+        part.add(DATABASE, lambda target: programs.dump(owner, target))
+        part.add(OBJECTS, lambda target: write_objects(cell_objects(cell), target))
+        part.add(KEYS, lambda target: programs.dump(cell.keystore_database, target))
     ledger = _Copied(erasure_ledger())
     part.add(LEDGER, ledger.write)
-    if home is not None:
+    if home is not None and not ledger_only:
         part.add(HOME, lambda target: _write_home(home, target))
     manifest = Manifest(
         point=point,
@@ -93,6 +96,12 @@ def backup_make(place: Place, programs: Programs, *, home: Mapping[str, bytes] |
     place.put(point, MANIFEST, manifest.encode(cell_keys()))
     catalogue.complete(manifest)
     return Made(manifest, size)
+
+
+def is_copied(place: Place) -> bool:
+    """Whether the newest copy of the ledger in `place` has all of it."""
+    newest = max((one.ledger.lines for one in place.manifests(cell_keys(), config().region)), default=-1)
+    return newest >= erasure_ledger().end().lines
 
 
 def owner_database() -> DatabaseUrl:

@@ -106,6 +106,11 @@ class Manifest:
         )
 
     @property
+    def restorable(self) -> bool:
+        """Whether a cell can be put back from it; otherwise it is a copy of the ledger alone."""
+        return DATABASE in self.files
+
+    @property
     def sha256(self) -> str:
         """Says which files make it up; stands in the log."""
         return hashlib.sha256(canonical.dumps({name: asdict(file) for name, file in self.files.items()})).hexdigest()

@@ -164,7 +164,7 @@ def _bury(workspace: WorkspaceRef, stones: _Stones, done: Replayed) -> None:
 
 
 def _erase(target: Target, weight: int, done: Replayed) -> None:
-    concerned = stores.registered(target.scope)
+    concerned = [store for store in stores.registered(target.scope) if getattr(store, "in_backups", True)]
     for store in concerned:
         store.execute(target)
     for store in concerned:

@@ -128,8 +128,11 @@ def _manifests(place: Place) -> list[Manifest]:
 
 def _chosen(manifests: Sequence[Manifest], point: UUID | None) -> Manifest:
     if point is None:
-        return manifests[-1]
-    found = next((one for one in manifests if one.point == point), None)
+        newest = next((one for one in reversed(manifests) if one.restorable), None)
+        if newest is None:
+            raise RestoreRefused("There are copies of the ledger of erasures only, and no backup of a database.")
+        return newest
+    found = next((one for one in manifests if one.point == point and one.restorable), None)
     if found is None:
         raise RestoreRefused(f"There is no backup {point.hex}; `bailiwick backup list` shows those there are.")
     return found

@@ -22,8 +22,9 @@ RIGHTS = [
 ]
 
 FUNCTIONS = [
-    # Each line of the ledger that this database has no tombstone for: `pending` if its erasure is here and yet to be fenced (its
-    # job, which died between the two, does it again), `held` if a hold came first, `unknown` if it is from another time.
+    # Each line of the ledger that this database was not told of: `pending` if its erasure is here and yet to be fenced (its job,
+    # which died between the two, does it again), `held` if a hold came first, `unknown` if it is from another time. After a
+    # replay there are tombstones without an erasure's row.
     """
     create function retention_strange_tombstones(p_erasures uuid[], p_requests uuid[])
     returns table (erasure_id uuid, standing text)
@@ -33,7 +34,10 @@ FUNCTIONS = [
             from public.retention_erasure erasure where erasure.id = line.erasure and erasure.fenced_at is null
         ), 'unknown')
         from unnest(p_erasures, p_requests) line (erasure, request)
-        where not exists (select from public.retention_fence fence where fence.erasure_id = line.erasure)
+        where not exists (
+            select from public.retention_erasure erasure where erasure.id = line.erasure and erasure.fenced_at is not null
+        )
+          and not exists (select from public.retention_fence fence where fence.erasure_id = line.erasure)
           and not exists (select from public.retention_tombstone stone where stone.erasure_id = line.erasure)
           and not exists (select from public.retention_tombstone stone where stone.request_id = line.request)
     $$

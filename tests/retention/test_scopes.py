@@ -317,6 +317,32 @@ def test_the_second_certificate_comes_when_the_last_backup_has_aged_out(owner, s
     assert download(organization, info, final=True) == second
 
 
+def test_a_copy_of_the_key_store_from_before_it_keeps_an_erasure_from_being_beyond_recovery(owner) -> None:
+    organization = make_organization()
+    workspace = organization.workspace
+    info = ask(organization, serve(workspace))
+    run(workspace, info)
+    backup = uuid7()
+    owner(
+        "insert into retention_backup (id, begun_at, region, place, ledger_lines, ledger_head)"
+        " values (%s, now() - interval '9 days', 'eu-de-1', 'elsewhere', 0, '')",
+        backup,
+    )
+    owner("update retention_erasure set erased_at = erased_at - interval '8 days' where id = %s", info.id)
+    try:
+        ageing.age_erasures()
+        assert erasure_get(workspace, info.id).state == "primary-erased"
+    finally:
+        owner("update retention_backup set keys_removed_at = now() where id = %s", backup)
+
+    ageing.age_erasures()
+
+    assert erasure_get(workspace, info.id).beyond_recovery
+    statement = msgspec.json.decode(download(organization, info, final=True))["statement"]
+    assert statement["catalogue"]["backups"] >= 1
+    assert "no copy of the key store from before the erasure is left" in statement["backups"]
+
+
 def test_nothing_is_beyond_recovery_that_came_back(owner) -> None:
     organization = make_organization()
     workspace = organization.workspace
