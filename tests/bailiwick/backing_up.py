@@ -87,36 +87,36 @@ def empty_cell(source: Cluster) -> Iterator[dict[str, str]]:
         shutil.rmtree(folder)
 
 
-READABLE = """
+STATE = """
 import django, json, sys; django.setup()
 from uuid import UUID
+from bailiwick.celery import _check_region
 from cell.access import WorkspaceRef
 from retention.payloads import payload_open
-found = []
-for pair in json.loads(sys.argv[1]):
-    workspace, organization, request = map(UUID, pair)
+found, said = [], ""
+try:
+    _check_region()
+except SystemExit as refused:
+    said = str(refused)
+for workspace, organization, request in ([UUID(text) for text in row] for row in json.loads(sys.argv[1])):
     if payload_open(WorkspaceRef(workspace, organization, "eu-de-1"), request) is not None:
         found.append(request.hex)
-print(json.dumps(found))
-"""
-
-START = """
-import django; django.setup()
-from bailiwick.celery import _check_region
-_check_region()
+print(json.dumps([said, found]))
 """
 
 
-def readable(environ: Mapping[str, str], requests: list[tuple[object, object, object]]) -> set[str]:
-    """Those of `requests` (workspace, organization, request) whose payloads that cell opens, in hexadecimal."""
-    done = python(environ, READABLE, json.dumps([list(map(str, request)) for request in requests]))
+def state(environ: Mapping[str, str], requests: list[tuple[object, object, object]]) -> tuple[str, set[str]]:
+    """What a worker of that cell says when it will not start (nothing if it starts), and those of `requests` (workspace,
+    organization, request) whose payloads that cell opens, in hexadecimal.
+    """
+    done = python(environ, STATE, json.dumps([list(map(str, request)) for request in requests]))
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    said, found = json.loads(done.stdout)
+    return said, set(found)
 
 
 def starts(environ: Mapping[str, str]) -> str:
-    """What a worker of that cell says when it will not start; empty if it starts."""
-    return python(environ, START).stderr.strip()
+    return state(environ, [])[0]
 
 
 def databases(environ: Mapping[str, str]):
