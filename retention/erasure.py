@@ -84,11 +84,13 @@ def _fence(lease: Lease, row: Erasure, target: Target) -> None:
     fenced_at = timezone.now()
 
     def erect() -> None:
-        # A hold that was placed since counts, too; one that is placed later finds the fence.
-        if holds.held(target, lock=True):
+        fences.lock(target)
+        # Requests of the subject that came since count, too, and so do holds; what comes later finds the fence.
+        fenced = target_of(target.workspace, row)
+        if holds.held(fenced, lock=True):
             raise Again(_HELD_S)
-        fences.announce(Ledger(config().home / "erasures" / "ledger.jsonl"), target, fenced_at)
-        fences.erect(target, fenced_at)
+        fences.announce(Ledger(config().home / "erasures" / "ledger.jsonl"), fenced, fenced_at)
+        fences.erect(fenced, fenced_at)
 
     _advance(lease, row, ErasureState.FENCED, effect=erect, fenced_at=fenced_at)
 

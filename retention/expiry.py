@@ -10,12 +10,13 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
-from django.utils import timezone
+from django.db import connection, transaction
 
 from cell.keystore import custody
 from cell.telemetry import get_logger
 from retention.classes import DataClass, registered
+from retention.clocks import earlier_now
+from retention.holds import lock_holds
 from retention.models import PAYLOAD_DAYS, SHORTEST_DAYS
 
 BUDGET_S = 45.0
@@ -60,12 +61,15 @@ def _expire_class(data_class: DataClass, deadline: float) -> int:
 def expire_epochs() -> int:
     """Destroys the epoch keys of days on which every payload's time is over. Returns how many."""
     destroyed = 0
-    today = timezone.now().date()
+    today = earlier_now().date()
     for workspace, oldest in custody.epochs_before(today - timedelta(days=SHORTEST_DAYS)):
         # One day of margin: a payload may be stored a moment after midnight under a key of the day before.
         before = today - timedelta(days=_days_of(workspace) + 1)
-        if oldest < before and not _has_holds(workspace):
-            destroyed += custody.destroy_epochs(workspace, before)
+        if oldest < before:
+            with transaction.atomic():
+                lock_holds(workspace)
+                if not _has_holds(workspace):
+                    destroyed += custody.destroy_epochs(workspace, before)
     return destroyed
 
 

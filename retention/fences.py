@@ -11,7 +11,6 @@ from django.db import connection
 from audit.entry import timestamp
 from cell.config import config
 from cell.ids import Tag, earliest, tagged
-from retention import stores
 from retention.ledger import Ledger
 from retention.models import ErasureScope, Fence, Tombstone
 from retention.stores import Target
@@ -36,9 +35,9 @@ def announce(ledger: Ledger, target: Target, fenced_at: datetime) -> None:
     )
 
 
-def erect(target: Target, fenced_at: datetime) -> None:
-    """Writes it in the database, in the transaction that is open, once writers that saw no fence are done: the sweep then finds
-    what they wrote.
+def lock(target: Target) -> None:
+    """Waits, in the transaction that is open, until writers that saw no fence are done, and keeps others out until it ends: the
+    sweep then finds what the first wrote, and the others see the fence.
     """
     with connection.cursor() as cursor:
         match target.scope:
@@ -49,6 +48,12 @@ def erect(target: Target, fenced_at: datetime) -> None:
                 cursor.execute("select pg_advisory_xact_lock(retention_subject_lock_of(%s, %s))", values)
             case ErasureScope.WORKSPACE:
                 cursor.execute("select pg_advisory_xact_lock(retention_lock_of(%s))", [target.workspace.id])
+
+
+def erect(target: Target, fenced_at: datetime) -> None:
+    """Writes it in the database, in the transaction that holds the `lock`; `target` was read since. Each of its requests gets a
+    tombstone: with it, nothing of them is stored, whatever it says of its subject.
+    """
     if target.scope is not ErasureScope.REQUEST:
         Fence.objects.get_or_create(
             erasure_id=target.erasure,
@@ -59,22 +64,19 @@ def erect(target: Target, fenced_at: datetime) -> None:
                 "fenced_at": fenced_at,
             },
         )
-    for first in range(0, len(buried := _to_bury(target)), _BATCH):
+    for first in range(0, len(target.requests), _BATCH):
+        buried = target.requests[first : first + _BATCH]
         Tombstone.objects.bulk_create(
             [
                 Tombstone(request_id=request, erasure_id=target.erasure, fenced_at=fenced_at, **_tenant(target))
-                for request in buried[first : first + _BATCH]
+                for request in buried
             ],
             ignore_conflicts=True,
         )
-
-
-def _to_bury(target: Target) -> list[UUID]:
-    """The requests that get a tombstone each: with it, nothing of them is stored, whatever it says of its subject."""
-    if target.scope is not ErasureScope.SUBJECT or target.subject is None:
-        return list(target.requests)
-    # Again, now that no other can come.
-    return list(stores.requests_of(target.workspace, target.subject))
+        if target.scope is ErasureScope.SUBJECT:
+            # Of those that are being erased one by one, too, this erasure has to see that they are gone.
+            stones = Tombstone.objects.filter(workspace_id=target.workspace.id, request_id__in=buried)
+            stones.exclude(erasure_id=target.erasure).update(erasure_id=target.erasure)
 
 
 def _tenant(target: Target) -> dict[str, UUID]:

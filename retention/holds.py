@@ -37,7 +37,7 @@ def hold_place(
         raise Problem(400, "invalid", "A hold needs a reason, such as the reference of the claim.")
     pseudonym = None if subject is None else subject_pseudonym(subject_key(workspace.id), subject)
     with workspace_scope(workspace):
-        _lock(workspace)
+        lock_holds(workspace.id)
         if _fenced(workspace, request, pseudonym):
             raise Problem(409, "being-erased", "This is erased, or being erased: there is nothing left to hold.")
         row = Hold.objects.create(
@@ -78,7 +78,7 @@ def held(target: Target, *, lock: bool = False) -> bool:
     """
     with workspace_scope(target.workspace):
         if lock:
-            _lock(target.workspace)
+            lock_holds(target.workspace.id)
         placed = Hold.objects.filter(workspace_id=target.workspace.id, released_at__isnull=True)
         if target.whole:
             return placed.exists()
@@ -97,7 +97,7 @@ def held_requests(workspace: WorkspaceRef, *, lock: bool = False) -> set[UUID] |
     """
     with workspace_scope(workspace):
         if lock:
-            _lock(workspace)
+            lock_holds(workspace.id)
         placed = Hold.objects.filter(workspace_id=workspace.id, released_at__isnull=True)
         if placed.filter(request_id__isnull=True, subject__isnull=True).exists():
             return None
@@ -117,10 +117,10 @@ def _fenced(workspace: WorkspaceRef, request: UUID | None, subject: bytes | None
     return request is not None and Tombstone.objects.filter(workspace_id=workspace.id, request_id=request).exists()
 
 
-def _lock(workspace: WorkspaceRef) -> None:
-    """Holds are placed, and fences erected, one after another."""
+def lock_holds(workspace: UUID) -> None:
+    """Until the open transaction ends no hold is placed: what is erased or expires because none covers it is not held meanwhile."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 19))", [str(workspace.id)])
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 19))", [str(workspace)])
 
 
 def _record(actor: Actor, workspace: WorkspaceRef, row: Hold, action: Action) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from django.db import connections
 
 from cell import jobs
 from cell.ids import uuid7
+from cell.keystore import custody
 from cell.problems import Problem
 from retention.erasures import erasure_get
 from retention.expiry import expire
@@ -113,3 +117,26 @@ def test_holds_are_listed_and_released_once() -> None:
     with pytest.raises(Problem) as refused:
         hold_release(actor=organization.owner, workspace=organization.workspace, hold=uuid7())
     assert refused.value.status_code == 404
+
+
+def test_a_hold_that_is_placed_while_payloads_expire_waits_for_them(monkeypatch, age_payloads) -> None:
+    organization = make_organization()
+    request = serve(organization.workspace)
+    age_payloads(400, request)
+    destroy, placed = custody.expire_data_keys, threading.Event()
+
+    def place_it() -> None:
+        place(organization)
+        placed.set()
+        connections.close_all()
+
+    def expiring(*args):
+        threading.Thread(target=place_it).start()
+        assert not placed.wait(0.5)
+        return destroy(*args)
+
+    monkeypatch.setattr(custody, "expire_data_keys", expiring)
+    expire()
+
+    assert payloads(organization.workspace) == set(), "it was not held when it began to expire"
+    assert placed.wait(10)

@@ -21,8 +21,9 @@ from cell.pseudonyms import subject_key, subject_pseudonym
 from cell.tenancy import workspace_scope
 from inference.gateway.models import RequestRecord
 from inference.gateway.redaction_policies import redaction_policy_set
-from retention import ageing, erasure
+from retention import ageing, erasure, fences
 from retention.erasures import erasure_get, erasure_preview, erasure_request
+from retention.holds import hold_place
 from retention.models import Erasure, Tombstone
 from retention.payloads import payload_open
 from tests.factories import make_key, make_organization, make_workspace
@@ -365,3 +366,53 @@ def test_nothing_is_beyond_recovery_that_came_back(owner) -> None:
     with pytest.raises(Problem) as refused:
         download(organization, info, final=True)
     assert refused.value.status_code == 409
+
+
+def test_a_subject_is_not_certified_while_one_of_its_requests_is_still_being_erased(monkeypatch) -> None:
+    organization = make_organization()
+    workspace = organization.workspace
+    single, other = serve(workspace, subject=ANNA), serve(workspace, subject=ANNA)
+    first = ask(organization, single)
+    with monkeypatch.context() as dying:
+        dying.setitem(erasure._STEPS, erasure.ErasureState.FENCED, lambda *_: pytest.fail("died here"))
+        with pytest.raises(pytest.fail.Exception):
+            jobs.run(job_of(workspace, first))
+    assert erasure_get(workspace, first.id).state == "fenced"
+
+    info = ask(organization, subject=ANNA)
+    done = run(workspace, info)
+
+    assert done.certified
+    assert payloads(workspace) == set()
+    assert with_material(workspace, single, other) == 0
+    assert msgspec.json.decode(download(organization, info))["statement"]["scope"]["requests"] == 2
+    assert run(workspace, first).certified
+
+
+def test_a_hold_on_what_came_just_before_the_fence_counts(monkeypatch) -> None:
+    organization = make_organization()
+    workspace = organization.workspace
+    serve(workspace, subject=ANNA)
+    info = ask(organization, subject=ANNA)
+    lock, came = fences.lock, []
+
+    def coming(target) -> None:
+        came.append(serve(workspace, subject=ANNA))
+        hold_place(actor=organization.owner, workspace=workspace, reason="Claim 7/2026", request=came[-1])
+        lock(target)
+
+    def others(target) -> None:
+        thread = threading.Thread(target=lambda: (coming(target), connections.close_all()))
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(fences, "lock", others)
+    jobs.run(job_of(workspace, info))
+
+    assert erasure_get(workspace, info.id).state == "scoped"
+    assert came[0] in payloads(workspace)
+    assert erasure_ledger_of(info) == []
+
+
+def erasure_ledger_of(info) -> list:
+    return [line for line in erasure_ledger().lines() if line.erasure == tagged(Tag.ERASURE, config().cell, info.id)]
