@@ -64,7 +64,8 @@ def run(lease: Lease) -> Mapping[str, Any]:
         if row.state == ErasureState.PARTIAL or row.certificate is not None:
             return {"state": row.state}
         _STEPS[ErasureState(row.state)](lease, row, target_of(workspace, row))
-        lease.extend()
+        if not lease.completed:
+            lease.extend()
 
 
 def _scope(lease: Lease, row: Erasure, target: Target) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from audit.entry import timestamp
+from cell.access import WorkspaceRef
 from cell.config import config
 from cell.ids import Tag, earliest, tagged
 from retention.ledger import Ledger
@@ -77,6 +78,12 @@ def erect(target: Target, fenced_at: datetime) -> None:
             # Of those that are being erased one by one, too, this erasure has to see that they are gone.
             stones = Tombstone.objects.filter(workspace_id=target.workspace.id, request_id__in=buried)
             stones.exclude(erasure_id=target.erasure).update(erasure_id=target.erasure)
+
+
+def is_fenced(workspace: WorkspaceRef, request: UUID) -> bool:
+    """Whether what is stored of `request` is erased, or is going to be. In the workspace's scope."""
+    fences = Fence.objects.filter(workspace_id=workspace.id, subject__isnull=True)
+    return Tombstone.objects.filter(workspace_id=workspace.id, request_id=request).exists() or fences.exists()
 
 
 def _tenant(target: Target) -> dict[str, UUID]:

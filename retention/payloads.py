@@ -11,6 +11,7 @@ from cell.keys.envelope import Context, unseal
 from cell.keystore import custody
 from cell.tenancy import workspace_scope
 from retention.contracts import PayloadText
+from retention.fences import is_fenced
 from retention.holds import held_requests
 from retention.models import Payload
 from retention.vault import ANSWER, PROMPT
@@ -21,7 +22,7 @@ class PayloadHeld(Exception):
 
 
 def payload_open(workspace: WorkspaceRef, request: UUID) -> PayloadText | None:
-    """What is stored of `request`; None if nothing is, if it expired or if it was erased.
+    """What is stored of `request`; None if nothing is, if it expired, or if it is erased, from its fence on.
 
     Raises PayloadHeld while a hold covers it, cell.keys.envelope.EnvelopeError or cell.keys.UnwrapError if a row was tampered
     with, cell.keys.RootUnavailable if what holds the root, or the customer's own key, does not open it.
@@ -31,8 +32,8 @@ def payload_open(workspace: WorkspaceRef, request: UUID) -> PayloadText | None:
         raise PayloadHeld("a legal hold or a restriction covers this request: it is kept, and nobody reads it")
     with workspace_scope(workspace):
         row = Payload.objects.filter(workspace_id=workspace.id, id=request).first()
-    if row is None:
-        return None
+        if row is None or is_fenced(workspace, request):
+            return None
     try:
         key = AESGCM(custody.open_data_key(workspace.id, request))
     except custody.KeyDestroyed:

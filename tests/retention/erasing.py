@@ -54,9 +54,9 @@ def ask(organization, request=None, workspace=None, **scope):
     return info
 
 
-def download(organization, info, *, final=False) -> bytes:
+def download(organization, info, *, workspace=None, final=False) -> bytes:
     text = certificate_download(
-        actor=organization.owner, workspace=organization.workspace, erasure=info.id, final=final
+        actor=organization.owner, workspace=workspace or organization.workspace, erasure=info.id, final=final
     )
     return text.encode()
 

@@ -40,13 +40,13 @@ async def _serve(workspace: WorkspaceRef, request: UUID, about: bytes | None, *,
     try:
         await commits.submit(item(workspace, request, Kind.INTENT))
         row = await vault.prepare(workspace.id, workspace.organization, request, PROMPT, ANSWER) if stored else None
-        await commits.submit(item(workspace, request, Kind.OUTCOME, row, _record(workspace, request, about)))
+        await commits.submit(item(workspace, request, Kind.OUTCOME, row, record(workspace, request, about)))
     finally:
         await commits.stop()
         await vault.close()
 
 
-def _record(workspace: WorkspaceRef, request: UUID, about: bytes | None) -> tuple[object, ...]:
+def record(workspace: WorkspaceRef, request: UUID, about: bytes | None) -> tuple[object, ...]:
     """The gateway's row of the request."""
     figures = (200, "stop", 5, 7, "{}", now(), 1500)
     called = (workspace.id, workspace.organization, uuid7(), "chat", "demo-chat", "standard", False)
