@@ -101,6 +101,14 @@ def details_about(reader: Reader, member: UUID) -> list[UUID]:
         return [entry for entry, body in rows.iterator() if any(name in bytes(body) for name in names)]
 
 
+def details_in(reader: Reader, most: int | None = None) -> list[UUID]:
+    """Entries with a detail, oldest first, `most` at the most: what an erasure of the whole workspace has to destroy here."""
+    workspace, _ = _whose(reader)
+    with scope_of(reader):
+        kept = Detail.objects.filter(workspace_id=None if workspace is None else workspace.id).order_by("entry_id")
+        return list(kept.values_list("entry_id", flat=True)[:most])
+
+
 def pseudonyms_renew(*, actor: Actor, reader: Reader) -> bool:
     """Destroys the key of the reader's pseudonyms: who is behind entries so far can no longer be found out by anybody.
 

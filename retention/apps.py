@@ -6,9 +6,21 @@ class RetentionConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
-        from retention import access_store, classes, erasure, export_class, payload_class, payload_stores, stores
+        from retention import (
+            access_store,
+            classes,
+            detail_store,
+            erasure,
+            export_class,
+            hold_store,
+            payload_class,
+            payload_stores,
+            stores,
+        )
 
         stores.register(access_store.WorkspaceAccess())
+        stores.register(detail_store.AuditDetails())
+        stores.register(hold_store.HoldReasons())
         stores.register(payload_stores.DataKeys())
         stores.register(payload_stores.PayloadRows())
         classes.register(payload_class.Payloads())

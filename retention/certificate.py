@@ -38,14 +38,22 @@ EXCLUDED = (
         "what": "figures of the request: model, token counts, times, status",
         "why": "billing and abuse limits; without the subject's pseudonym they are about no person",
     },
+    {
+        "what": "the erasure itself, its tombstones and fences, jobs, and holds that have ended",
+        "why": "so that nothing of it is stored again; ids and times, people as pseudonyms",
+    },
 )
 EXCLUDED_OF_A_WORKSPACE = (
     {
-        "what": "the workspace's id and name, its audit log and its sums of usage",
+        "what": "the workspace's id and name, its audit log with exports of it, and its sums of usage",
         "why": "proof of what was done (GDPR 5(2)) and billing; they are about the organization and no person",
     },
     {
-        "what": "members of the organization",
+        "what": "settings: how it was served, how long it kept payloads, names of its keys, which are revoked",
+        "why": "they are about the organization and no person, and say what its log refers to",
+    },
+    {
+        "what": "members of the organization, and which role they had in the workspace",
         "why": "they are not the workspace's; the organization removes them",
     },
 )

@@ -9,6 +9,9 @@ import psycopg
 import pytest
 from django.db import connections
 
+from audit import log
+from audit.actions import Action
+from audit.personal import details_in
 from audit.signing import vkeys
 from audit.verifier.certificate import verify_certificate
 from cell import jobs
@@ -23,7 +26,7 @@ from inference.gateway.models import RequestRecord
 from inference.gateway.redaction_policies import redaction_policy_set
 from retention import ageing, erasure, fences
 from retention.erasures import erasure_get, erasure_preview, erasure_request
-from retention.holds import hold_place
+from retention.holds import hold_list, hold_place, hold_release
 from retention.models import Erasure, Tombstone
 from retention.payloads import payload_open
 from tests.factories import make_key, make_organization, make_workspace
@@ -416,3 +419,41 @@ def test_a_hold_on_what_came_just_before_the_fence_counts(monkeypatch) -> None:
 
 def erasure_ledger_of(info) -> list:
     return [line for line in erasure_ledger().lines() if line.erasure == tagged(Tag.ERASURE, config().cell, info.id)]
+
+
+def test_what_holds_said_and_what_entries_keep_apart_goes_with_the_workspace() -> None:
+    organization = make_organization()
+    workspace = organization.workspace
+    serve(workspace, subject=ANNA)
+    hold = hold_place(actor=organization.owner, workspace=workspace, reason="Claim of Anna Schmidt", subject=ANNA)
+    hold_release(actor=organization.owner, workspace=workspace, hold=hold.id)
+    with workspace_scope(workspace):
+        log.record(
+            actor=organization.owner,
+            action=Action.HOLD_RELEASED,
+            workspace=workspace,
+            targets=[(Tag.HOLD, hold.id)],
+            after={"scope": "subject", "released": True},
+            detail={"name": "Anna Schmidt"},
+        )
+
+    done = run(workspace, ask(organization, whole=True))
+
+    assert done.certified
+    assert done.manifest is not None
+    assert (done.manifest["hold-reasons"], done.manifest["audit-details"]) == (1, 1)
+    assert [listed.reason for listed in hold_list(workspace, lambda rows: rows)] == [""]
+    assert details_in(workspace) == []
+
+
+def test_what_a_hold_on_a_subject_said_goes_with_the_subject() -> None:
+    organization = make_organization()
+    workspace = organization.workspace
+    serve(workspace, subject=ANNA)
+    for subject in (ANNA, BEN):
+        hold = hold_place(actor=organization.owner, workspace=workspace, reason=f"Claim of {subject}", subject=subject)
+        hold_release(actor=organization.owner, workspace=workspace, hold=hold.id)
+
+    run(workspace, ask(organization, subject=ANNA))
+
+    assert sorted(listed.reason for listed in hold_list(workspace, lambda rows: rows)) == ["", "Claim of ben"]
