@@ -1,0 +1,65 @@
+"""How long an erasure takes, from the wish to the certificate: of a request, of a subject with 10,000, of a workspace with 100,000.
+
+PostgreSQL, Redis, the Celery worker (two processes) and beat are those of a cell; no engine runs. Requests are erased one after
+another by a single caller: what is measured is how long one person waits.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bailiwick.embedded.cluster import Cluster
+from bench.peers.processes import environ, start, stop
+from bench.report import Measure, Options, at_most
+
+SINGLE = 200
+OF_SUBJECT = 10_000
+OF_WORKSPACE = 100_000
+_WORKER = ["worker", "--pool", "prefork", "-c", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+
+def run(options: Options) -> Iterator[Measure]:
+    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        cluster = Cluster(folder)
+        cluster.write_files()
+        stack.callback(cluster.stop)
+        cluster.start()
+        env = environ(**cluster.environ(), OMP_NUM_THREADS="1")
+        beat = ["beat", "--pidfile=", "-s", str(folder / "beat-schedule")]
+        for role in (_WORKER, beat):
+            command = [
+                sys.executable,
+                "-m",
+                "celery",
+                "--quiet",
+                "-A",
+                "bailiwick.celery",
+                *role,
+                "--loglevel",
+                "WARNING",
+            ]
+            stack.callback(stop, start(command, folder / f"{role[0]}.log", env))
+        options.say(f"{SINGLE} requests, a subject of {OF_SUBJECT}, a workspace of {OF_WORKSPACE}")
+        counts = [str(count) for count in (SINGLE, OF_SUBJECT, OF_WORKSPACE)]
+        command = [sys.executable, "-m", "bench.peers.erasing", *counts]
+        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout)
+    singles = len(found["certified_s"])
+    yield Measure("erasure/request/median", _at(found["certified_s"], 0.5), "s", samples=singles)
+    yield at_most("erasure/request/p99", _at(found["certified_s"], 0.99), "s", 5, samples=singles)
+    yield at_most("erasure/request/fenced/p99", _at(found["fenced_s"], 0.99), "s", 1, samples=singles)
+    yield Measure(f"erasure/subject/{OF_SUBJECT}_requests", found["subject_s"], "s")
+    yield at_most(f"erasure/workspace/{OF_WORKSPACE}_requests", found["workspace_s"], "s", 60)
+
+
+def _at(seconds: list[float], share: float) -> float:
+    return seconds[min(len(seconds) - 1, int(len(seconds) * share))]
