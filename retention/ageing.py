@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
 
 from audit import log
 from audit.actions import Action
@@ -17,7 +16,8 @@ from cell.keystore import custody
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 from retention.backups.catalogue import key_backups
-from retention.certificate import certificate_of, final_statement_of
+from retention.certificate import certificate_of, final_statement_of, has_aged_out
+from retention.clock import shared_now, surely_now
 from retention.erasure import evidence_of, target_of, targets_of
 from retention.fences import CLOCKS
 from retention.models import Erasure, ErasureState, Tombstone
@@ -68,6 +68,9 @@ def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
     """Looks into every store once more, and commits the statement with its entry. False if a store is not clean any more, or if the
     catalogue of backups still lists a copy of the key store from before the erasure.
     """
+    at = surely_now()
+    if not has_aged_out(row, at):
+        return False  # the clocks do not agree that its time is over
     backups = key_backups()
     if backups.oldest is not None and row.erased_at is not None and backups.oldest <= row.erased_at + CLOCKS:
         logger.error("erasure.backup_outlives_horizon", erasure=str(row.id), backup_begun=backups.oldest.isoformat())
@@ -78,7 +81,7 @@ def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
     if unclean:
         logger.error("erasure.came_back", erasure=str(row.id), stores=unclean)
         return False
-    statement = final_statement_of(row, target, evidence, timezone.now(), backups)
+    statement = final_statement_of(row, target, evidence, at, backups)
     with workspace_scope(workspace):
         entry = log.record(
             actor=system_actor("job", workspace.organization),
@@ -105,7 +108,7 @@ def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
 
 def watch_erasures() -> int:
     """Says in the log which erasures take longer than half of what was aimed at. Returns how many do."""
-    now = timezone.now()
+    now = shared_now()
     with connection.cursor() as cursor:
         cursor.execute("select erasure_id, state, received_at from retention_open_erasures()")
         rows = cursor.fetchall()

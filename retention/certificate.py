@@ -89,15 +89,14 @@ def final_statement_of(
 
     Raises ValueError before that, or if a store was not.
     """
-    horizon = timedelta(days=config().keys.horizon_days)
-    if row.erased_at is None or row.statement is None or at < row.erased_at + horizon:
+    if row.erased_at is None or row.statement is None or not has_aged_out(row, at):
         raise ValueError("an erasure whose backups have not aged out is not beyond recovery")
     if backups.oldest is not None and backups.oldest <= row.erased_at:
         raise ValueError("an erasure with an older copy of the key store is not beyond recovery")
     document = _common(row, target, evidence, BEYOND_RECOVERY) | {
         "erased": timestamp(row.erased_at),
         "primary_statement_sha256": Statement(bytes(row.statement)).sha256,
-        "horizon_days": horizon.days,
+        "horizon_days": config().keys.horizon_days,
         "beyond_recovery": timestamp(at),
         **_backups(backups),
     }
@@ -118,6 +117,11 @@ def _backups(backups: KeyBackups) -> dict[str, Any]:
             "oldest_key_store": None if backups.oldest is None else timestamp(backups.oldest),
         },
     }
+
+
+def has_aged_out(row: Erasure, at: datetime) -> bool:
+    """Whether no backup of the key store from before the erasure may exist any more."""
+    return row.erased_at is not None and at >= row.erased_at + timedelta(days=config().keys.horizon_days)
 
 
 def _common(row: Erasure, target: Target, evidence: Mapping[str, Evidence], kind: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import F
-from django.utils import timezone
 
 from audit import log
 from audit.actions import Action
@@ -27,6 +26,7 @@ from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 from retention import fences, holds, stores
 from retention.certificate import certificate_of, statement_of
+from retention.clock import shared_now
 from retention.ledger import Ledger
 from retention.models import Erasure, ErasureScope, ErasureState, Tombstone
 from retention.stores import Evidence, Store, Target
@@ -82,7 +82,7 @@ def _fence(lease: Lease, row: Erasure, target: Target) -> None:
         if row.state != ErasureState.HELD:
             _advance(lease, row, ErasureState.HELD)
         raise Again(_HELD_S)
-    fenced_at = timezone.now()
+    fenced_at = shared_now()
 
     def erect() -> None:
         fences.lock(target)
@@ -132,7 +132,7 @@ def _again_or_partial(lease: Lease, row: Erasure, target: Target, unclean: list[
 
 
 def _finish(lease: Lease, row: Erasure, target: Target, evidence: Mapping[str, Evidence]) -> None:
-    erased_at = timezone.now()
+    erased_at = shared_now()
     statement = statement_of(row, target, evidence, erased_at)
     _advance(
         lease,

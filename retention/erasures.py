@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from audit import log
 from audit.actions import Action
@@ -22,6 +21,7 @@ from cell.problems import Problem, not_found
 from cell.pseudonyms import subject_key, subject_pseudonym
 from cell.tenancy import workspace_scope
 from retention import stores
+from retention.clock import shared_now
 from retention.contracts import ErasureInfo
 from retention.erasure import KIND, plan_of, targets_of
 from retention.models import Erasure, ErasureScope, ErasureState
@@ -120,7 +120,7 @@ def _get_or_create(actor: Actor, target: Target) -> tuple[Erasure, bool]:
                 subject=target.subject,
                 state=ErasureState.RECEIVED,
                 requestor=actor.kind.value,
-                received_at=timezone.now(),
+                received_at=shared_now(),
             )
     except IntegrityError:
         known = _known(target)

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from cell.keystore import custody
 from cell.telemetry import get_logger
 from retention.classes import DataClass, registered
-from retention.clocks import earlier_now
+from retention.clock import surely_now
 from retention.holds import lock_holds
 from retention.models import PAYLOAD_DAYS, SHORTEST_DAYS
 
@@ -61,7 +61,7 @@ def _expire_class(data_class: DataClass, deadline: float) -> int:
 def expire_epochs() -> int:
     """Destroys the epoch keys of days on which every payload's time is over. Returns how many."""
     destroyed = 0
-    today = earlier_now().date()
+    today = surely_now().date()
     for workspace, oldest in custody.epochs_before(today - timedelta(days=SHORTEST_DAYS)):
         # One day of margin: a payload may be stored a moment after midnight under a key of the day before.
         before = today - timedelta(days=_days_of(workspace) + 1)

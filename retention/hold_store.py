@@ -26,12 +26,14 @@ class HoldReasons:
             _said(target).update(reason="")
 
     def verify(self, target: Target) -> Evidence:
-        where, values = "workspace_id = %s", (target.workspace.id,)
+        where: str = "workspace_id = %s"
+        values: list[object] = [target.workspace.id]
         if not target.whole:
             where += " and (request_id = any(%s) or subject = %s)"
-            values = (*values, list(target.requests), target.subject)
+            values += [list(target.requests), target.subject]
         answer = ask_auditor(
-            f"select count(*) from retention_hold where {where} and released_at is not null and reason <> ''", values
+            f"select count(*) from retention_hold where {where} and released_at is not null and reason <> ''",
+            tuple(values),
         )
         return Evidence(remaining=answer.count, details={"reasons": answer.count, **answer.details})
 

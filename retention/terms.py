@@ -16,7 +16,7 @@ from cell.access import Environment, WorkspaceRef, system_actor
 from cell.config import config
 from cell.tenancy import workspace_scope
 from retention.classes import DataClass
-from retention.clocks import earlier_now
+from retention.clock import surely_now
 from retention.contracts import Policy
 from retention.holds import held_requests
 from retention.policies import retention_policy
@@ -51,7 +51,7 @@ def terms_of(workspace: WorkspaceRef, data_class: DataClass) -> Iterator[Terms]:
     with workspace_scope(workspace):
         held = held_requests(workspace, lock=True)
         days = days_of(retention_policy(workspace), data_class)
-        before = earlier_now() - timedelta(days=days)
+        before = surely_now() - timedelta(days=days)
         yield Terms(workspace, data_class.name, days, before, None if held is None else frozenset(held))
 
 

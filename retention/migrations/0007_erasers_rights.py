@@ -17,4 +17,4 @@ STATEMENTS = [
 class Migration(migrations.Migration):
     dependencies = [("retention", "0006_backups"), ("audit", "0004_rights_of_trees")]
 
-    operations = [migrations.RunSQL(STATEMENTS, migrations.RunSQL.noop)]
+    operations = [migrations.RunSQL([*STATEMENTS], migrations.RunSQL.noop)]

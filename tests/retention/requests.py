@@ -24,22 +24,30 @@ PROMPT, ANSWER = b"CANARY-PROMPT what was asked", b"CANARY-ANSWER what was answe
 
 
 def serve(
-    workspace: WorkspaceRef, request: UUID | None = None, *, stored: bool = True, subject: str | None = None
+    workspace: WorkspaceRef,
+    request: UUID | None = None,
+    *,
+    stored: bool = True,
+    subject: str | None = None,
+    prompt: bytes = PROMPT,
+    answer: bytes = ANSWER,
 ) -> UUID:
     """A request that was served, its payload stored if `stored`, about a `subject` if one is named. Returns its number."""
     request = request or uuid7()
     about = None if subject is None else subject_pseudonym(subject_key(workspace.id), subject)
-    asyncio.run(_serve(workspace, request, about, stored=stored))
+    asyncio.run(_serve(workspace, request, about, (prompt, answer) if stored else None))
     return request
 
 
-async def _serve(workspace: WorkspaceRef, request: UUID, about: bytes | None, *, stored: bool) -> None:
+async def _serve(
+    workspace: WorkspaceRef, request: UUID, about: bytes | None, texts: tuple[bytes, bytes] | None
+) -> None:
     commits = GroupCommit(config().database.conninfo, limit=16, extra=[REQUEST_ROWS, PAYLOADS])
     vault = Vault(KeyRing(config().keystore_database.conninfo, cell_keys()))
     await commits.start()
     try:
         await commits.submit(item(workspace, request, Kind.INTENT))
-        row = await vault.prepare(workspace.id, workspace.organization, request, PROMPT, ANSWER) if stored else None
+        row = None if texts is None else await vault.prepare(workspace.id, workspace.organization, request, *texts)
         await commits.submit(item(workspace, request, Kind.OUTCOME, row, record(workspace, request, about)))
     finally:
         await commits.stop()

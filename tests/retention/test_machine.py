@@ -157,7 +157,7 @@ class ErasureMachine(RuleBasedStateMachine):
             "update retention_payload set stored_at = now() - interval '15 days' where id = any(%s)", self.aged
         )
         held = self._covered_by_holds()
-        expiry.expire_chunk(self.workspace)
+        expiry.expire()
         for served in self.requests:
             served.expired |= served.id in self.aged and served.ended and served.id not in held
 
