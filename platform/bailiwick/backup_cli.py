@@ -1,22 +1,19 @@
-"""``bailiwick backup …`` and ``bailiwick restore``: of the cell in `--home`, or of the one that the environment configures."""
+"""``bailiwick backup …``: of the cell in `--home`, or of the one that the environment configures."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 if TYPE_CHECKING:
     from retention.backups.dumps import Programs
     from retention.backups.places import Place
-    from retention.backups.restoring import Restored
 
 _HOME_FILES = ("settings.json", "people.json", "directory.seed")
 
@@ -25,7 +22,7 @@ class Told(Exception):
     """What a person is told in the place of a traceback."""
 
 
-def add_backup(parser: argparse.ArgumentParser) -> None:
+def add(parser: argparse.ArgumentParser) -> None:
     home: dict[str, Any] = {"type": Path, "metavar": "DIR", "help": "the cell's folder (.bailiwick)"}
     parser.add_argument("--home", default=Path(".bailiwick"), **home)
     parser.add_argument("--to", metavar="PLACE", help="where the backup shall lie: a folder outside of the cell's")
@@ -33,13 +30,13 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ledger-only", action="store_true", help="only the ledger of erasures, if it has grown since its last copy"
     )
-    parser.set_defaults(run=_told(_make))
+    parser.set_defaults(run=told(_make))
     commands = parser.add_subparsers(dest="action", metavar="ACTION")
 
     def command(name: str, run: Callable[[argparse.Namespace], int | None], text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text)
         added.add_argument("--home", default=argparse.SUPPRESS, **home)
-        added.set_defaults(run=_told(run))
+        added.set_defaults(run=told(run))
         return added
 
     for name, run, text in (
@@ -59,20 +56,6 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("--accept-older-ledger", action="store_true", help="although the database knows a newer one")
 
 
-def add_restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="source", metavar="PLACE", required=True, help="where the backups lie")
-    parser.add_argument("--point", type=_point, metavar="ID", help="which one; the newest")
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="a ledger of erasures that survived")
-    parser.add_argument(
-        "--accept-older-ledger", action="store_true", help="although a newer one is known; it goes on the record"
-    )
-    parser.add_argument(
-        "--root-key", type=Path, metavar="FILE", help="the root key out of its escrow, for a new --home"
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.set_defaults(run=_told(_restore))
-
-
 def _make(options: argparse.Namespace) -> None:
     if options.to is None or options.region is None:
         raise Told("Name where the backup shall lie and in which region that is: --to PLACE --region REGION.")
@@ -88,7 +71,7 @@ def _make(options: argparse.Namespace) -> None:
         print("the newest copy of the ledger is as long as the ledger")
         return
     files = None if home is None else _read_home(home)
-    made = backup_make(place, _programs(), home=files, ledger_only=options.ledger_only)
+    made = backup_make(place, programs(), home=files, ledger_only=options.ledger_only)
     pruned = backup_prune(place)
     print(f"backup {made.manifest.point.hex}: {made.bytes / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
     if pruned.keys or pruned.points:
@@ -141,66 +124,12 @@ def _replay(options: argparse.Namespace) -> None:
     print(f"replayed {done.mark.lines} erasures: this database may serve")
 
 
-def _restore(options: argparse.Namespace) -> None:
-    if "BAILIWICK_HOME" in os.environ:
-        _setup()
-        done = _put_back(options, _no_home_files)
-    else:
-        from bailiwick.backup_home import new_home
-
-        with new_home(options.home, options.source, options.root_key) as write_home:
-            done = _put_back(options, write_home)
-    if options.json:
-        print(json.dumps(_told_of(done)))
-        return
-    print(f"restored {done.manifest.point.hex}: {done.replayed.mark.lines} erasures replayed and verified")
-    if done.keys_from is None:
-        print("no copy of the key store was left: stored payloads stay sealed for ever")
-    if done.ledger_older:
-        print("with an older ledger than is known: erasures since may have come back")
-
-
-def _put_back(options: argparse.Namespace, home: Callable[[Mapping[str, bytes]], None]) -> Restored:
-    """Restores this process's cell, whose configuration is set."""
-    from django.core.management import call_command
-
-    from cell.config import config
-    from cell.guard import RegionMismatch, claim_region
-    from retention.backups.places import open_place
-    from retention.backups.restoring import Steps, Wish, restore
-
-    def migrate() -> None:
-        for alias in ("owner", "keystore"):
-            call_command("migrate", database=alias, interactive=False, verbosity=0, skip_checks=True)
-        try:
-            claim_region(config())
-        except RegionMismatch as error:
-            raise Told(str(error)) from None
-
-    ledger = None if options.ledger is None else options.ledger.absolute()
-    wish = Wish(options.point, ledger, options.accept_older_ledger)
-    place = open_place(options.source, region=None, config=config())
-    return restore(place, _programs(), wish, Steps(migrate, home, _quiet if options.json else _say))
-
-
-def _told_of(done: Restored) -> dict[str, Any]:
-    return {
-        "point": done.manifest.point.hex,
-        "keys_from": None if done.keys_from is None else done.keys_from.hex,
-        "ledger_older": done.ledger_older,
-        "tombstones": done.replayed.mark.lines,
-        "verified": done.replayed.verified,
-        "entries": done.sound.entries,
-        "payloads_opened": done.sound.payloads,
-    }
-
-
 def _become_owner(folder: Path) -> Path | None:
     """Makes this process the owner's, of the cell that the environment configures, or of the embedded one in `folder`, which is
     returned then.
     """
     if "BAILIWICK_HOME" in os.environ:
-        _setup()
+        setup()
         return None
     from bailiwick.embedded import postgres as pg
     from bailiwick.embedded.errors import CellError
@@ -219,7 +148,8 @@ def _become_owner(folder: Path) -> Path | None:
     return home.path
 
 
-def _setup() -> None:
+def setup() -> None:
+    """Makes this process one of the cell that the environment configures."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
@@ -234,7 +164,7 @@ def _place(options: argparse.Namespace) -> Place:
     return open_place(options.source, region=None, config=config())
 
 
-def _programs() -> Programs:
+def programs() -> Programs:
     """PostgreSQL's programs: those beside a server of this machine, else those on the path."""
     from bailiwick.embedded import postgres as pg
     from retention.backups.dumps import Programs
@@ -256,22 +186,6 @@ def _read_home(home: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in files.items()}
 
 
-def _no_home_files(_: object) -> None:
-    """A cell that the environment configures has its folder from elsewhere."""
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-def _quiet(_: str) -> None:
-    """For programs, which read one object."""
-
-
-def _point(text: str) -> UUID:
-    return UUID(hex=text)
-
-
 def _days(text: str) -> int:
     days = int(text)
     if days < 1:
@@ -279,7 +193,9 @@ def _days(text: str) -> int:
     return days
 
 
-def _told(action: Callable[[argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int]:
+def told(action: Callable[[argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int]:
+    """`action` with a line for everything that an operator can meet, and exit status 1 then."""
+
     def run(options: argparse.Namespace) -> int:
         import django.db
         import psycopg

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bailiwick import backup_cli, keys_cli, models_cli, subprocessors_cli
+from bailiwick import backup_cli, keys_cli, models_cli, restore_cli, subprocessors_cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     text = "whom the operator engages: publish a list and give notice, or print every version"
     subprocessors_cli.add(commands.add_parser("subprocessors", help=text), home)
 
-    backup_cli.add_backup(commands.add_parser("backup", help="make, list, try out and remove backups of the cell"))
-    backup_cli.add_restore(
+    backup_cli.add(commands.add_parser("backup", help="make, list, try out and remove backups of the cell"))
+    restore_cli.add(
         commands.add_parser(
             "restore", parents=[home], help="put a cell back from a backup, with every erasure replayed"
         )

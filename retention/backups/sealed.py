@@ -125,6 +125,11 @@ class UnsealingReader(io.RawIOBase):
         self._open = self._open[size:]
         return size
 
+    def close(self) -> None:
+        """Closes the source, too."""
+        self._source.close()
+        super().close()
+
     def verify(self) -> tuple[int, str]:
         """Reads to the end. Returns the number of sealed bytes, and their SHA-256 in hexadecimal."""
         while self.read(CHUNK):

@@ -19,6 +19,7 @@ from cell.objects import FileObjectStore
 from retention.backups.dumps import Programs
 from retention.backups.errors import PlaceRefused
 from retention.backups.places import open_place
+from retention.ledger import Ledger
 from tests.bailiwick.backing_up import back_up, command, databases, empty_cell, environ_of, run, starts, state, whole
 from tests.factories import make_organization, make_workspace
 from tests.retention.conftest import committed
@@ -181,11 +182,10 @@ def test_what_was_altered_is_not_put_back(cluster, tmp_path) -> None:
         alter("ledger")
         done = run(new, "restore", "--from", place, "--point", first)
         assert (done.returncode, "what was erased since would come back" in done.stderr) == (1, True)
-        done = run(new, "restore", "--from", place, "--point", first, "--accept-older-ledger", "--json")
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["ledger_older"] is True
-        assert json.loads(done.stdout)["keys_from"] == second
-        assert entries(new, "cell.restored")[-1]["after"]["ledger_older"] is True
+        forked = Ledger(tmp_path / "forked.jsonl")
+        forked.append(erasure="ers", workspace="ws", request="req", fenced_at="2026-11-20T00:00:00Z")
+        done = run(new, "restore", "--from", place, "--point", first, "--ledger", forked.path)
+        assert (done.returncode, "there are two ledgers of erasures" in done.stderr) == (1, True)
 
     alter("manifest")
     done = run(environ, "backup", "list", "--from", place)
@@ -256,12 +256,32 @@ def test_a_backup_that_is_killed_is_none(cluster, tmp_path) -> None:
 
 
 @pytest.mark.chaos
+def test_an_older_ledger_is_accepted_on_the_record(cluster, tmp_path) -> None:
+    environ, place = environ_of(cluster), tmp_path / "place"
+    first = back_up(environ, place)
+    ask_and_erase()
+    second, store = back_up(environ, place), FileObjectStore(place)
+    store.delete_all_versions(f"points/{second}/ledger")
+    with empty_cell(cluster) as new:
+        refused = run(new, "restore", "--from", place, "--point", first)
+        assert (refused.returncode, "what was erased since would come back" in refused.stderr) == (1, True)
+        done = run(new, "restore", "--from", place, "--point", first, "--accept-older-ledger", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["ledger_older"] is True
+        assert json.loads(done.stdout)["keys_from"] == second
+        assert entries(new, "cell.restored")[-1]["after"]["ledger_older"] is True
+
+
+@pytest.mark.chaos
 def test_a_restore_that_is_killed_starts_nothing(cluster, tmp_path) -> None:
     environ, place = environ_of(cluster), tmp_path / "place"
     back_up(environ, place)
     with empty_cell(cluster) as new:
         process = subprocess.Popen(
-            command("restore", "--from", place), env=whole(new), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command("restore", "--from", place, "--ledger", erasure_ledger().path),
+            env=whole(new),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         with process:
             assert process.stdout is not None

@@ -14,7 +14,7 @@ import pytest
 
 from cell.ids import uuid7
 from retention.erasures import erasure_get
-from retention.expiry import expire_chunk
+from retention.expiry import expire
 from retention.payloads import payload_open
 from tests.factories import make_organization
 from tests.peers import missing
@@ -30,7 +30,7 @@ from uuid import UUID
 from django.utils import timezone
 from cell import jobs
 from retention import ageing, expiry
-expiry.expire_payloads()
+expiry.expire()
 ageing.age_erasures()
 for job in sys.argv[1:]:
     jobs.run(UUID(job))
@@ -75,7 +75,7 @@ def test_a_clock_that_is_behind_only_delays(age_payloads) -> None:
     age_payloads(15, old)
     work_at("-40d")
     assert payloads(workspace) == {old}
-    expire_chunk(workspace)
+    expire()
     assert payloads(workspace) == set()
 
 
