@@ -29,6 +29,7 @@ from tests.retention.erasing import Crash
 class Fault(Enum):
     CRASH_BEFORE = "the worker dies"
     CRASH_AFTER = "the worker dies when it was done"
+    CRASH_BETWEEN = "the worker dies between two states"
     STORE_AWAY = "the store does not answer"
     AUDITOR_AWAY = "the auditor cannot connect"
     LEDGER_FULL = "the ledger's disk is full"
@@ -41,6 +42,7 @@ PLACES_OF = {
     # What these faults break is a part of its own: the number chooses the call of that part.
     Fault.AUDITOR_AWAY: [(psycopg, "connect")],
     Fault.LEDGER_FULL: [(os, "pwrite")],
+    Fault.CRASH_BETWEEN: [(jobs.Lease, "extend")],
     Fault.KEYSTORE_AWAY: [
         (custody, "material_of"),
         (custody, "material_in"),
@@ -117,7 +119,7 @@ class FaultAt:
 
 def _before(fault: Fault, name: str, args: tuple[Any, ...], job: UUID, others: list[threading.Thread]) -> None:
     match fault:
-        case Fault.CRASH_BEFORE:
+        case Fault.CRASH_BEFORE | Fault.CRASH_BETWEEN:
             raise Crash
         case Fault.STORE_AWAY | Fault.AUDITOR_AWAY:
             raise psycopg.OperationalError(f"{name}: away")

@@ -30,7 +30,13 @@ from tests.retention.requests import payloads, serve
 
 pytestmark = pytest.mark.usefixtures("committed")
 ERASURES = int(os.environ.get("ERASURES", "2000"))
-CALLS = {Fault.LEDGER_FULL: 1, Fault.AUDITOR_AWAY: 3, Fault.KEYSTORE_AWAY: 2, Fault.STORE_AWAY: 12}
+CALLS = {
+    Fault.CRASH_BETWEEN: 7,
+    Fault.LEDGER_FULL: 1,
+    Fault.AUDITOR_AWAY: 3,
+    Fault.KEYSTORE_AWAY: 2,
+    Fault.STORE_AWAY: 12,
+}
 """How many calls there are to be hit by a fault that has its own places."""
 EVERY_CALL = 50
 """Of any boundary, in the erasure of a request; of larger ones there are a few more."""
