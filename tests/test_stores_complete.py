@@ -48,6 +48,7 @@ Fate = Erased | Excluded | NoTenants
 LOG = Excluded("its audit log with exports of it")
 ERASURE = Excluded("the erasure itself, its tombstones and fences, jobs, and holds that have ended")
 SETTINGS = Excluded("settings: how it was served, how long it kept payloads, names of its keys")
+BACKUPS = NoTenants("backups of the cell: what they hold of a workspace ages out, as the second certificate says")
 PEOPLE = Excluded("members of the organization, and which role they had")
 
 TABLES: dict[str, Fate] = {
@@ -65,19 +66,28 @@ TABLES: dict[str, Fate] = {
     "audit_checkpoint": LOG,
     "audit_checkpoint_leaf": LOG,
     "audit_export": LOG,
+    "audit_delivery": LOG,
+    "audit_schedule": LOG,  # where exports go goes on until somebody ends it: the log of the erasure is delivered, too
     "cell_job": ERASURE,
     "retention_erasure": ERASURE,
     "retention_fence": ERASURE,
     "retention_tombstone": ERASURE,
     "retention_hold": ERASURE,  # its reasons: hold-reasons
     "retention_policy": SETTINGS,
+    "retention_progress": SETTINGS,  # how far each class of data was expired
     "workspaces_workspace": Excluded("the workspace's id and name"),
     "workspaces_servingpolicy": SETTINGS,
     "workspaces_key": SETTINGS,  # revoked: workspace-access
     "workspaces_membership": PEOPLE,
+    "workspaces_subprocessornotice": LOG,  # which notices its log holds
     "workspaces_member": PEOPLE,
     "keystore_operation": LOG,  # names of what was done, until the log has it
     "workspaces_organization": NoTenants("the organization, which outlives its workspaces"),
+    "workspaces_agreementacceptance": NoTenants("what the organization agreed with the operator"),
+    "workspaces_subprocessorversion": NoTenants("whom the operator engages"),
+    "workspaces_subprocessoracknowledgement": NoTenants("that the organization read it"),
+    "retention_backup": NoTenants("which backups of the cell there are"),
+    "retention_replay": NoTenants("how far the ledger was replayed"),
     "audit_signer": NoTenants("verifier keys of the cell"),
     "cell_identity": NoTenants("which cell this is"),
     "keystore_identity": NoTenants("which cell this is"),
@@ -107,6 +117,14 @@ REDIS: dict[str, str] = {
 OBJECTS: dict[str, Fate] = {
     "audit/export_job.py": LOG,
     "audit/exports.py": LOG,
+    "audit/export_expiry.py": LOG,
+    "audit/delivery_job.py": LOG,
+    "audit/destinations/bucket.py": LOG,
+    "platform/bailiwick/backup_cli.py": BACKUPS,
+    "platform/bailiwick/backup_home.py": BACKUPS,
+    "retention/backups/making.py": BACKUPS,
+    "retention/backups/places.py": BACKUPS,
+    "retention/backups/restoring.py": BACKUPS,
     "inference/gateway/model_store.py": NoTenants("models, which the operator stores"),
     "platform/bailiwick/operator.py": NoTenants("models, which the operator stores"),
     "platform/cell/guard.py": NoTenants("which region the store is of"),
@@ -114,6 +132,7 @@ OBJECTS: dict[str, Fate] = {
 }
 CACHES: dict[str, Fate] = {
     "inference/engine/prefix.py": Erased("engine-memory"),
+    "inference/gateway/cache_class.py": NoTenants("it asks engines to forget theirs"),
     "inference/engine/library/cache.py": NoTenants("of a program that uses the engine as a library; it has `erase`"),
     "inference/engine/library/cache_keys.py": NoTenants("part of it"),
     "inference/engine/library/cache_ladder.py": NoTenants("part of it"),

@@ -130,10 +130,11 @@ def test_a_hold_that_is_placed_while_payloads_expire_waits_for_them(monkeypatch,
         placed.set()
         connections.close_all()
 
-    def expiring(*args):
-        threading.Thread(target=place_it).start()
-        assert not placed.wait(0.5)
-        return destroy(*args)
+    def expiring(workspace, requests):
+        if workspace == organization.workspace.id:
+            threading.Thread(target=place_it).start()
+            assert not placed.wait(0.5)
+        return destroy(workspace, requests)
 
     monkeypatch.setattr(custody, "expire_data_keys", expiring)
     expire()
