@@ -95,6 +95,8 @@ class Plan:
             "BAILIWICK_BASE_URL": self.base_url,
             "BAILIWICK_ALLOWED_HOSTS": "127.0.0.1,localhost",
             "BAILIWICK_EMBEDDED": "1",
+            # What entries are sent to may be on this machine, as all of the cell is.
+            "BAILIWICK_DESTINATION_NETWORKS": "127.0.0.1/32",
             "BAILIWICK_LISTEN": f"127.0.0.1:{self.port}",
             "BAILIWICK_INTERNAL_LISTEN": f"127.0.0.1:{self.internal.getsockname()[1]}",
         }

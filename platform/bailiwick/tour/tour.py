@@ -18,6 +18,7 @@ from typing import Any
 from bailiwick.embedded.home import Home
 from bailiwick.tour.client import Client, Refused
 from bailiwick.tour.narrator import Narrator
+from bailiwick.tour.siem import Siem
 
 WAIT_S = 60.0
 RETENTION_DAYS = 14
@@ -214,6 +215,41 @@ def _export(tour: Tour) -> None:
     tour.say.fact("neither the address nor the account number is in it")
 
 
+def _send_weekly(tour: Tour) -> None:
+    regions = tour.admin.call("GET", "/api/regions").body["results"]
+    area = next(region["legal_area"] for region in regions if region["here"])
+    another = next(region["legal_area"] for region in regions if region["legal_area"] != area)
+    path = f"{tour.path}/audit/schedules"
+    with Siem() as siem:
+        destination = {"kind": "webhook", "legal_area": area, "url": siem.url, "ca": siem.authority}
+        schedule = {
+            "destination": destination,
+            "secrets": {"signing": [siem.secret]},
+            "format": "ocsf",
+            "interval_hours": 7 * 24,
+        }
+        refused = tour.admin.try_("POST", path, {**schedule, "destination": {**destination, "legal_area": another}})
+        _require(400 <= refused.status < 500, f"a destination abroad was answered {refused.status}")
+        tour.say.fact(f"to a SIEM under another law: refused ({refused.status}): {refused.said}")
+        made = tour.admin.call("POST", path, schedule).body
+        tour.say.fact(f"every {made['interval_hours']} hours to one under the law of {area}: {made['id']}")
+        deliveries = f"{path}/{made['id']}/deliveries"
+        first = _wait_for(tour, deliveries, lambda found: bool(found) and found[-1]["state"] == "acknowledged")[-1]
+        _require(
+            len(siem.lines) == first["end"] - first["first"] and not siem.refused,
+            "the SIEM has other entries than were sent",
+        )
+        text = b"\n".join(siem.lines)
+        _require(not any(secret.encode() in text for secret in SECRETS), "personal data is in what was sent")
+        tour.say.fact(
+            f"the SIEM has {len(siem.lines)} entries, each signed call checked; acknowledged: {first['evidence']}"
+        )
+        tour.admin.call("DELETE", f"{path}/{made['id']}")
+        _wait(tour, f"{path}/{made['id']}", lambda now: now["state"] == "ended")
+        _require(any(b"schedule" in line for line in siem.lines[first["end"] :]), "nobody told the SIEM of the end")
+        tour.say.fact("turned off, and the last delivery says who did it")
+
+
 def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
     """An export is plain files in no folder; anything else is not taken. (The filters of `extractall` came with Python 3.11.4.)"""
     for member in archive:
@@ -259,6 +295,7 @@ STEPS: list[tuple[str, Callable[[Tour], None]]] = [
     ("Erasure, with a certificate", _erase),
     ("The audit log, exported", _export),
     ("Verified offline", _verify),
+    ("The log, sent to a SIEM every week", _send_weekly),
 ]
 
 
@@ -268,6 +305,16 @@ def _wait(tour: Tour, path: str, over: Callable[[Any], bool]) -> Any:
         _require(time.monotonic() < deadline, f"{path} is still {now['state']} after {WAIT_S:.0f} s")
         time.sleep(0.1)
     return now
+
+
+def _wait_for(tour: Tour, path: str, over: Callable[[list[Any]], bool]) -> list[Any]:
+    """The same of a list, oldest last."""
+    deadline = time.monotonic() + WAIT_S
+    found: list[Any] = []
+    while not over(found := tour.admin.call("GET", path).body["results"]):
+        _require(time.monotonic() < deadline, f"{path}: nothing was delivered in {WAIT_S:.0f} s")
+        time.sleep(0.1)
+    return found
 
 
 def _plain(file: Path) -> bytes:
