@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 GAP: Final = r"(?:[ .-]|[ ]?\n[ \t]{0,8})?"
 _CLASSES: Final = {"A": "[A-Z]", "9": "[0-9]", "X": "[A-Z0-9]"}
+_END: Final = r"(?![A-Za-z0-9]|[-./][0-9])"
 _NOT_KEPT: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -21,8 +23,24 @@ def expression(mask: str) -> str:
 
 def shape(masks: Iterable[str]) -> re.Pattern[str]:
     """An expression that matches at the start of a value of any of the `masks`, the longest first, and to its end."""
-    alternatives = "|".join(expression(mask) for mask in sorted(masks, key=len, reverse=True))
-    return re.compile(rf"(?:{alternatives})(?![A-Za-z0-9]|[-./][0-9])")
+    longest_first = sorted(masks, key=len, reverse=True)
+    digits = sorted(len(mask) for mask in longest_first if not mask.strip("9"))
+    alternatives = [expression(mask) for mask in longest_first if mask.strip("9")]
+    if digits:
+        alternatives.append(_digits(digits))
+    return re.compile(rf"(?:{'|'.join(alternatives)}){_END}")
+
+
+def _digits(counts: list[int]) -> str:
+    """Digits of one of these counts, ascending, for what `_END` comes after: each is read once and not for every count."""
+    nested = ""
+    for few, more in reversed(list(pairwise(counts))):
+        nested = rf"(?:{_repeated(more - few)}{nested})?"
+    return rf"[0-9]{_repeated(counts[0] - 1)}{nested}"
+
+
+def _repeated(count: int) -> str:
+    return rf"(?:{GAP}[0-9]){{{count}}}"
 
 
 def bare(value: str) -> str:

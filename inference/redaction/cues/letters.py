@@ -75,16 +75,17 @@ _LINE_ENDS: Final = re.compile(r"[ \t*]*(?:\r?\n|\Z|[,|(]|[\"'\\]| - )")
 
 def _verify_closing(shadow: str, start: int, end: int, language: str | None) -> Verified | None:
     stop = end - 1
-    begin = _CLOSINGS.before(shadow, stop)
-    if begin is None or shadow[begin - 1 : begin] == ".":
-        return None
     gap = _SIGNATURE.match(shadow, stop)
     if gap is None:
         return None
+    # The person first: "thanks," is in many a sentence, and rarely before a name.
     person = person_at(shadow, after_titles(shadow, gap.end()), THINGS)
     if person is None or not _LINE_ENDS.match(shadow, person.end):
         return None
     if person.words == 1 and "\n" not in gap.group():
+        return None
+    begin = _CLOSINGS.before(shadow, stop)
+    if begin is None or shadow[begin - 1 : begin] == ".":
         return None
     return person.start, person.end, SCORE
 
