@@ -214,6 +214,7 @@ WITHOUT_ENGINE = ("api/models", 503)
 """Who may ask is told that there is no engine here."""
 
 
+@pytest.mark.timeout(600)
 def test_who_gets_in(home: Organization, callers: list[Caller]):
     cell = config().cell
     targets = [
@@ -238,8 +239,10 @@ def test_who_gets_in(home: Organization, callers: list[Caller]):
     cells = 0
     for caller in callers:
         client = caller.client()
+        # What is no id, or another cell's, is refused before anybody is asked who they are: two callers tell.
+        aimed = targets if caller in (callers[0], callers[-1]) else targets[:2]
         for (url, need), method in product(MANAGEMENT.items(), METHODS):
-            for target in targets if "workspace_id" in url else [None]:
+            for target in aimed if "workspace_id" in url else [None]:
                 cells += 1
                 path = filled(url, existing, target)
                 status = call(client, method, path)
