@@ -193,6 +193,25 @@ MEANINGS: Mapping[Action, Meaning] = {
     Action.MODEL_DEPLOYED: Meaning("Model deployment changed", _LIFECYCLE, 8, ("package",), _CHANGE, _LOW),
     Action.MODEL_REMOVED: Meaning("Model removed", _LIFECYCLE, 2, ("package",), ("deletion",), _LOW),
     Action.CELL_MIGRATED: Meaning("Cell migrated", _LIFECYCLE, 8, _CONFIG, _CHANGE, _LOW),
+    Action.BACKUP_MADE: Meaning("Backup made", _DATA, OTHER, _STORE, ("info",), _LOW),
+    Action.BACKUP_REMOVED: Meaning("Backups removed", _DATA, 7, _STORE, _CHANGE, _LOW),
+    Action.BACKUP_DRILLED: Meaning("Restore drill ended", _DATA, OTHER, _STORE, ("info",), _LOW),
+    # Everything after the backup is gone, and what was erased since has to be erased anew.
+    Action.CELL_RESTORED: Meaning("Cell restored from a backup", _LIFECYCLE, OTHER, _CONFIG, _CHANGE, _HIGH),
+    Action.LEDGER_REPLAYED: Meaning("Erasures replayed after a restore", _DATA, 7, _STORE, _CHANGE, _HIGH),
+    Action.SUBJECT_EXPORTED: Meaning("A person's data handed out", _API, 2, _CALL, ("access",), _MEDIUM),
+    Action.AGREEMENT_ACCEPTED: Meaning(
+        "Data processing agreement accepted", _ENTITY, 3, _CONFIG, _CHANGE, _LOW, about="organization"
+    ),
+    Action.SUBPROCESSORS_PUBLISHED: Meaning(
+        "List of sub-processors published", _LIFECYCLE, OTHER, _CONFIG, _CHANGE, _MEDIUM
+    ),
+    Action.SUBPROCESSORS_ANNOUNCED: Meaning(
+        "Change of sub-processors announced", _LIFECYCLE, OTHER, _CONFIG, ("info",), _MEDIUM
+    ),
+    Action.SUBPROCESSORS_ACKNOWLEDGED: Meaning(
+        "Change of sub-processors acknowledged", _ENTITY, 3, _CONFIG, ("info",), _LOW, about="organization"
+    ),
 }
 
 _BY_NAME = {action.value: meaning for action, meaning in MEANINGS.items()}

@@ -30,10 +30,19 @@ def test_every_name_is_there_and_no_other() -> None:
 
 
 def test_the_example_of_the_documentation_runs_as_it_is_printed() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.S)
+    code, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.S)
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert "[False, True, False]" in done.stdout
     assert re.search(r"\d takes \d+% and is bounded by (compute|memory|overhead)", done.stdout)
+
+
+def test_the_example_of_a_tagger_runs_as_it_is_printed() -> None:
+    _, code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.S)
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "B-" in done.stdout
