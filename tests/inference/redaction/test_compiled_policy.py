@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -203,9 +204,9 @@ def _seconds() -> float:
 
 def test_the_documented_example_is_admitted() -> None:
     page = (Path(__file__).parents[3] / "docs" / "redaction.md").read_text()
-    document = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    documents = [json.loads(example) for example in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
 
-    admitted = admit(Policy.from_json(document | {"version": 2})).policy
+    *_, admitted = [admit(Policy.from_json(document | {"version": 2})).policy for document in documents]
 
     assert admitted.action("STAFF_NUMBER") == "mask"
     assert {rule.id for rule in admitted.custom} == {"staff", "member", "projects"}
