@@ -32,6 +32,8 @@ def context(ca: str | None, identity: Identity | None = None) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError):
         raise Misconfigured("the pinned authority is not a certificate in PEM") from None
     found.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Some releases of Python 3.11 set it themselves; a connection that somebody cut would pass for one that was ended.
+    found.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     found.keylog_filename = None  # type: ignore[assignment]  # whatever SSLKEYLOGFILE says; typed as if it could not be unset
     if identity is not None:
         _load(found, identity)

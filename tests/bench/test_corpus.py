@@ -116,8 +116,10 @@ def test_a_verdict_counts_values_and_findings() -> None:
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the names were read in Python 3.11")
 @pytest.mark.parametrize("path", BY_FILE)
 def test_authors_stand_in_the_file_beside_them(path: str) -> None:
-    source = (Path(os.__file__).parent / path).read_text("utf-8")
-    flat = re.sub(r"\s+", " ", source)
+    file = Path(os.__file__).parent / path
+    if not file.exists():
+        pytest.skip(f"{path} is in a package of its own here")
+    flat = re.sub(r"\s+", " ", file.read_text("utf-8"))
 
     assert [name for name in BY_FILE[path] if name not in flat] == []
 

@@ -57,8 +57,9 @@ def rows(text: str) -> list[str]:
 def test_each_request_is_shown_with_its_figures(signed_in: Browser, organization: Organization) -> None:
     workspace = organization.workspace
     failed = {"status": "failed", "http_status": 503, "redactions": {}, "duration_ms": 61_250}
-    older = make_record(workspace)
-    newer = make_record(workspace, kind="embedding", model="<b>embed", **failed)
+    first, second = sorted((uuid7(), uuid7()))
+    older = make_record(workspace, first)
+    newer = make_record(workspace, second, kind="embedding", model="<b>embed", **failed)
 
     signed_in.get(f"/workspaces/{organization.workspace_id}/requests")
 
@@ -71,7 +72,8 @@ def test_each_request_is_shown_with_its_figures(signed_in: Browser, organization
 
 
 def test_requests_are_read_page_by_page(signed_in: Browser, organization: Organization) -> None:
-    made = [make_record(organization.workspace) for _ in range(52)]
+    # In the order of their ids: two of one millisecond are in any.
+    made = [make_record(organization.workspace, number) for number in sorted(uuid7() for _ in range(52))]
     path = f"/workspaces/{organization.workspace_id}/requests"
 
     signed_in.get(path)

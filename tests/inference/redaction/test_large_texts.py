@@ -25,9 +25,9 @@ def test_a_table_of_a_megabyte_is_linear() -> None:
     assert len(large) > 1_000_000 - 50_000
 
     start = time.process_time()
-    assert len(redactor.find(small)) == 5_000
+    assert len(redactor.find(small)) == 2 * 5_000
     middle = time.process_time()
-    assert len(Redactor(max_characters=2_000_000).find(large)) == 45_000
+    assert len(Redactor(max_characters=2_000_000).find(large)) == 2 * 45_000
     end = time.process_time()
 
     # A quiet core needs a second for the large one; nine times the rows must not cost much more than nine times the work.
