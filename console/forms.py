@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from cell.access import Environment, Scope
+from cell.pseudonyms import LONGEST_SUBJECT
 from workspaces.contracts import MemberInfo
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 from workspaces.serving import (
@@ -256,7 +257,7 @@ class ErasureForm(forms.Form):
     )
     subject = forms.CharField(
         label="Everything about a person",
-        max_length=512,
+        max_length=LONGEST_SUBJECT,
         required=False,
         strip=False,
         help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",
@@ -289,7 +290,7 @@ class HoldForm(forms.Form):
     )
     subject = forms.CharField(
         label="Everything about a person",
-        max_length=512,
+        max_length=LONGEST_SUBJECT,
         required=False,
         strip=False,
         help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from inference.gateway.subject_exports import LONGEST_SUBJECT
+from cell.pseudonyms import LONGEST_SUBJECT
 from workspaces.contracts import CONTACT_LENGTH
 
 

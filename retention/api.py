@@ -19,6 +19,7 @@ from cell.api import CellView, Page, etag, require_match
 from cell.config import config
 from cell.ids import Tag, tagged
 from cell.problems import Problem
+from cell.pseudonyms import LONGEST_SUBJECT
 from retention import erasures, holds, policies
 from retention.classes import beside_payloads
 from retention.contracts import ErasureInfo, HoldInfo, Policy
@@ -49,7 +50,7 @@ class ScopeSerializer(serializers.Serializer[Any]):
 
     request = serializers.CharField(max_length=64, required=False, help_text="The request's id, as in x-request-id.")
     subject = serializers.CharField(
-        max_length=512,
+        max_length=LONGEST_SUBJECT,
         required=False,
         trim_whitespace=False,
         help_text="Who the requests are about, as your application sends it in `user` or `safety_identifier`.",

@@ -10,7 +10,7 @@ from inference.engine.lanes import Lane
 from inference.engine.protocol import Embed
 from inference.gateway.errors import invalid
 from inference.gateway.inputs import as_inputs
-from inference.gateway.sampled_request import Positive, TokenId
+from inference.gateway.sampled_request import Positive, SubjectName, TokenId
 
 MAX_INPUTS = 2048
 
@@ -20,8 +20,8 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
     input: str | list[str | TokenId | list[TokenId]]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Positive | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
+    user: SubjectName | None = None
+    safety_identifier: SubjectName | None = None
 
     kind: ClassVar[str] = "embedding"
     model_kind: ClassVar[str] = "embedding"

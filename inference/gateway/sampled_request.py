@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
+from cell.pseudonyms import LONGEST_SUBJECT
 from inference.engine.protocol import Sampling
 from inference.gateway import functions
 from inference.gateway.errors import invalid, unsupported
@@ -18,6 +19,8 @@ MAX_STOPS = 4
 MAX_BIASES = 300
 
 Tokens = Annotated[int, Meta(ge=0)]
+SubjectName = Annotated[str, Meta(max_length=LONGEST_SUBJECT, pattern=r"^[^\x00]*$")]
+"""Nothing that an export or an erasure could not name: neither of the two takes a NUL."""
 Positive = Annotated[int, Meta(ge=1)]
 TokenId = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Seed = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -50,8 +53,8 @@ class SampledRequest(msgspec.Struct, kw_only=True):
     deterministic: bool | None = None
     n: Choices | None = None
     stop: str | list[str] | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
+    user: SubjectName | None = None
+    safety_identifier: SubjectName | None = None
     min_p: Share | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None

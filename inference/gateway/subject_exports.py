@@ -27,7 +27,7 @@ from cell.ids import Tag, tagged
 from cell.keys import RootUnavailable, UnwrapError
 from cell.keys.envelope import EnvelopeError
 from cell.problems import Problem
-from cell.pseudonyms import subject_key, subject_pseudonym
+from cell.pseudonyms import LONGEST_SUBJECT, subject_key, subject_pseudonym
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 from inference.gateway.models import RequestRecord
@@ -37,8 +37,6 @@ from retention.policies import retention_policy
 from workspaces.regions import own_region
 
 FORMAT = "bailiwick-subject-export/1"
-LONGEST_SUBJECT = 4096
-"""Characters of a subject's name."""
 MOST_REQUESTS = 1_000
 """In one file; the next one begins where it ends."""
 MOST_BYTES = 32 * 1024 * 1024

@@ -9,6 +9,8 @@ from cell.keys import cell_keys
 
 BYTES = 16
 """Of a pseudonym: 128 bits, so that two subjects of a workspace never share one."""
+LONGEST_SUBJECT = 4096
+"""Characters of a subject's name, wherever one is given: who can be sent about can also be exported and erased."""
 
 
 def subject_key(workspace: UUID) -> bytes:

@@ -10,6 +10,7 @@ from cell.access import Scope
 from cell.config import config
 from cell.ids import Tag, tagged, untag, uuid7
 from cell.models import Job
+from cell.pseudonyms import LONGEST_SUBJECT
 from cell.tenancy import workspace_scope
 from tests.factories import make_key, make_organization, make_workspace
 from tests.retention.requests import serve
@@ -223,7 +224,9 @@ def test_a_subject_is_erased_over_the_api_and_its_name_is_nowhere(api, organizat
     for shown in (asked.content, certificate.content, capfd.readouterr().err.encode()):
         assert b"anna" not in shown
     unknown = api.post("/erasures", {"subject": "ben@example.org"})
+    longest, longer = (api.post("/erasures", {"subject": "b" * (LONGEST_SUBJECT + more)}) for more in (0, 1))
     assert unknown.status_code == 404
+    assert (longest.status_code, longer.status_code) == (404, 400)
     assert b"ben@" not in unknown.content
 
 

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from cell.access import Scope
 from cell.api import CellView
 from cell.ids import Tag
-from inference.gateway.subject_exports import LONGEST_SUBJECT, SubjectExport, subject_export
+from cell.pseudonyms import LONGEST_SUBJECT
+from inference.gateway.subject_exports import SubjectExport, subject_export
 from workspaces.access import number_of
 from workspaces.serializers import StrictSerializer
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from django.test import Client
 
+from cell.pseudonyms import LONGEST_SUBJECT
 from inference.gateway.documents import MAX_DEPTH
 from tests.factories import Organization, make_organization
 from tests.inference.gateway.scripted import CHAT
@@ -57,6 +58,16 @@ def test_halves_of_characters_in_documents_do_no_harm(client: httpx.Client, serv
     text = said(answer) if stream else answer.json()["choices"][0]["message"]["content"]
     assert json.loads(served.engine.last.messages[-1].content) == {"a\ufffd": "\ufffd [[EMAIL_1]] \U0001f600"}
     assert json.loads(text) == {"a\ufffd": f"\ufffd {ADDRESS} \U0001f600"}
+
+
+@pytest.mark.parametrize("field", ["user", "safety_identifier"])
+@pytest.mark.parametrize("subject", [f"{ADDRESS}{'a' * LONGEST_SUBJECT}", f"{ADDRESS}\0"])
+def test_nobody_is_named_whom_no_erasure_could_name(client: httpx.Client, field: str, subject: str) -> None:
+    refused, longest = chat(client, "Hi", **{field: subject}), chat(client, "Hi", **{field: "é" * LONGEST_SUBJECT})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, field)
+    assert ADDRESS not in refused.text
+    assert longest.status_code == 200
 
 
 def test_ten_megabytes_of_one_letter_are_refused_at_once(client: httpx.Client) -> None:
