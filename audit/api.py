@@ -1,4 +1,4 @@
-"""Management API of the audit log: entries and their detail, checkpoints, proofs and exports.
+"""Management API of the audit log: entries and their detail, checkpoints and proofs.
 
 The log is that of a workspace, or below `organization/audit` that of the cell, as far as the organization may see it.
 """
@@ -7,28 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
-from django.http import FileResponse
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers, status
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import exports, personal, proofs, tiles_api
+from audit import personal, proofs, tiles_api
 from audit.checkpoint import encode
 from audit.entry import Kind
-from audit.exports import ExportInfo
-from audit.formats import Format
 from audit.merkle import ProofError
 from audit.selectors import entry_list
 from audit.signing import vkeys
 from audit.trees import CellReader, Reader
 from cell.access import Scope
-from cell.api import CellView, Page, Problem, not_found
-from cell.config import config
-from cell.ids import ForeignId, MalformedId, Tag, tagged, untag
+from cell.api import CellView, Page, Problem, not_found, number_here
+from cell.ids import Tag
 
 _KINDS = {"change": (Kind.CHANGE,), "inference": (Kind.INTENT, Kind.OUTCOME)}
 
@@ -75,26 +70,6 @@ class ListedSerializer(serializers.Serializer[Any]):
     tlog_proof = serializers.CharField(help_text="The same as a file in the form C2SP tlog-proof v1.")
 
 
-class ExportSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    state = serializers.ChoiceField(["requested", "ready", "failed"])
-    requested_at = serializers.DateTimeField()
-    completed_at = serializers.DateTimeField(allow_null=True)
-    first = serializers.IntegerField(allow_null=True)
-    end = serializers.IntegerField(allow_null=True, help_text="One past the last entry.")
-    manifest_sha256 = serializers.CharField(allow_null=True)
-    size_bytes = serializers.IntegerField(allow_null=True)
-
-
-class NewExportSerializer(serializers.Serializer[Any]):
-    formats = serializers.ListField(
-        child=serializers.ChoiceField([name.value for name in Format]),
-        default=list,
-        max_length=len(Format),
-        help_text="Formats for a SIEM, in files beside the entries themselves.",
-    )
-
-
 class LogView(CellView):
     """Reads the log of the workspace in the path; without one, the cell's."""
 
@@ -130,7 +105,7 @@ class EntriesView(LogView):
 class DetailView(LogView):
     @extend_schema(responses=DetailSerializer)
     def get(self, request: Request, entry_id: str, **_: str) -> Response:
-        entry = _number(entry_id, Tag.ENTRY)
+        entry = number_here(entry_id, Tag.ENTRY)
         opened = personal.detail_read(actor=self.actor, reader=self.reader, entry=entry)
         body = {"detail": opened.document, "salt": encode(opened.salt), "detail_commit": opened.commitment}
         return Response(body, headers={"Cache-Control": "no-store"})
@@ -165,7 +140,7 @@ class ProofView(LogView):
     @extend_schema(responses=ProofSerializer)
     def get(self, request: Request, entry_id: str, **_: str) -> Response:
         try:
-            proof = proofs.inclusion(self.reader, _number(entry_id, Tag.ENTRY))
+            proof = proofs.inclusion(self.reader, number_here(entry_id, Tag.ENTRY))
         except proofs.NoEntry:
             raise not_found() from None
         except proofs.NotSealed:
@@ -194,47 +169,6 @@ class CellProofView(LogView):
                 " that of an export when it is made.",
             ) from None
         return Response({"leaf": proof.body.decode(), **_proof(proof)})
-
-
-class ExportsView(CellView):
-    needs = {"GET": Scope.AUDIT_READ, "POST": Scope.AUDIT_EXPORT}
-
-    @extend_schema(responses=ExportSerializer(many=True))
-    def get(self, request: Request, workspace_id: str) -> Response:
-        page = Page()
-        found = exports.export_list(self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or [])
-        return page.get_paginated_response([_export(info) for info in found])
-
-    @extend_schema(request=NewExportSerializer, responses={202: ExportSerializer})
-    def post(self, request: Request, workspace_id: str) -> Response:
-        asked = NewExportSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        formats = [Format(name) for name in asked.validated_data["formats"]]
-        body = _export(exports.export_create(actor=self.actor, workspace=self.workspace, formats=formats))
-        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": f"{request.path}/{body['id']}"})
-
-
-class ExportView(CellView):
-    needs = {"GET": Scope.AUDIT_READ}
-
-    @extend_schema(responses=ExportSerializer)
-    def get(self, request: Request, workspace_id: str, export_id: str) -> Response:
-        return Response(_export(exports.export_get(self.workspace, _number(export_id, Tag.EXPORT))))
-
-
-class ExportDownloadView(CellView):
-    needs = {"GET": Scope.AUDIT_EXPORT}
-
-    @extend_schema(responses={(200, "application/x-tar"): OpenApiResponse(description="The export's files.")})
-    def get(self, request: Request, workspace_id: str, export_id: str) -> FileResponse:
-        number = _number(export_id, Tag.EXPORT)
-        content = exports.export_download(actor=self.actor, workspace=self.workspace, export=number)
-        response = FileResponse(
-            content, content_type="application/x-tar", as_attachment=True, filename=f"{_public(number)}.tar"
-        )
-        # What comes from a bucket has no end that could be looked up.
-        response.headers["Content-Length"] = str(exports.export_get(self.workspace, number).size_bytes)
-        return response
 
 
 def _checkpoint(
@@ -272,35 +206,6 @@ def _proof(proof: proofs.Inclusion) -> dict[str, Any]:
     }
 
 
-def _export(info: ExportInfo) -> dict[str, Any]:
-    return dict(
-        ExportSerializer(
-            {
-                "id": _public(info.id),
-                "state": info.state,
-                "requested_at": info.requested_at,
-                "completed_at": info.completed_at,
-                "first": info.first,
-                "end": info.end,
-                "manifest_sha256": info.manifest_sha256,
-                "size_bytes": info.size_bytes,
-            }
-        ).data
-    )
-
-
-def _public(export: UUID) -> str:
-    return tagged(Tag.EXPORT, config().cell, export)
-
-
-def _number(public_id: str, tag: Tag) -> UUID:
-    """The workspace in the path is of this cell, so an id of another one is simply not in it."""
-    try:
-        return untag(public_id, tag, config().cell)
-    except (MalformedId, ForeignId):
-        raise not_found() from None
-
-
 def _texts(hashes: tuple[bytes, ...]) -> list[str]:
     return [encode(item) for item in hashes]
 
@@ -321,7 +226,4 @@ urlpatterns = [
             ("cell-proof", CellProofView, "cell-proof"),
         )
     ),
-    path(f"{_WORKSPACE}/exports", ExportsView.as_view(), name="audit-exports"),
-    path(f"{_WORKSPACE}/exports/<str:export_id>", ExportView.as_view(), name="audit-export"),
-    path(f"{_WORKSPACE}/exports/<str:export_id>/download", ExportDownloadView.as_view(), name="audit-export-download"),
 ]

@@ -18,9 +18,9 @@ from audit.deliveries import DeliveryInfo
 from audit.formats import Format
 from audit.schedules import MOST_HOURS, WEEKLY_HOURS, ScheduleInfo
 from cell.access import Scope
-from cell.api import CellView, Page, etag, not_found, require_match
+from cell.api import CellView, Page, etag, number_here, require_match
 from cell.config import config
-from cell.ids import ForeignId, MalformedId, Tag, tagged, untag
+from cell.ids import Tag, tagged
 
 
 class NewScheduleSerializer(serializers.Serializer[Any]):
@@ -95,11 +95,11 @@ class ScheduleView(CellView):
 
     @extend_schema(responses=ScheduleSerializer)
     def get(self, request: Request, workspace_id: str, schedule_id: str) -> Response:
-        return _answer(schedules.schedule_get(self.workspace, _number(schedule_id, Tag.SCHEDULE)))
+        return _answer(schedules.schedule_get(self.workspace, number_here(schedule_id, Tag.SCHEDULE)))
 
     @extend_schema(request=ScheduleChangeSerializer, responses=ScheduleSerializer)
     def patch(self, request: Request, workspace_id: str, schedule_id: str) -> Response:
-        number = _number(schedule_id, Tag.SCHEDULE)
+        number = number_here(schedule_id, Tag.SCHEDULE)
         current = schedules.schedule_get(self.workspace, number)
         require_match(request, _etag(current))
         form = ScheduleChangeSerializer(data=request.data)
@@ -116,7 +116,7 @@ class ScheduleView(CellView):
     @extend_schema(request=None, responses={202: ScheduleSerializer})
     def delete(self, request: Request, workspace_id: str, schedule_id: str) -> Response:
         ended = schedules.schedule_end(
-            actor=self.actor, workspace=self.workspace, schedule=_number(schedule_id, Tag.SCHEDULE)
+            actor=self.actor, workspace=self.workspace, schedule=number_here(schedule_id, Tag.SCHEDULE)
         )
         return _answer(ended, status.HTTP_202_ACCEPTED)
 
@@ -126,7 +126,7 @@ class DeliveriesView(CellView):
 
     @extend_schema(responses=DeliverySerializer(many=True))
     def get(self, request: Request, workspace_id: str, schedule_id: str) -> Response:
-        number = schedules.schedule_get(self.workspace, _number(schedule_id, Tag.SCHEDULE)).id
+        number = schedules.schedule_get(self.workspace, number_here(schedule_id, Tag.SCHEDULE)).id
         page = Page()
         found = deliveries.delivery_list(
             self.workspace, number, lambda rows: page.paginate_queryset(rows, request, view=self) or []
@@ -139,11 +139,11 @@ class DeliveryDownloadView(CellView):
 
     @extend_schema(responses={(200, "application/x-tar"): OpenApiResponse(description="The delivery as an export.")})
     def get(self, request: Request, workspace_id: str, schedule_id: str, delivery_id: str) -> FileResponse:
-        number = _number(delivery_id, Tag.DELIVERY)
+        number = number_here(delivery_id, Tag.DELIVERY)
         content = deliveries.delivery_download(
             actor=self.actor,
             workspace=self.workspace,
-            schedule=_number(schedule_id, Tag.SCHEDULE),
+            schedule=number_here(schedule_id, Tag.SCHEDULE),
             delivery=number,
         )
         name = f"{_public(Tag.DELIVERY, number)}.tar"
@@ -168,14 +168,6 @@ def _delivery(info: DeliveryInfo) -> dict[str, Any]:
 
 def _public(tag: Tag, number: UUID) -> str:
     return tagged(tag, config().cell, number)
-
-
-def _number(public_id: str, tag: Tag) -> UUID:
-    """The workspace in the path is of this cell, so an id of another one is simply not in it."""
-    try:
-        return untag(public_id, tag, config().cell)
-    except (MalformedId, ForeignId):
-        raise not_found() from None
 
 
 _BASE = "workspaces/<str:workspace_id>/audit/schedules"

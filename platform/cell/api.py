@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 import msgspec
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -20,6 +21,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from cell.access import Actor, Scope, WorkspaceRef
+from cell.config import config
+from cell.ids import ForeignId, MalformedId, Tag, untag
 from cell.permission import DeclaredScopes
 from cell.problems import Problem, not_found
 
@@ -72,6 +75,17 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         code = getattr(error, "default_code", "error").replace("_", "-")
         body |= {"type": f"urn:bailiwick:problem:{code}", "title": code, "detail": str(error.detail)}
     return Response(body, status=error.status_code, headers=headers, content_type="application/problem+json")
+
+
+def number_here(public_id: str, tag: Tag) -> UUID:
+    """The primary key in the id of something in the workspace of the path. Raises Problem: 404.
+
+    That workspace is of this cell, so an id of another cell is simply not in it.
+    """
+    try:
+        return untag(public_id, tag, config().cell)
+    except (MalformedId, ForeignId):
+        raise not_found() from None
 
 
 def etag(document: object) -> str:
