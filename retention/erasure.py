@@ -1,10 +1,12 @@
 """The erasure of a request, of a subject or of a workspace: a state machine that only goes forward and ends in the same place
 whatever dies on the way.
 
-    received → scoped → [held] → fenced → shredding → sweeping → verifying → primary-erased (or partial) → beyond-recovery
+    received → scoped → [held] → fenced → shredding → sweeping → verifying → primary-erased → beyond-recovery
+                                                                         ⇄ partial
 
 Each state says what is done; the step that follows it may be cut off anywhere and is simply done again. A step moves the
-row on with its version and an audit entry, in one transaction that holds the job's lease. The certificate is signed when the
+row on with its version and an audit entry, in one transaction that holds the job's lease. Only from `partial`, where a store
+still holds something, it goes back: when somebody asks for the erasure again. The certificate is signed when the
 entry that ends the erasure stands in the sealed log. The last step, which waits for the last backup to age out, is in `ageing`.
 """
 

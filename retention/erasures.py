@@ -42,7 +42,8 @@ def erasure_request(
     whole: bool = False,
 ) -> tuple[ErasureInfo, bool]:
     """Asks for the erasure of a request, of a subject as the application names it (`user`, `safety_identifier`), or of the whole
-    workspace. Returns it and whether it is new: asking again finds the first one, of a subject the one that still runs.
+    workspace. Returns it and whether it is new: asking again finds the first one, of a subject the one that still runs. One that
+    ended as `partial` goes on: whoever asks again says that what stood in its way is mended.
 
     Raises Problem: 404 if the workspace never had such a request, or none about such a subject: an unknown id is not success;
     400 unless exactly one is named; 403 for the workspace without `erasures:write` in the whole organization.
@@ -54,23 +55,36 @@ def erasure_request(
         )
     with workspace_scope(workspace):
         known = _known(target)
-    if known is not None:
-        return _info(known), False
+        if known is not None:
+            return _info(_resume(actor, known, workspace)), False
     if not _is_there(target):
         raise not_found()
     with workspace_scope(workspace):
         row, created = _get_or_create(actor, target)
         if created:
-            log.record(
-                actor=actor,
-                action=Action.ERASURE_REQUESTED,
-                workspace=workspace,
-                scope=Scope.ERASURES_WRITE,
-                targets=targets_of(row),
-                after={"state": row.state, "scope": row.scope},
-            )
-            jobs.enqueue(KIND, workspace=workspace, effect_key=f"erasure/{row.id}", args={"erasure": str(row.id)})
+            _start(actor, row, workspace, {"state": row.state, "scope": row.scope}, f"erasure/{row.id}")
         return _info(row), created
+
+
+def _start(actor: Actor, row: Erasure, workspace: WorkspaceRef, after: Mapping[str, object], effect_key: str) -> None:
+    log.record(
+        actor=actor,
+        action=Action.ERASURE_REQUESTED,
+        workspace=workspace,
+        scope=Scope.ERASURES_WRITE,
+        targets=targets_of(row),
+        after=after,
+    )
+    jobs.enqueue(KIND, workspace=workspace, effect_key=effect_key, args={"erasure": str(row.id)})
+
+
+def _resume(actor: Actor, known: Erasure, workspace: WorkspaceRef) -> Erasure:
+    """Has the stores of an erasure that ended as `partial` asked again, as often as before; any other is left alone."""
+    partial = Erasure.objects.filter(pk=known.id, state=ErasureState.PARTIAL, version=known.version)
+    if partial.update(state=ErasureState.VERIFYING, verifications=0, version=known.version + 1):
+        known.refresh_from_db()
+        _start(actor, known, workspace, {"state": known.state}, f"erasure/{known.id}/{known.version}")
+    return known
 
 
 def erasure_preview(

@@ -11,7 +11,7 @@ from retention import erasure, stores
 from retention.erasures import erasure_get
 from retention.stores import Evidence
 from tests.factories import make_organization
-from tests.retention.erasing import ask, download, job_of, run, states
+from tests.retention.erasing import ask, assert_gone, download, job_of, run, states
 from tests.retention.requests import serve
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -30,6 +30,25 @@ def test_a_store_that_still_holds_something_is_never_certified(monkeypatch):
     with pytest.raises(Problem, match="operator has to look") as refused:
         download(organization, info)
     assert refused.value.status_code == 409
+
+
+@pytest.mark.parametrize("scope", ["request", "subject"])
+def test_an_erasure_that_ended_with_something_left_goes_on_when_it_is_asked_for_again(monkeypatch, scope):
+    organization = make_organization()
+    workspace = organization.workspace
+    request = serve(workspace, subject="anna")
+    of = {"request": request} if scope == "request" else {"subject": "anna"}
+    with monkeypatch.context() as broken:
+        broken.setattr(stores.store_named("payload-rows"), "execute", lambda target: None)
+        info = ask(organization, **of)
+        assert run(workspace, info).state == "partial"
+
+    again = ask(organization, **of)
+    assert (again.id, again.state, ask(organization, **of).state) == (info.id, "verifying", "verifying")
+    done = run(workspace, info)
+    assert (done.state, done.certified) == ("primary-erased", True)
+    assert states(workspace, info)[-3:] == ["partial", "verifying", "primary-erased"]
+    assert_gone(workspace, request)
 
 
 def test_a_store_that_is_away_delays_and_does_not_certify(monkeypatch):
