@@ -11,10 +11,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from audit.actions import Action
-from audit.exports import file_opened
-from audit.log import record
+from audit.exports import file_taken
 from audit.models import Delivery
-from cell.access import Actor, Scope, WorkspaceRef
+from cell.access import Actor, WorkspaceRef
 from cell.ids import Tag
 from cell.problems import not_found
 from cell.tenancy import workspace_scope
@@ -56,26 +55,14 @@ def delivery_download(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID, 
         row = Delivery.objects.filter(workspace_id=workspace.id, schedule_id=schedule, pk=delivery).first()
     if row is None:
         raise not_found()
-    # Outside of the transaction: the object store may be slow, and a database connection is not to wait for it.
-    content = file_opened(delivery_key(row.id))
-    try:
-        _record_download(actor, workspace, row)
-    except BaseException:
-        content.close()
-        raise
-    return content
-
-
-def _record_download(actor: Actor, workspace: WorkspaceRef, row: Delivery) -> None:
-    with workspace_scope(workspace):
-        record(
-            actor=actor,
-            action=Action.DELIVERY_DOWNLOADED,
-            workspace=workspace,
-            scope=Scope.AUDIT_EXPORT,
-            targets=[(Tag.DELIVERY, row.id)],
-            after={"manifest_sha256": bytes(row.manifest_sha256).hex()},
-        )
+    return file_taken(
+        delivery_key(row.id),
+        actor=actor,
+        workspace=workspace,
+        action=Action.DELIVERY_DOWNLOADED,
+        target=(Tag.DELIVERY, row.id),
+        manifest_sha256=bytes(row.manifest_sha256),
+    )
 
 
 def delivery_key(delivery: UUID) -> str:

@@ -87,22 +87,47 @@ def export_download(*, actor: Actor, workspace: WorkspaceRef, export: UUID) -> B
             raise Problem(409, "log-damaged", "The database no longer holds what was signed. Tell the cell's operator.")
         if row.state != Export.State.READY:
             raise Problem(409, "not-ready", "The export is still being made. Ask again in a few seconds.")
-    # Outside of the transaction: the object store may be slow, and a database connection is not to wait for it.
-    content = file_opened(object_key(row.id))
-    try:
-        _record_download(actor, workspace, row)
-    except BaseException:
-        content.close()
-        raise
-    return content
+    return file_taken(
+        object_key(row.id),
+        actor=actor,
+        workspace=workspace,
+        action=Action.EXPORT_DOWNLOADED,
+        target=(Tag.EXPORT, row.id),
+        manifest_sha256=bytes(row.manifest_sha256 or b""),
+    )
 
 
 def object_key(export: UUID) -> str:
     return f"exports/{export.hex}.tar"
 
 
-def file_opened(key: str) -> BinaryIO:
-    """The file of an export or a delivery. Raises Problem: 410 when its time is over, 503 while the object store is away."""
+def file_taken(
+    key: str, *, actor: Actor, workspace: WorkspaceRef, action: Action, target: tuple[Tag, UUID], manifest_sha256: bytes
+) -> BinaryIO:
+    """The file of an export or a delivery, given out with an entry that says so; outside of every transaction.
+
+    Raises Problem: 410 when its time is over, 503 while the object store is away.
+    """
+    # Before the transaction: the object store may be slow, and a database connection is not to wait for it.
+    content = _opened(key)
+    try:
+        with workspace_scope(workspace):
+            record(
+                actor=actor,
+                action=action,
+                workspace=workspace,
+                scope=Scope.AUDIT_EXPORT,
+                targets=[target],
+                after={"manifest_sha256": manifest_sha256.hex()},
+            )
+    except BaseException:
+        # Whatever it was: nobody gets the file without the entry.
+        content.close()
+        raise
+    return content
+
+
+def _opened(key: str) -> BinaryIO:
     try:
         return store().open(key)
     except ObjectNotFound:
@@ -110,18 +135,6 @@ def file_opened(key: str) -> BinaryIO:
         raise Problem(410, "expired", detail) from None
     except (StoreAway, StoreRefused) as error:
         raise Problem(503, "store-away", "The object store does not answer now. Ask again in a minute.") from error
-
-
-def _record_download(actor: Actor, workspace: WorkspaceRef, row: Export) -> None:
-    with workspace_scope(workspace):
-        record(
-            actor=actor,
-            action=Action.EXPORT_DOWNLOADED,
-            workspace=workspace,
-            scope=Scope.AUDIT_EXPORT,
-            targets=[(Tag.EXPORT, row.id)],
-            after={"manifest_sha256": bytes(row.manifest_sha256 or b"").hex()},
-        )
 
 
 def _row(workspace: WorkspaceRef, export: UUID) -> Export:
