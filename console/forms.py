@@ -245,8 +245,8 @@ class MembershipForm(forms.Form):
         self.fields["member"].choices = choices  # type: ignore[attr-defined]  # a choice field
 
 
-class ErasureForm(forms.Form):
-    """One of the three."""
+class _TargetForm(forms.Form):
+    """What an erasure or a hold may be of, but for the whole workspace."""
 
     request = forms.CharField(
         label="A request",
@@ -263,6 +263,11 @@ class ErasureForm(forms.Form):
         help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
     )
+
+
+class ErasureForm(_TargetForm):
+    """One of the three."""
+
     workspace = forms.CharField(
         label="The whole workspace",
         max_length=64,
@@ -278,24 +283,9 @@ class ErasureForm(forms.Form):
         return filled
 
 
-class HoldForm(forms.Form):
+class HoldForm(_TargetForm):
     """A reason, and one of the three. Its fields have ids of their own: it stands beside another form."""
 
-    request = forms.CharField(
-        label="A request",
-        max_length=64,
-        required=False,
-        help_text="Its id, as the header x-request-id of its answer gave it.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
-    )
-    subject = forms.CharField(
-        label="Everything about a person",
-        max_length=LONGEST_SUBJECT,
-        required=False,
-        strip=False,
-        help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
-    )
     everything = forms.BooleanField(label="The whole workspace", required=False)
     reason = forms.CharField(
         max_length=500,
