@@ -7,29 +7,27 @@ this one ends. Cut off anywhere, the job is done again; a destination may see th
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
 
-from audit import bundle, ustar
+from audit import bundle
 from audit.actions import Action
 from audit.checkpoint import origin
 from audit.deliveries import delivery_key
 from audit.destinations import DestinationError, Evidence, GiveUp, TryAgain
 from audit.entry import now
-from audit.formats import Format, Log, forms
+from audit.formats import Format, Log
 from audit.log import record, tree_of
 from audit.models import AuditEntry, Delivery, ExportSchedule
 from audit.packed import batches
+from audit.packing import Packed, pack
 from audit.schedules import KIND, opened, reach, start
-from audit.signing import signers
-from audit.stretches import bodies, next_stretch
+from audit.stretches import next_stretch
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
 from cell.ids import Tag, uuid7
@@ -104,27 +102,17 @@ def _prepare(lease: Lease, workspace: WorkspaceRef, schedule: ExportSchedule) ->
         most=MOST_ENTRIES,
     )
     number = uuid7()
-    with tempfile.TemporaryDirectory(prefix="delivery-", dir=config().home) as name:
-        folder = Path(name, "files")
-        folder.mkdir()
-        chosen = forms([Format(schedule.format)], Log(stretch.region, stretch.origin))
-        manifest = bundle.write(folder, stretch, bodies(lease, workspace, stretch), signers(), chosen)
-        with Path(name, "export.tar").open("w+b") as file:
-            ustar.pack(folder, file)
-            file.seek(0)
-            stored = store().put(delivery_key(number), file)
+    packed = pack(lease, workspace, stretch, [Format(schedule.format)], delivery_key(number))
     try:
         with lease.transaction():
-            return Delivery.objects.create(**_columns(schedule, stretch, number, manifest, stored.size))
+            return Delivery.objects.create(**_columns(schedule, stretch, number, packed))
     except IntegrityError:
         # A run of the same schedule that began later was quicker: its delivery is sent, and this one was never there.
         store().delete_all_versions(delivery_key(number))
         raise Again(0.5) from None
 
 
-def _columns(
-    schedule: ExportSchedule, stretch: bundle.Stretch, number: UUID, manifest: str, size: int
-) -> dict[str, Any]:
+def _columns(schedule: ExportSchedule, stretch: bundle.Stretch, number: UUID, packed: Packed) -> dict[str, Any]:
     return {
         "id": number,
         "schedule_id": schedule.id,
@@ -132,8 +120,7 @@ def _columns(
         "organization_id": schedule.organization_id,
         "first": stretch.first,
         "end": stretch.end,
-        "manifest_sha256": bytes.fromhex(manifest),
-        "size_bytes": size,
+        **packed._asdict(),
         "prepared_at": now(),
     }
 

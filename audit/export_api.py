@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -83,20 +84,7 @@ class ExportDownloadView(CellView):
 
 
 def _export(info: ExportInfo) -> dict[str, Any]:
-    return dict(
-        ExportSerializer(
-            {
-                "id": _public(info.id),
-                "state": info.state,
-                "requested_at": info.requested_at,
-                "completed_at": info.completed_at,
-                "first": info.first,
-                "end": info.end,
-                "manifest_sha256": info.manifest_sha256,
-                "size_bytes": info.size_bytes,
-            }
-        ).data
-    )
+    return dict(ExportSerializer({**asdict(info), "id": _public(info.id)}).data)
 
 
 def _public(export: UUID) -> str:

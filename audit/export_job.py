@@ -6,26 +6,22 @@ same one: the second to finish is refused by the database and continues the firs
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from audit import bundle, ustar
+from audit import bundle
 from audit.actions import Action
 from audit.entry import now
 from audit.exports import KIND, object_key
-from audit.formats import Format, Log, forms
+from audit.formats import Format
 from audit.log import record
 from audit.models import Export
-from audit.signing import signers
-from audit.stretches import bodies, next_stretch
+from audit.packing import pack
+from audit.stretches import next_stretch
 from cell.access import WorkspaceRef, system_actor
-from cell.config import config
 from cell.ids import Tag
 from cell.jobs import Lease, handler
-from cell.objects import store
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 
@@ -53,20 +49,11 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
     # A job from before there were formats names none.
     names = [Format(name) for name in lease.args.get("formats", "").split()]
     stretch = _stretch(workspace, row, previous, min(MOST_ENTRIES, MOST_FORMATTED) if names else MOST_ENTRIES)
-    chosen = forms(names, Log(stretch.region, stretch.origin))
-    with tempfile.TemporaryDirectory(prefix="export-", dir=config().home) as name:
-        folder = Path(name, "files")
-        folder.mkdir()
-        try:
-            manifest = bundle.write(folder, stretch, bodies(lease, workspace, stretch), signers(), chosen)
-        except bundle.LogDamaged:
-            log.error("audit.export.damaged", export=str(row.id), workspace=str(workspace.id))
-            return _finish(lease, workspace, row, state=Export.State.FAILED)
-        packed = Path(name, "export.tar")
-        with packed.open("w+b") as file:
-            ustar.pack(folder, file)
-            file.seek(0)
-            stored = store().put(object_key(row.id), file)
+    try:
+        packed = pack(lease, workspace, stretch, names, object_key(row.id))
+    except bundle.LogDamaged:
+        log.error("audit.export.damaged", export=str(row.id), workspace=str(workspace.id))
+        return _finish(lease, workspace, row, state=Export.State.FAILED)
     return _finish(
         lease,
         workspace,
@@ -75,8 +62,7 @@ def run(lease: Lease) -> Mapping[str, Any] | None:
         previous=None if previous is None else previous.id,
         first=stretch.first,
         end=stretch.end,
-        manifest_sha256=bytes.fromhex(manifest),
-        size_bytes=stored.size,
+        **packed._asdict(),
     )
 
 

@@ -115,7 +115,7 @@ REDIS: dict[str, str] = {
     "platform/bailiwick/embedded/services.py": "starts it",
 }
 OBJECTS: dict[str, Fate] = {
-    "audit/export_job.py": LOG,
+    "audit/packing.py": LOG,
     "audit/exports.py": LOG,
     "audit/export_expiry.py": LOG,
     "audit/delivery_job.py": LOG,

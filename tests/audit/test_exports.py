@@ -77,7 +77,7 @@ def test_an_export_goes_to_a_bucket_and_comes_back(
     workspace: WorkspaceRef, radosgw: RadosGw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = radosgw.bucket()
-    for module in ("audit.exports", "audit.export_job"):
+    for module in ("audit.exports", "audit.packing"):
         monkeypatch.setattr(f"{module}.store", lambda: open_store(bucket))
     done = _run(workspace, _ask(workspace))
 
