@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from uuid import UUID
 
 import msgspec
+import psycopg
 from django.db import connection, connections
 
 from audit.models import AuditEntry
@@ -46,6 +48,33 @@ def run(workspace, info):
             if jobs.status(job).state in ("done", "failed"):
                 break
     return erasure_get(workspace, info.id)
+
+
+def run_beside_a_writer(workspace, info, request, *before) -> None:
+    """One run of the job while a transaction is open that wrote a payload of `request`, and first what `before` says.
+
+    The eraser has to wait for it at the fence.
+    """
+    job = job_of(workspace, info)
+
+    def erasing() -> None:
+        jobs.run(job)
+        connections.close_all()
+
+    with psycopg.connect(config().database.conninfo) as writer:
+        for statement, values in before:
+            writer.execute(statement, values)
+        writer.execute(
+            "insert into retention_payload (id, workspace_id, organization_id, stored_at, prompt, answer)"
+            " values (%s, %s, %s, now(), 'x', 'x')",
+            [request, workspace.id, workspace.organization],
+        )
+        eraser = threading.Thread(target=erasing)
+        eraser.start()
+        eraser.join(timeout=1)
+        assert eraser.is_alive()
+        assert erasure_get(workspace, info.id).state == "scoped"
+    eraser.join(timeout=30)
 
 
 def ask(organization, request=None, workspace=None, **scope):

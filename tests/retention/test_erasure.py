@@ -27,7 +27,18 @@ from retention.erasures import erasure_get, erasure_list, erasure_request
 from retention.models import Erasure, ErasureScope, Tombstone
 from retention.payloads import payload_open
 from tests.factories import make_organization, make_workspace
-from tests.retention.erasing import ALL_STATES, Crash, ask, assert_gone, download, erasure_ledger, job_of, run, states
+from tests.retention.erasing import (
+    ALL_STATES,
+    Crash,
+    ask,
+    assert_gone,
+    download,
+    erasure_ledger,
+    job_of,
+    run,
+    run_beside_a_writer,
+    states,
+)
 from tests.retention.requests import serve
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -142,24 +153,7 @@ def test_a_writer_that_was_first_is_swept(cluster):
     workspace = organization.workspace
     request = serve(workspace, stored=False)
     info = ask(organization, request)
-    job = job_of(workspace, info)
-
-    def erasing() -> None:
-        jobs.run(job)
-        connections.close_all()
-
-    with psycopg.connect(config().database.conninfo) as writer:
-        writer.execute(
-            "insert into retention_payload (id, workspace_id, organization_id, stored_at, prompt, answer)"
-            " values (%s, %s, %s, now(), 'x', 'x')",
-            [request, workspace.id, workspace.organization],
-        )
-        eraser = threading.Thread(target=erasing)
-        eraser.start()
-        eraser.join(timeout=1)
-        assert eraser.is_alive()
-        assert erasure_get(workspace, info.id).state == "scoped"
-    eraser.join(timeout=30)
+    run_beside_a_writer(workspace, info, request)
     run(workspace, info)
     assert_gone(workspace, request)
 

@@ -30,7 +30,7 @@ from retention.holds import hold_list, hold_place, hold_release
 from retention.models import Erasure, Tombstone
 from retention.payloads import payload_open
 from tests.factories import make_key, make_organization, make_workspace
-from tests.retention.erasing import Crash, ask, download, erasure_ledger, job_of, run, states
+from tests.retention.erasing import Crash, ask, download, erasure_ledger, job_of, run, run_beside_a_writer, states
 from tests.retention.requests import payloads, serve
 from workspaces.services import key_issue, workspace_update
 
@@ -153,30 +153,14 @@ def test_a_writer_that_saw_no_fence_of_its_subject_is_swept() -> None:
     workspace = organization.workspace
     serve(workspace, subject=ANNA)
     info, running = ask(organization, subject=ANNA), uuid7()
-    job = job_of(workspace, info)
+    record = (
+        "insert into gateway_request (id, workspace_id, organization_id, key_id, kind, model, lane, streamed, subject,"
+        " status, http_status, prompt_tokens, completion_tokens, redactions, started_at, duration_ms)"
+        " values (%s, %s, %s, %s, 'chat', 'm', 'standard', false, %s, 'completed', 200, 1, 1, '{}', now(), 1)"
+    )
+    by_anna = [running, workspace.id, workspace.organization, uuid7(), pseudonym(workspace, ANNA)]
 
-    def erasing() -> None:
-        jobs.run(job)
-        connections.close_all()
-
-    with psycopg.connect(config().database.conninfo) as writer:
-        writer.execute(
-            "insert into gateway_request (id, workspace_id, organization_id, key_id, kind, model, lane, streamed, subject,"
-            " status, http_status, prompt_tokens, completion_tokens, redactions, started_at, duration_ms)"
-            " values (%s, %s, %s, %s, 'chat', 'm', 'standard', false, %s, 'completed', 200, 1, 1, '{}', now(), 1)",
-            [running, workspace.id, workspace.organization, uuid7(), pseudonym(workspace, ANNA)],
-        )
-        writer.execute(
-            "insert into retention_payload (id, workspace_id, organization_id, stored_at, prompt, answer)"
-            " values (%s, %s, %s, now(), 'x', 'x')",
-            [running, workspace.id, workspace.organization],
-        )
-        eraser = threading.Thread(target=erasing)
-        eraser.start()
-        eraser.join(timeout=1)
-        assert eraser.is_alive()
-        assert erasure_get(workspace, info.id).state == "scoped"
-    eraser.join(timeout=30)
+    run_beside_a_writer(workspace, info, running, (record, by_anna))
 
     assert run(workspace, info).state == "primary-erased"
     assert payloads(workspace) == set()
