@@ -10,7 +10,7 @@ from django.db import connection
 
 from audit import log
 from audit.actions import Action
-from cell.access import Environment, WorkspaceRef, system_actor
+from cell.access import WorkspaceRef, system_actor
 from cell.config import config
 from cell.keystore import custody
 from cell.telemetry import get_logger
@@ -18,9 +18,10 @@ from cell.tenancy import workspace_scope
 from retention.backups.catalogue import key_backups
 from retention.certificate import certificate_of, final_statement_of, has_aged_out
 from retention.clock import shared_now, surely_now
-from retention.erasure import evidence_of, target_of, targets_of
+from retention.erasure import evidence_of, row_of, target_of, targets_of, unclean_of
 from retention.fences import CLOCKS
 from retention.models import Erasure, ErasureState, Tombstone
+from retention.terms import due_workspaces, workspace_here
 
 AIM_S = 300.0
 """How soon an erasure is to be done; at half of it, one that is not is said to be late."""
@@ -34,10 +35,8 @@ def destroy_late_keys() -> int:
     keys open nothing. Returns how many requests there were.
     """
     done = 0
-    with connection.cursor() as cursor:
-        cursor.execute("select workspace_id, organization_id, environment from retention_late_requests()")
-        rows = cursor.fetchall()
-    for workspace in (_workspace(*row) for row in rows):
+    late_of = "select workspace_id, organization_id, environment from retention_late_requests()"
+    for workspace in due_workspaces(late_of, []):
         with workspace_scope(workspace):
             late = Tombstone.objects.filter(workspace_id=workspace.id, late=True)
             requests = list(late.values_list("request_id", flat=True)[:_LATE_BATCH])
@@ -52,11 +51,11 @@ def age_erasures() -> int:
 
 
 def _age(workspace: WorkspaceRef, erasure: UUID) -> int:
-    row = _read(workspace, erasure)
+    row = row_of(workspace, erasure)
     if row.final_statement is None:
         if not _state_finally(workspace, row):
             return 0
-        row = _read(workspace, erasure)
+        row = row_of(workspace, erasure)
     certificate = certificate_of(row.final_statement, row.final_entry_id, workspace)
     if certificate is None:
         return 0  # another sealer is at work: the next run finds it sealed
@@ -77,8 +76,7 @@ def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
         return False
     target = target_of(workspace, row)
     evidence = evidence_of(row, target)
-    unclean = sorted(name for name, found in evidence.items() if found.remaining != 0)
-    if unclean:
+    if unclean := unclean_of(evidence):
         logger.error("erasure.came_back", erasure=str(row.id), stores=unclean)
         return False
     statement = final_statement_of(row, target, evidence, at, backups)
@@ -129,13 +127,4 @@ def _aged() -> Iterator[tuple[WorkspaceRef, UUID]]:
         )
         rows = cursor.fetchall()
     for *tenant, erasure in rows:
-        yield _workspace(*tenant), erasure
-
-
-def _read(workspace: WorkspaceRef, erasure: UUID) -> Erasure:
-    with workspace_scope(workspace):
-        return Erasure.objects.get(workspace_id=workspace.id, pk=erasure)
-
-
-def _workspace(workspace: UUID, organization: UUID, environment: str) -> WorkspaceRef:
-    return WorkspaceRef(workspace, organization, config().region, Environment(environment))
+        yield workspace_here(*tenant), erasure

@@ -21,15 +21,14 @@ from django.db.models import F
 from audit import log
 from audit.actions import Action
 from cell.access import WorkspaceRef, system_actor
-from cell.config import config
 from cell.ids import Tag
 from cell.jobs import Again, Lease, handler
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 from retention import fences, holds, stores
+from retention.backups.admission import erasure_ledger
 from retention.certificate import certificate_of, statement_of
 from retention.clock import shared_now
-from retention.ledger import Ledger
 from retention.models import Erasure, ErasureScope, ErasureState, Tombstone
 from retention.stores import Evidence, Store, Target
 
@@ -62,7 +61,7 @@ def run(lease: Lease) -> Mapping[str, Any]:
     """Takes an erasure as far as it goes. Returns its last state."""
     workspace = _workspace_of(lease)
     while True:
-        row = _read(workspace, UUID(lease.args["erasure"]))
+        row = row_of(workspace, UUID(lease.args["erasure"]))
         if row.state == ErasureState.PARTIAL or row.certificate is not None:
             return {"state": row.state}
         _STEPS[ErasureState(row.state)](lease, row, target_of(workspace, row))
@@ -92,7 +91,7 @@ def _fence(lease: Lease, row: Erasure, target: Target) -> None:
         fenced = target_of(target.workspace, row)
         if holds.held(fenced, lock=True):
             raise Again(_HELD_S)
-        fences.announce(Ledger(config().home / "erasures" / "ledger.jsonl"), fenced, fenced_at)
+        fences.announce(erasure_ledger(), fenced, fenced_at)
         fences.erect(fenced, fenced_at)
 
     _advance(lease, row, ErasureState.FENCED, effect=erect, fenced_at=fenced_at)
@@ -116,8 +115,7 @@ def _sweep(lease: Lease, row: Erasure, target: Target) -> None:
 def _verify(lease: Lease, row: Erasure, target: Target) -> None:
     """Asks every store again, with other code and another credential. Nothing is said to be gone that answered otherwise."""
     evidence = evidence_of(row, target)
-    unclean = sorted(name for name, found in evidence.items() if found.remaining != 0)
-    if unclean:
+    if unclean := unclean_of(evidence):
         _again_or_partial(lease, row, target, unclean)
         return
     _finish(lease, row, target, evidence)
@@ -214,7 +212,7 @@ def _update(row: Erasure, **changes: Any) -> None:
         raise MovedMeanwhile
 
 
-def _read(workspace: WorkspaceRef, erasure: UUID) -> Erasure:
+def row_of(workspace: WorkspaceRef, erasure: UUID) -> Erasure:
     with workspace_scope(workspace):
         return Erasure.objects.get(workspace_id=workspace.id, pk=erasure)
 
@@ -248,6 +246,11 @@ def evidence_of(row: Erasure, target: Target) -> dict[str, Evidence]:
     """What every store that is registered, and every one that the manifest names, still holds."""
     named = {store.name for store in stores.registered(target.scope)} | set(row.manifest or {})
     return {name: stores.store_named(name).verify(target) for name in sorted(named)}
+
+
+def unclean_of(evidence: Mapping[str, Evidence]) -> list[str]:
+    """The stores that still hold something, or cannot say."""
+    return sorted(name for name, found in evidence.items() if found.remaining != 0)
 
 
 def _workspace_of(lease: Lease) -> WorkspaceRef:

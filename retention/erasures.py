@@ -144,13 +144,6 @@ def _get_or_create(actor: Actor, target: Target) -> tuple[Erasure, bool]:
     return row, True
 
 
-def erasure_of(workspace: WorkspaceRef, request: UUID) -> ErasureInfo | None:
-    """The erasure of `request`, if one was asked for."""
-    with workspace_scope(workspace):
-        row = Erasure.objects.filter(workspace_id=workspace.id, request_id=request).first()
-    return None if row is None else _info(row)
-
-
 def erasure_get(workspace: WorkspaceRef, erasure: UUID) -> ErasureInfo:
     """Raises Problem 404."""
     return _info(_row(workspace, erasure))

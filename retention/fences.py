@@ -80,10 +80,11 @@ def erect(target: Target, fenced_at: datetime) -> None:
             stones.exclude(erasure_id=target.erasure).update(erasure_id=target.erasure)
 
 
-def is_fenced(workspace: WorkspaceRef, request: UUID) -> bool:
-    """Whether what is stored of `request` is erased, or is going to be. In the workspace's scope."""
-    fences = Fence.objects.filter(workspace_id=workspace.id, subject__isnull=True)
-    return Tombstone.objects.filter(workspace_id=workspace.id, request_id=request).exists() or fences.exists()
+def is_fenced(workspace: WorkspaceRef, request: UUID | None) -> bool:
+    """Whether what is stored of `request`, or of the workspace, is erased or is going to be. In the workspace's scope."""
+    if request is not None and Tombstone.objects.filter(workspace_id=workspace.id, request_id=request).exists():
+        return True
+    return Fence.objects.filter(workspace_id=workspace.id, subject__isnull=True).exists()
 
 
 def _tenant(target: Target) -> dict[str, UUID]:

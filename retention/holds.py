@@ -18,7 +18,8 @@ from cell.pseudonyms import subject_key, subject_pseudonym
 from cell.tenancy import workspace_scope
 from retention import stores
 from retention.contracts import HoldInfo
-from retention.models import ErasureScope, Fence, Hold, Tombstone
+from retention.fences import is_fenced
+from retention.models import ErasureScope, Hold
 from retention.stores import Target
 
 Pager = Callable[[QuerySet[Hold]], Iterable[Hold]]
@@ -38,7 +39,7 @@ def hold_place(
     pseudonym = None if subject is None else subject_pseudonym(subject_key(workspace.id), subject)
     with workspace_scope(workspace):
         lock_holds(workspace.id)
-        if _fenced(workspace, request, pseudonym):
+        if is_fenced(workspace, request):
             raise Problem(409, "being-erased", "This is erased, or being erased: there is nothing left to hold.")
         row = Hold.objects.create(
             workspace_id=workspace.id,
@@ -108,13 +109,6 @@ def held_requests(workspace: WorkspaceRef, *, lock: bool = False) -> set[UUID] |
 def _of_subjects(workspace: WorkspaceRef, placed: QuerySet[Hold]) -> set[UUID]:
     subjects = placed.filter(subject__isnull=False).values_list("subject", flat=True)
     return {request for subject in subjects for request in stores.requests_of(workspace, bytes(subject or b""))}
-
-
-def _fenced(workspace: WorkspaceRef, request: UUID | None, subject: bytes | None) -> bool:
-    fences = Fence.objects.filter(workspace_id=workspace.id)
-    if fences.filter(subject__isnull=True).exists():
-        return True
-    return request is not None and Tombstone.objects.filter(workspace_id=workspace.id, request_id=request).exists()
 
 
 def lock_holds(workspace: UUID) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from cell.config import config
 from cell.keystore import custody, witness
 from cell.tenancy import workspace_scope
 from retention.models import Payload
-from retention.stores import ANY_SCOPE, Evidence, MissingAuditor, Target, ask_auditor
+from retention.stores import ANY_SCOPE, Evidence, Target, ask_auditor, keystore_auditor
 
 
 class DataKeys:
@@ -49,11 +48,7 @@ class DataKeys:
 
 
 def _trace(target: Target) -> witness.KeyTrace:
-    store = config().keystore_auditor_database
-    if store is None:
-        raise MissingAuditor(
-            "BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL is not set: this process cannot verify an erasure"
-        )
+    store = keystore_auditor()
     if target.whole:
         return witness.workspace_trace_of(store, target.workspace.id)
     return witness.trace_of(store, target.workspace.id, *target.requests)

@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 
 from cell.access import WorkspaceRef
-from cell.config import config
+from cell.config import DatabaseUrl, config
 from retention.models import ErasureScope
 
 
@@ -155,6 +155,16 @@ class Answer:
     @property
     def details(self) -> dict[str, str | int | bool]:
         return {"asked_as": self.role, "server": self.server, "lsn": self.lsn}
+
+
+def keystore_auditor() -> DatabaseUrl:
+    """The database of keys as the auditor sees it. Raises MissingAuditor."""
+    url = config().keystore_auditor_database
+    if url is None:
+        raise MissingAuditor(
+            "BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL is not set: this process cannot verify an erasure"
+        )
+    return url
 
 
 def ask_auditor(statement: str, parameters: tuple[object, ...]) -> Answer:

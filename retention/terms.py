@@ -66,7 +66,9 @@ def due_workspaces(statement: str, parameters: Sequence[str | int]) -> list[Work
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
-    return [
-        WorkspaceRef(workspace, organization, config().region, Environment(environment))
-        for workspace, organization, environment in rows
-    ]
+    return [workspace_here(*row) for row in rows]
+
+
+def workspace_here(workspace: UUID, organization: UUID, environment: str) -> WorkspaceRef:
+    """A workspace of this cell, as a row of the database has it."""
+    return WorkspaceRef(workspace, organization, config().region, Environment(environment))

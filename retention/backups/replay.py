@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from audit import log
 from audit.actions import Action, Value
-from cell.access import Environment, WorkspaceRef, system_actor
+from cell.access import WorkspaceRef, system_actor
 from cell.config import config
 from cell.databases import OWNER
 from cell.ids import Tag, untag, uuid7
@@ -28,7 +28,8 @@ from retention import stores
 from retention.backups.errors import CameBack
 from retention.ledger import Ledger, LedgerLine, Mark
 from retention.models import ErasureScope, Fence, Replay, Tombstone
-from retention.stores import MissingAuditor, Target
+from retention.stores import Target
+from retention.terms import workspace_here
 
 _BATCH: Final = 1000
 
@@ -91,7 +92,7 @@ def replay(ledger: Ledger) -> Replayed:
             _bury(known[number], stones, done)
         else:
             done.unknown += 1
-            _destroy_keys(number, stones, done)
+            _destroy_keys(number, stones)
     return done
 
 
@@ -124,7 +125,7 @@ def _workspaces() -> dict[UUID, WorkspaceRef]:
     with connections[OWNER].cursor() as cursor:
         cursor.execute("select id, organization_id, environment from workspaces_workspace")
         return {
-            number: WorkspaceRef(number, organization, config().region, Environment(environment))
+            number: workspace_here(number, organization, environment)
             for number, organization, environment in cursor.fetchall()
         }
 
@@ -174,13 +175,9 @@ def _erase(target: Target, weight: int, done: Replayed) -> None:
         done.verified[store.name] = done.verified.get(store.name, 0) + weight
 
 
-def _destroy_keys(workspace: UUID, stones: _Stones, done: Replayed) -> None:
+def _destroy_keys(workspace: UUID, stones: _Stones) -> None:
     """Of a workspace that is not in the database: its rows are not either, but its keys may be in a newer key store."""
-    auditor = config().keystore_auditor_database
-    if auditor is None:
-        raise MissingAuditor(
-            "BAILIWICK_KEYSTORE_AUDITOR_DATABASE_URL is not set: this process cannot verify an erasure"
-        )
+    auditor = stores.keystore_auditor()
     left = 0
     for chunk in _chunks(sorted(stones.requests)):
         custody.erase_data_keys(workspace, chunk)

@@ -56,7 +56,7 @@ def boundaries() -> list[tuple[Any, str]]:
     """Every function that an erasure calls between two states, and those that change something outside of them."""
     every = {store.name: store for scope in ErasureScope for store in stores.registered(scope)}
     return [
-        (erasure, "_read"),
+        (erasure, "row_of"),
         (erasure, "_update"),
         (erasure, "_execute"),
         (erasure, "statement_of"),

@@ -24,6 +24,7 @@ from cell.problems import Problem
 from cell.tenancy import workspace_scope
 from retention import erasure, stores
 from retention.erasures import erasure_get, erasure_list, erasure_request
+from retention.ledger import Ledger
 from retention.models import Erasure, ErasureScope, Tombstone
 from retention.payloads import payload_open
 from tests.factories import make_organization, make_workspace
@@ -159,9 +160,9 @@ def test_a_writer_that_was_first_is_swept(cluster):
 
 
 BOUNDARIES = [
-    (erasure, "_read"),
+    (erasure, "row_of"),
     (erasure, "_update"),
-    (erasure.Ledger, "append"),
+    (Ledger, "append"),
     (erasure, "_execute"),
     (erasure, "statement_of"),
     (erasure, "certificate_of"),

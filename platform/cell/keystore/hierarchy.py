@@ -30,11 +30,9 @@ def unwrap_workspace_key(keys: KeyProvider, wrapped: bytes, workspace: UUID, own
     return AESGCM(keys.unwrap(wrapped, _WORKSPACE + workspace.bytes, own))
 
 
-def rewrap_workspace_key(
-    keys: KeyProvider, wrapped: bytes, workspace: UUID, *, before: RootRef | None, after: RootRef | None
-) -> bytes:
-    """The same key under another root. May block on a network. Raises UnwrapError or RootUnavailable."""
-    return keys.wrap(keys.unwrap(wrapped, _WORKSPACE + workspace.bytes, before), _WORKSPACE + workspace.bytes, after)
+def rewrap_workspace_key(keys: KeyProvider, wrapped: bytes, workspace: UUID) -> bytes:
+    """The same key under the cell's root of today. May block on a network. Raises UnwrapError or RootUnavailable."""
+    return keys.wrap(keys.unwrap(wrapped, _WORKSPACE + workspace.bytes), _WORKSPACE + workspace.bytes)
 
 
 def wrap_epoch_key(workspace_key: AESGCM, key: bytes, workspace: UUID, day: date) -> bytes:

@@ -70,7 +70,7 @@ def rewrap_workspace_keys(keys: RootedKeys, *, everything: bool = False) -> int:
         old = bytes(row.wrapped or b"")
         if keys.is_current(old) and not everything:
             continue
-        wrapped = hierarchy.rewrap_workspace_key(keys, old, row.workspace_id, before=None, after=None)
+        wrapped = hierarchy.rewrap_workspace_key(keys, old, row.workspace_id)
         rewrapped += WorkspaceKey.objects.filter(pk=row.pk, version=row.version, wrapped=old).update(wrapped=wrapped)
     return rewrapped
 
