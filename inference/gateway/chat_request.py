@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from inference.engine.lanes import Lane
@@ -90,22 +91,14 @@ class ChatRequest(SampledRequest, kw_only=True):
             return True
         return self.structured_outputs is not None and self.structured_outputs.json is not None
 
-    def texts(self) -> list[str]:
-        texts = self._stops()[:]
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Every text with the part of the request that it is, as redaction policies name them."""
+        yield from (("stop", text) for text in self._stops())
         for message in self.messages:
-            texts += message_texts(message)
-        texts += functions.tool_texts(self.tools or [])
-        texts += functions.format_texts(self.response_format, self.structured_outputs)
-        return texts
-
-    def routes(self) -> list[str]:
-        """Which part of the request each of `texts` is, as redaction policies name them."""
-        routes = ["stop"] * len(self._stops())
-        for message in self.messages:
-            routes += [_ROUTES.get(message.role, message.role)] * len(list(message_texts(message)))
-        routes += ["tools"] * len(list(functions.tool_texts(self.tools or [])))
-        routes += ["tools"] * len(list(functions.format_texts(self.response_format, self.structured_outputs)))
-        return routes
+            route = _ROUTES.get(message.role, message.role)
+            yield from ((route, text) for text in message_texts(message))
+        yield from (("tools", text) for text in functions.tool_texts(self.tools or []))
+        yield from (("tools", text) for text in functions.format_texts(self.response_format, self.structured_outputs))
 
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Generate]:
         left = iter(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from inference.engine.lanes import Lane
@@ -51,14 +52,11 @@ class CompletionRequest(SampledRequest, kw_only=True):
         """Whether the text of the answer is JSON."""
         return self.structured_outputs is not None and self.structured_outputs.json is not None
 
-    def texts(self) -> list[str]:
-        prompts = [prompt for prompt in self.prompt if isinstance(prompt, str)]
-        return self._stops() + prompts + list(functions.format_texts(None, self.structured_outputs))
-
-    def routes(self) -> list[str]:
-        """Which part of the request each of `texts` is, as redaction policies name them."""
-        formats = len(list(functions.format_texts(None, self.structured_outputs)))
-        return ["prompt"] * (len(self.texts()) - formats) + ["tools"] * formats
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Every text with the part of the request that it is, as redaction policies name them."""
+        yield from (("prompt", text) for text in self._stops())
+        yield from (("prompt", prompt) for prompt in self.prompt if isinstance(prompt, str))
+        yield from (("tools", text) for text in functions.format_texts(None, self.structured_outputs))
 
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Generate]:
         left = iter(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -37,12 +38,9 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
     def token_inputs(self) -> bool:
         return not isinstance(self.input[0], str)
 
-    def texts(self) -> list[str]:
-        return [item for item in self.input if isinstance(item, str)]
-
-    def routes(self) -> list[str]:
-        """Which part of the request each of `texts` is, as redaction policies name them."""
-        return ["input"] * len(self.input)
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Every text with the part of the request that it is, as redaction policies name them."""
+        return (("input", item) for item in self.input if isinstance(item, str))
 
     def operations(self, texts: list[str], request: str, workspace: str, lane: Lane) -> list[Embed]:
         inputs: Any = texts if not self.token_inputs else self.input

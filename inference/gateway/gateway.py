@@ -206,7 +206,8 @@ class Gateway:
             raise invalid(
                 f"This endpoint needs {wanted} model; this one is of another kind.", "model", "model_not_supported"
             )
-        texts = request.texts()
+        parts = list(request.parts())
+        texts = [text for _, text in parts]
         prompt, answer = prompt_estimate(texts), answer_estimate(request, model.max_tokens)
         refusal = self._door.admit(visit, model, prompt, answer, headers)
         if refusal is not None:
@@ -224,7 +225,7 @@ class Gateway:
             preset=grant.preset,
             deadline_at=deadline_at,
         )
-        redacted = await self._redaction.redact(grant, request, texts, asker)
+        redacted = await self._redaction.redact(grant, request, parts, asker)
         evidence = redacted.placeholders.evidence
         _tell(redacted, headers)
         operations = request.operations(redacted.texts, request_id, grant.public_id, visit.lane)

@@ -44,8 +44,10 @@ class RequestRedaction:
         self._long_texts = long_texts
         self._engine = engine
 
-    async def redact(self, grant: Grant, request: InferenceRequest, texts: list[str], asker: Asker) -> Redacted:
-        """The request's texts with placeholders. Raises ApiError."""
+    async def redact(
+        self, grant: Grant, request: InferenceRequest, parts: list[tuple[str, str]], asker: Asker
+    ) -> Redacted:
+        """The texts of the request's `parts` with placeholders. Raises ApiError."""
         if request.token_inputs:
             hint = "Send text: this workspace redacts personal data, which cannot be done on token ids."
             raise ApiError(
@@ -60,9 +62,10 @@ class RequestRedaction:
             hint = "This workspace masks what the model writes, which its log-probabilities would show."
             raise ApiError(400, "unsupported_parameter", f"'logprobs' cannot be given. {hint}", param="logprobs")
         found = None
+        texts = [text for _, text in parts]
         try:
             work = partial(redaction.redact_texts, texts)
-            routes = request.routes() if policy.routes.left_out else None
+            routes = [route for route, _ in parts] if policy.routes.left_out else None
             if routes is not None:
                 work = partial(work, routes=routes)
             characters = sum(map(len, texts))
