@@ -45,6 +45,7 @@ NAMES_ONLY = (
     "sv_SE",
     "tr_TR",
 )
+ALL_LOCALES = (*NAMES_ONLY, *(locale for locales in LOCALES.values() for locale in locales))
 TOWN_FIRST = frozenset({"en_GB", "en_US"})
 HELD_OUT_ONE_IN = 7
 EXCHANGED_SHARE = 0.3
@@ -101,7 +102,7 @@ class Sentences:
         kind = "H: " if held_out else "T: "
         self._templates = {language: _lines(f"{language}.txt", kind) for language in LOCALES}
         self._slots = {name: values.split(" | ") for name, _, values in map(_parted, _lines("slots.txt"))}
-        for locale in {*NAMES_ONLY, *(locale for locales in LOCALES.values() for locale in locales)}:
+        for locale in ALL_LOCALES:
             _faker(locale).seed_instance(seed)
         self._letters: dict[str, list[str]] = defaultdict(list)
         # What follows two letters in names that are trained on; a name begins after two spaces and ends with one.
@@ -209,8 +210,7 @@ class Sentences:
             if not self._held_out and self._letters and self._random.random() < 0.2:
                 part = self._invented()
             else:
-                locales = (*NAMES_ONLY, *(locale for locales in LOCALES.values() for locale in locales))
-                fake = _faker(self._random.choice(locales))
+                fake = _faker(self._random.choice(ALL_LOCALES))
                 part = str(fake.first_name() if which == "first" else fake.last_name())
             if is_held_out(part) == self._held_out and part.strip():
                 return part

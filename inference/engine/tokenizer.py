@@ -56,10 +56,6 @@ class Tokenizer:
             raise CheckpointError(f"tokenizer.json: {error}; download the file again") from None
         return cls(tokenizer, _open_template(path))
 
-    @property
-    def has_template(self) -> bool:
-        return self._template is not None
-
     def encode(self, text: str) -> list[int]:
         """Ids of `text` with the special tokens the tokenizer puts around a text."""
         ids: list[int] = self._tokenizer.encode(text).ids

@@ -37,10 +37,6 @@ class RequestIds:
         return UUID(int=value | (random >> 36) << 64 | random & _LOW)
 
 
-def tag_of(request: UUID) -> int:
-    return request.int >> _LOW_BITS & (1 << TAG_BITS) - 1
-
-
 def tag_bytes(tag: int) -> bytes:
     """The third group of four bytes of every id that the process of this tag makes."""
     return (0b10 << TAG_BITS | tag).to_bytes(4)

@@ -18,7 +18,6 @@ from audit.signing import vkeys
 from cell.access import WorkspaceRef
 from cell.config import config
 from cell.countries import legal_area
-from cell.ids import Tag, tagged
 from cell.keystore import custody
 from cell.object_config import S3Bucket
 from cell.tenancy import isolation
@@ -216,7 +215,3 @@ def _sealed(workspace: WorkspaceRef) -> int:
         return proofs.checkpoint(workspace).size
     except proofs.NoCheckpoint:
         return 0
-
-
-def file_name(workspace: WorkspaceRef) -> str:
-    return f"records-of-processing-{tagged(Tag.WORKSPACE, config().cell, workspace.id)}.json"

@@ -65,9 +65,6 @@ class SubjectExport:
     """A ZIP file."""
 
     content: bytes
-    requests: int
-    next: UUID | None
-    """The last request in it, if there are older ones."""
     made_at: str
 
     @property
@@ -105,7 +102,7 @@ def subject_export(*, actor: Actor, workspace: WorkspaceRef, subject: str, befor
                 "complete": found.complete,
             },
         )
-    return SubjectExport(content, len(found.requests), None if found.complete else found.last, made_at)
+    return SubjectExport(content, made_at)
 
 
 class _Found:

@@ -227,15 +227,15 @@ def called(shadow: str, start: int, end: int, words: Words) -> bool:
 
 def _written(words: Sequence[str]) -> str:
     """An expression of the `words`, with what may be between them."""
-    return rf"{_BETWEEN}{{0,8}}".join(map(_spelled, words))
+    return rf"{_BETWEEN}{{0,8}}".join(map(spelled, words))
 
 
 def _spaced(words: Sequence[str]) -> str:
     """The same for short words, with no more between them than the scanner can see as one literal: a sign and a space, or
     nothing where the next has a capital ("fNac")."""
     first, *rest = words
-    return _spelled(first) + "".join(
-        rf"(?:[ \n._/-]{_spelled(word)}|[.:] {_spelled(word)}|(?-i:{word[0].upper()}){_spelled(word[1:])})"
+    return spelled(first) + "".join(
+        rf"(?:[ \n._/-]{spelled(word)}|[.:] {spelled(word)}|(?-i:{word[0].upper()}){spelled(word[1:])})"
         for word in rest
     )
 
@@ -243,7 +243,7 @@ def _spaced(words: Sequence[str]) -> str:
 _BETWEEN: Final = r"[^A-Za-z0-9\xc0-\xff]"
 
 
-def _spelled(word: str) -> str:
+def spelled(word: str) -> str:
     """An expression of a word with its accented letters in both cases."""
     return "".join(
         letter if letter < "\xe0" or letter in "\xf7\xff" else f"[{letter}{letter.upper()}]" for letter in word

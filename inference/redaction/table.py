@@ -19,6 +19,11 @@ _DATA: Final = re.compile(r"[0-9]{3}|@")
 _SENTENCE: Final = re.compile(r"[.!?] |[.!?]\Z")
 
 
+def delimiter_of(row: str) -> str:
+    """What stands between the cells of a row; nothing if it has one cell."""
+    return next((mark for mark in _DELIMITERS if mark in row), "")
+
+
 class Cell(NamedTuple):
     """A cell that begins at `start` in the row that begins at `row`. `names` are its column's name and the row's first cell if that
     is a word; `telling` says that the column's name says more than "value"."""
@@ -87,15 +92,10 @@ class Tables:
             ]
             self._row = (row_start, row_end, first if first[:1].isalpha() else "")
 
-    def cell_start(self, shadow: str, start: int) -> int:
-        """Where the cell that holds `start` begins, in the table that `names` found."""
-        delimiter = self._block.delimiter if self._block else "\n"
-        return max(shadow.rfind(delimiter, 0, start), shadow.rfind("\n", 0, start)) + 1
-
     def _find(self, shadow: str, row_start: int, row_end: int) -> _Block | None:
         known = self._block
         row = shadow[row_start:row_end]
-        delimiter = next((mark for mark in _DELIMITERS if mark in row), "")
+        delimiter = delimiter_of(row)
         if not delimiter:
             return known
         if known is not None and known.end <= row_start:

@@ -11,6 +11,7 @@ from typing import Final
 
 from ..finding import Span
 from ..patterns import Pattern, Verified
+from ..table import delimiter_of
 from ..words.birth import BIRTH
 from ..words.phone import PHONE_NAMES
 from .fields import PERSONAL, PERSONAL_LABELS, PERSONAL_SIBLINGS, THING_SIBLINGS, plain, value_at
@@ -24,7 +25,6 @@ _GENERAL: Final = (
     "customer|kunde|kundin|employee|mitarbeiter|mitarbeiterin|client|cliente|klient|contact|kontakt|owner|author|student|"
     "passenger|applicant|bewerber|reporter|assignee|recipient|empfänger"
 )
-_DELIMITERS: Final = "\t;|,"
 _LONGEST_ROW: Final = 1024
 _LONGEST_NAME: Final = 40
 _RULE: Final = re.compile(r"[-+=|: \t]+\Z")
@@ -40,7 +40,7 @@ def _verify(shadow: str, start: int, end: int, language: str | None) -> Verified
     if stop < 0:
         return None
     header = shadow[row:stop].rstrip("\r")
-    delimiter = next((mark for mark in _DELIMITERS if mark in header), "")
+    delimiter = delimiter_of(header)
     cells = header.split(delimiter) if delimiter else []
     names = [name for cell in cells if (name := _bare(cell))]
     if len(names) < 2 or any(len(name) > _LONGEST_NAME or _DATA.search(name) for name in names):
@@ -95,7 +95,7 @@ def further(shadow: str, spans: Sequence[Span]) -> Iterator[Span]:
         row = shadow.rfind("\n", 0, start) + 1
         above = shadow[max(0, row - 2 * _LONGEST_ROW) : row].rstrip("\r\n").split("\n")
         header = next((line for line in reversed(above) if not _RULE.match(line.rstrip("\r"))), "")
-        delimiter = next((mark for mark in _DELIMITERS if mark in header), "")
+        delimiter = delimiter_of(header)
         if not delimiter:
             continue
         found = shadow.count(delimiter, row, start)

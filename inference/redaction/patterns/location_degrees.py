@@ -43,9 +43,7 @@ _TWO_DECIMALS: Final = re.compile(
     rf"(?P<north>{_DECIMALS}){_LINK}(?P<east>{_DECIMALS})(?! ?[CFK]\b){_LETTERS_AFTER}(?![0-9A-Za-z])"
 )
 _SIGNED: Final = re.compile(rf"-?{_ANGLE}[ ,;/]{{1,3}}-?{_ANGLE}(?![0-9A-Za-z])")
-_HALF: Final = re.compile(
-    rf"[0-9]{{1,3}} ?{_DEGREE} ?[0-9]{{1,2}}{_FRACTION} ?{_MINUTE}(?: ?[0-9]{{1,2}}{_FRACTION} ?{_SECOND})? ?[NSEWO]\b"
-)
+_HALF: Final = re.compile(rf"{_MINUTES} ?[NSEWO]\b")
 _WHOLE_DEGREES: Final = re.compile("[0-9]+")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..context import spelled
 from ..shadow import cast
 from . import Table, words_of
 
@@ -80,13 +81,7 @@ def _fragments() -> str:
         for entry in row.split(";")
     }
     kept = sorted(end for end in ends if not any(end != other and end.endswith(other) for other in ends))
-    return "|".join("".join(map(_either, end)) for end in kept)
-
-
-def _either(letter: str) -> str:
-    if letter == " ":
-        return "[ _-]"
-    return letter if letter.isascii() else f"[{letter}{letter.upper()}]"
+    return "|".join("[ _-]".join(map(spelled, end.split(" "))) for end in kept)
 
 
 FRAGMENT: Final = f"(?:{_fragments()})"
