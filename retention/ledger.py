@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cell.durable import sync_folder
+
 VERSION = 2
 """Lines of version 1 name one request and have neither `scope` nor `subject` nor `before`."""
 GENESIS = "0" * 64
@@ -96,7 +98,7 @@ class Ledger:
             )
             _write_at(descriptor, end, line.encode())
             os.fsync(descriptor)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         finally:
             os.close(descriptor)  # and with it the lock
         return line
@@ -198,11 +200,3 @@ def _write_at(descriptor: int, offset: int, content: bytes) -> None:
     except OSError:
         os.ftruncate(descriptor, offset)
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ import psycopg
 
 from audit.actions import Action
 from cell.config import config
+from cell.durable import sync_folder
 from cell.keys import cell_keys
 from cell.objects import ObjectNotFound
 from retention.backups import catalogue, sealed
@@ -220,11 +221,7 @@ def _install(ledger: Ledger) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(own)
-    folder = os.open(own.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(own.parent)
 
 
 def _put_objects(place: Place, manifest: Manifest) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cell.durable import sync_folder
 from cell.keys.file_root import FileRoot
 from cell.keys.provider import KEY_BYTES, Root, RootKeyError, UnwrapError
 from cell.keys.rooted import RootedKeys
@@ -81,8 +82,4 @@ def _write(path: Path, sealed: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -21,10 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from cell.durable import sync_folder
 from cell.ids import uuid7
 from cell.objects.about import About
 from cell.objects.errors import ObjectExists, ObjectLocked, ObjectNotFound
-from cell.objects.files import locked, sync_folder, write_durably
+from cell.objects.files import locked, write_durably
 from cell.objects.interface import Upload, Version, checked_key
 from cell.objects.reader import CheckedReader, buffered
 

@@ -39,15 +39,6 @@ def write_durably(path: Path, content: bytes | BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    """A rename or removal is durable only when the folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One at a time, of all threads and processes of this machine; a dead process lets go."""
