@@ -11,15 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bailiwick.command import Told, setup
+
 if TYPE_CHECKING:
     from retention.backups.dumps import Programs
     from retention.backups.places import Place
-
-_HOME_FILES = ("settings.json", "people.json", "directory.seed")
-
-
-class Told(Exception):
-    """What a person is told in the place of a traceback."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -148,14 +144,6 @@ def _become_owner(folder: Path) -> Path | None:
     return home.path
 
 
-def setup() -> None:
-    """Makes this process one of the cell that the environment configures."""
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
-    django.setup()
-
-
 def _place(options: argparse.Namespace) -> Place:
     _become_owner(options.home)
     from cell.config import config
@@ -181,9 +169,7 @@ def programs() -> Programs:
 def _read_home(home: Path) -> dict[str, bytes]:
     from bailiwick.embedded.home import Home
 
-    of = Home(home)
-    files = dict(zip(_HOME_FILES, (of.settings_file, of.people_file, of.directory_seed_file), strict=True))
-    return {name: path.read_bytes() for name, path in files.items()}
+    return {name: path.read_bytes() for name, path in Home(home).kept_in_backups.items()}
 
 
 def _days(text: str) -> int:

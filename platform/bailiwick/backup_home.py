@@ -70,13 +70,8 @@ def _running(home: Home, region: regions.EmbeddedRegion) -> Iterator[None]:
 
 
 def _write_home(home: Home, files: Mapping[str, bytes]) -> None:
-    places = {
-        "settings.json": home.settings_file,
-        "people.json": home.people_file,
-        "directory.seed": home.directory_seed_file,
-    }
     for name, content in files.items():
-        write(places[name], content.decode())
+        write(home.kept_in_backups[name], content.decode())
 
 
 def _region_in(source: str) -> str:

@@ -13,10 +13,16 @@ class Told(Exception):
     """What a person is told in the place of a traceback."""
 
 
-def become_a_process(home: Path) -> None:
-    """Of the cell that the environment configures, as production does, or of the embedded one in `home`."""
+def setup() -> None:
+    """Makes this process one of the cell that the environment configures."""
     import django
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
+    django.setup()
+
+
+def become_a_process(home: Path) -> None:
+    """Of the cell that the environment configures, as production does, or of the embedded one in `home`."""
     from bailiwick.embedded.errors import CellError
     from bailiwick.embedded.home import Home
     from bailiwick.operator import configure
@@ -28,8 +34,7 @@ def become_a_process(home: Path) -> None:
             configure(chosen)
         except CellError as error:
             raise Told(str(error)) from None
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
-    django.setup()
+    setup()
 
 
 def told(action: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], int]:

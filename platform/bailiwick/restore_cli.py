@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from bailiwick.backup_cli import Told, programs, setup, told
+from bailiwick.backup_cli import programs, told
+from bailiwick.command import Told, setup
 
 if TYPE_CHECKING:
     from retention.backups.restoring import Restored

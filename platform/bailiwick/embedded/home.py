@@ -85,6 +85,11 @@ class Home:
         return self.secrets / "people.json"
 
     @property
+    def kept_in_backups(self) -> dict[str, Path]:
+        """What a backup holds of the folder, by the name that it has there."""
+        return {path.name: path for path in (self.settings_file, self.people_file, self.directory_seed_file)}
+
+    @property
     def operator_file(self) -> Path:
         """Configuration of the operator's commands, as environment variables."""
         return self.secrets / "operator.json"
