@@ -96,7 +96,7 @@ class EntriesView(LogView):
         page = Page()
         found = entry_list(
             self.reader,
-            lambda rows: page.paginate_queryset(rows, request, view=self) or [],
+            page.pager(request, self),
             kinds=tuple(Kind) if kind is None else _KINDS[kind],
         )
         return page.get_paginated_response([{"seq": entry.seq, "entry": entry.document} for entry in found])

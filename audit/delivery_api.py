@@ -69,9 +69,7 @@ class SchedulesView(CellView):
     @extend_schema(responses=ScheduleSerializer(many=True))
     def get(self, request: Request, workspace_id: str) -> Response:
         page = Page()
-        found = schedules.schedule_list(
-            self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or []
-        )
+        found = schedules.schedule_list(self.workspace, page.pager(request, self))
         return page.get_paginated_response([_schedule(info) for info in found])
 
     @extend_schema(request=NewScheduleSerializer, responses={201: ScheduleSerializer})
@@ -128,9 +126,7 @@ class DeliveriesView(CellView):
     def get(self, request: Request, workspace_id: str, schedule_id: str) -> Response:
         number = schedules.schedule_get(self.workspace, number_here(schedule_id, Tag.SCHEDULE)).id
         page = Page()
-        found = deliveries.delivery_list(
-            self.workspace, number, lambda rows: page.paginate_queryset(rows, request, view=self) or []
-        )
+        found = deliveries.delivery_list(self.workspace, number, page.pager(request, self))
         return page.get_paginated_response([_delivery(info) for info in found])
 
 

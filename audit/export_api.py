@@ -48,7 +48,7 @@ class ExportsView(CellView):
     @extend_schema(responses=ExportSerializer(many=True))
     def get(self, request: Request, workspace_id: str) -> Response:
         page = Page()
-        found = exports.export_list(self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or [])
+        found = exports.export_list(self.workspace, page.pager(request, self))
         return page.get_paginated_response([_export(info) for info in found])
 
     @extend_schema(request=NewExportSerializer, responses={202: ExportSerializer})

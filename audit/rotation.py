@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from audit import signing
+from audit import signing, treestore
 from audit.actions import Action
 from audit.entry import now, timestamp
 from audit.log import record
@@ -40,7 +40,7 @@ def signer_rotate(*, actor: Actor, overlap: timedelta = USUAL) -> Rotation:
         raise RotationError(f"The overlap is from {SHORTEST.days} to {LONGEST.days} days.")
     at = now()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended('audit/rotation', 0))")
+        treestore.lock(cursor, "rotation", wait=True)
         newest, *older = signing.generations()
         if older:
             # With three keys nobody could say for how long the first is good.

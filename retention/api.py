@@ -118,9 +118,7 @@ class ErasuresView(CellView):
     @extend_schema(responses=ErasureSerializer(many=True))
     def get(self, request: Request, workspace_id: str) -> Response:
         page = Page()
-        found = erasures.erasure_list(
-            self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or []
-        )
+        found = erasures.erasure_list(self.workspace, page.pager(request, self))
         return page.get_paginated_response([_erasure(info) for info in found])
 
     @extend_schema(
@@ -179,7 +177,7 @@ class HoldsView(CellView):
     @extend_schema(responses=HoldSerializer(many=True))
     def get(self, request: Request, workspace_id: str) -> Response:
         page = Page()
-        found = holds.hold_list(self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or [])
+        found = holds.hold_list(self.workspace, page.pager(request, self))
         return page.get_paginated_response([_hold(info) for info in found])
 
     @extend_schema(request=HoldRequestSerializer, responses={201: HoldSerializer})

@@ -48,7 +48,7 @@ class SubprocessorsView(OrganizationView):
     @extend_schema(responses=SubprocessorsOut(many=True))
     def get(self, request: Request) -> Response:
         page = _Versions()
-        found = subprocessor_versions(lambda rows: page.paginate_queryset(rows, request, view=self) or [])
+        found = subprocessor_versions(page.pager(request, self))
         return page.get_paginated_response([_version(info) for info in found])
 
 

@@ -43,7 +43,7 @@ class RequestsView(CellView):
     @extend_schema(responses=RequestSerializer(many=True))
     def get(self, request: Request, workspace_id: str) -> Response:
         page = Page()
-        found = request_list(self.workspace, lambda rows: page.paginate_queryset(rows, request, view=self) or [])
+        found = request_list(self.workspace, page.pager(request, self))
         return page.get_paginated_response([_request(info) for info in found])
 
 
