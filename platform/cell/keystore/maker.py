@@ -10,34 +10,24 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cell.config import config
 from cell.ids import uuid7
-from cell.key_config import RootRef
 from cell.keys import RootRefused, RootUnavailable, UnwrapError, cell_keys
 from cell.keystore import hierarchy, statements
 from cell.keystore.asking import KeyRevoked, KeyStoreUnavailable
-from cell.keystore.ring import EPOCH_TTL_S, KeyRefused
+from cell.keystore.chain import EPOCH_TTL_S, ROTATIONS_IN_A_ROW, Chain, Epoch
+from cell.keystore.ring import KeyRefused
 
-_ROTATIONS_IN_A_ROW = 5
 _MOST_EPOCHS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Epoch:
-    id: UUID
-    key: AESGCM
-    usable_until: float
-
-
-_epochs: dict[tuple[UUID, date], _Epoch] = {}
+_epochs: dict[tuple[UUID, date], Epoch] = {}
 
 
 def data_key(owner: UUID, number: UUID, *, organization: UUID) -> bytes:
@@ -72,7 +62,7 @@ def forget() -> None:
     _epochs.clear()
 
 
-def _epoch(owner: UUID, organization: UUID, day: date) -> _Epoch:
+def _epoch(owner: UUID, organization: UUID, day: date) -> Epoch:
     known, at = _epochs.get((owner, day)), time.monotonic()
     if known is not None and known.usable_until > at:
         return known
@@ -89,36 +79,33 @@ def _epoch(owner: UUID, organization: UUID, day: date) -> _Epoch:
     return made
 
 
-def _open_epoch(owner: UUID, organization: UUID, day: date) -> _Epoch:
-    for _ in range(_ROTATIONS_IN_A_ROW):
-        version, parent_key, own, epoch, epoch_key = _chain(owner, organization, day)
-        parent = hierarchy.unwrap_workspace_key(cell_keys(), parent_key, owner, own)
-        if epoch is None:
+def _open_epoch(owner: UUID, organization: UUID, day: date) -> Epoch:
+    for _ in range(ROTATIONS_IN_A_ROW):
+        chain = _chain(owner, organization, day)
+        parent = hierarchy.unwrap_workspace_key(cell_keys(), chain.workspace_key, owner, chain.own)
+        if chain.epoch is None:
             wrapped = hierarchy.wrap_epoch_key(parent, hierarchy.new_key(), owner, day)
-            execute(statements.INSERT_EPOCH, [uuid7(), owner, day, wrapped, version, owner, version], fetch=False)
-            before = version
-            version, _, _, epoch, epoch_key = _chain(owner, organization, day)
-            if version != before:
+            before = chain.version
+            execute(statements.INSERT_EPOCH, [uuid7(), owner, day, wrapped, before, owner, before], fetch=False)
+            chain = _chain(owner, organization, day)
+            if chain.version != before:
                 continue  # rotated meanwhile: the key that was just opened is the old one
-        if epoch is not None:
-            if epoch_key is None:
+        if chain.epoch is not None:
+            if chain.epoch_key is None:
                 raise KeyRevoked("the epoch key of this day is destroyed")
-            key = hierarchy.unwrap_epoch_key(parent, epoch_key, owner, day)
-            return _Epoch(epoch, key, time.monotonic() + EPOCH_TTL_S)
+            key = hierarchy.unwrap_epoch_key(parent, chain.epoch_key, owner, day)
+            return Epoch(chain.epoch, key, time.monotonic() + EPOCH_TTL_S)
     raise KeyStoreUnavailable("the workspace's key is being rotated")
 
 
-def _chain(owner: UUID, organization: UUID, day: date) -> tuple[int, bytes, RootRef | None, UUID | None, bytes | None]:
-    """Version, key and own root of the owner, id and key of its day; makes the owner's key if there is none."""
+def _chain(owner: UUID, organization: UUID, day: date) -> Chain:
+    """What the store has for the owner and day; makes the owner's key if there is none."""
     rows = execute(statements.SELECT_CHAIN, [day, owner])
     if not rows:
         wrapped = hierarchy.wrap_workspace_key(cell_keys(), hierarchy.new_key(), owner)
         execute(statements.INSERT_WORKSPACE, [uuid7(), owner, organization, wrapped], fetch=False)
         rows = execute(statements.SELECT_CHAIN, [day, owner])
-    version, parent, own, epoch, epoch_key = rows[0]
-    if parent is None:
-        raise KeyRevoked("the workspace's key is destroyed")
-    return version, parent, None if own is None else RootRef.parse(own), epoch, epoch_key
+    return Chain.of(rows[0])
 
 
 _lock = threading.Lock()

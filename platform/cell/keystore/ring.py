@@ -17,20 +17,16 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cell.ids import uuid7
-from cell.key_config import RootRef
 from cell.keys.provider import KeyProvider
 from cell.keystore import hierarchy, statements
 from cell.keystore.asking import KeyRevoked, KeyStoreUnavailable, RootCalls
+from cell.keystore.chain import EPOCH_TTL_S, ROTATIONS_IN_A_ROW, Chain, Epoch
 
 __all__ = ["EPOCH_TTL_S", "KeyRefused", "KeyRevoked", "KeyRing", "KeyStoreUnavailable"]
 
-EPOCH_TTL_S = 60.0
-"""How long an unwrapped epoch key may be used before the store is asked again."""
 _BATCH = 256
-_ROTATIONS_IN_A_ROW = 5
 
 
 class KeyRefused(Exception):
@@ -41,26 +37,6 @@ class KeyRefused(Exception):
 class _Place:
     workspace: UUID
     organization: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """A workspace's key and its epoch key of a day, as they are stored."""
-
-    version: int
-    """Of the workspace key; a stored epoch key is always under the version that is stored with it."""
-    workspace_key: bytes
-    own: RootRef | None
-    epoch: UUID | None
-    epoch_key: bytes | None
-    """None where there is none yet, or where it was destroyed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Epoch:
-    id: UUID
-    key: AESGCM
-    usable_until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +68,8 @@ class KeyRing:
         self._today = today
         self._connection: psycopg.AsyncConnection | None = None
         self._lock = asyncio.Lock()
-        self._epochs: dict[tuple[UUID, date], _Epoch] = {}
-        self._opening: dict[tuple[UUID, date], asyncio.Task[_Epoch]] = {}
+        self._epochs: dict[tuple[UUID, date], Epoch] = {}
+        self._opening: dict[tuple[UUID, date], asyncio.Task[Epoch]] = {}
         self._waiting: list[_Waiting] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -152,7 +128,7 @@ class KeyRing:
                 elif not item.done.done():
                     item.done.set_result(None)
 
-    async def _epoch(self, place: _Place, day: date) -> _Epoch:
+    async def _epoch(self, place: _Place, day: date) -> Epoch:
         """The epoch key of the workspace and day: unwrapped once for all who ask at the same time, then kept for a minute."""
         name = (place.workspace, day)
         cached = self._epochs.get(name)
@@ -164,7 +140,7 @@ class KeyRing:
             opening.add_done_callback(partial(self._opened, name))
         return await asyncio.shield(opening)  # whoever hangs up does not take the key from the others
 
-    def _opened(self, name: tuple[UUID, date], opening: asyncio.Task[_Epoch]) -> None:
+    def _opened(self, name: tuple[UUID, date], opening: asyncio.Task[Epoch]) -> None:
         del self._opening[name]
         if opening.cancelled() or opening.exception() is not None:
             return  # whoever waits is told; nothing old is used in the place of what cannot be had
@@ -177,8 +153,8 @@ class KeyRing:
         if cached is not None and cached.usable_until <= self._clock():
             del self._epochs[name]
 
-    async def _open_epoch(self, place: _Place, day: date) -> _Epoch:
-        for _ in range(_ROTATIONS_IN_A_ROW):
+    async def _open_epoch(self, place: _Place, day: date) -> Epoch:
+        for _ in range(ROTATIONS_IN_A_ROW):
             chain = await self._chain(place, day)
             opened = hierarchy.unwrap_workspace_key
             parent = await self._roots.ask(
@@ -195,10 +171,10 @@ class KeyRing:
                 if chain.epoch_key is None:
                     raise KeyRefused("the epoch key of this day is destroyed")
                 key = hierarchy.unwrap_epoch_key(parent, chain.epoch_key, place.workspace, day)
-                return _Epoch(chain.epoch, key, self._clock() + EPOCH_TTL_S)
+                return Epoch(chain.epoch, key, self._clock() + EPOCH_TTL_S)
         raise KeyStoreUnavailable("the workspace's key is being rotated")
 
-    async def _chain(self, place: _Place, day: date) -> _Chain:
+    async def _chain(self, place: _Place, day: date) -> Chain:
         """What the store has for the workspace and day, at one moment. Makes the workspace's key if there is none: whoever comes
         first decides, all use the same one.
         """
@@ -209,10 +185,7 @@ class KeyRing:
             values = [uuid7(), place.workspace, place.organization, wrapped]
             await self._execute(statements.INSERT_WORKSPACE, values, fetch=False)
             rows = await self._execute(statements.SELECT_CHAIN, [day, place.workspace])
-        version, workspace_key, own, epoch, epoch_key = rows[0]
-        if workspace_key is None:
-            raise KeyRevoked("the workspace's key is destroyed")
-        return _Chain(version, workspace_key, None if own is None else RootRef.parse(own), epoch, epoch_key)
+        return Chain.of(rows[0])
 
     async def _execute(self, statement: str, values: Sequence[object], *, fetch: bool = True) -> list[tuple[Any, ...]]:
         async with self._lock:
