@@ -23,6 +23,8 @@ from workspaces.serving import (
     Preset,
 )
 
+PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+"""Of a field for what is no prose and nobody's own: browsers neither help nor remember."""
 WORDS = {
     Scope.INFERENCE_CHAT: "Chat and completions",
     Scope.INFERENCE_EMBEDDINGS: "Embeddings",
@@ -253,7 +255,7 @@ class _TargetForm(forms.Form):
         max_length=64,
         required=False,
         help_text="Its id, as the header x-request-id of its answer gave it.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(PLAIN),
     )
     subject = forms.CharField(
         label="Everything about a person",
@@ -261,7 +263,7 @@ class _TargetForm(forms.Form):
         required=False,
         strip=False,
         help_text="As your application names them in “user” or “safety_identifier”. Only a pseudonym of it is kept.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(PLAIN),
     )
 
 
@@ -273,7 +275,7 @@ class ErasureForm(_TargetForm):
         max_length=64,
         required=False,
         help_text="Type the workspace's id. Its keys are revoked, all it holds goes, and it never opens again.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(PLAIN),
     )
 
     def clean(self) -> dict[str, object]:

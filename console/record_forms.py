@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from cell.pseudonyms import LONGEST_SUBJECT
+from console.forms import PLAIN
 from workspaces.contracts import CONTACT_LENGTH
 
 
@@ -14,14 +15,14 @@ class SubjectExportForm(forms.Form):
         max_length=LONGEST_SUBJECT,
         strip=False,
         help_text="As your application names them in `user` or `safety_identifier`, to the letter.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(PLAIN),
     )
     before = forms.CharField(
         label="Continue",
         max_length=64,
         required=False,
         help_text="`next` in export.json of a file that was not complete. Empty: from the newest request on.",
-        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(PLAIN),
     )
 
 

@@ -8,13 +8,13 @@ from django import forms
 
 from audit.formats import Format
 from audit.schedules import MOST_HOURS, WEEKLY_HOURS
+from console.forms import PLAIN
 from workspaces.regions import directory, own_region
 
 KINDS = {"webhook": "HTTPS webhook", "splunk-hec": "Splunk, with indexer acknowledgement", "syslog": "Syslog over TLS"}
 FORMATS = {Format.OCSF: "OCSF 1.8", Format.ECS: "Elastic Common Schema 8.17", Format.CEF: "CEF (ArcSight)"}
 _SECRETS = {"webhook": "signing", "splunk-hec": "token", "syslog": "key"}
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
-_PEM = {**_PLAIN, "rows": "4"}
+_PEM = {**PLAIN, "rows": "4"}
 
 
 class SecretArea(forms.Textarea):
@@ -29,7 +29,7 @@ class ScheduleForm(forms.Form):
     address = forms.CharField(
         max_length=2000,
         help_text="https://… of a webhook or a collector; host:port of a syslog receiver.",
-        widget=forms.TextInput(_PLAIN),
+        widget=forms.TextInput(PLAIN),
     )
     legal_area = forms.ChoiceField(label="Under the law of")
     secret = forms.CharField(

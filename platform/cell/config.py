@@ -271,20 +271,20 @@ class _Reader:
         return self._read(name, RootRef.parse)
 
     def roots(self, name: str) -> tuple[RootRef, ...]:
-        return self._read(name, lambda raw: tuple(RootRef.parse(word) for word in re.split(r"[,\s]+", raw) if word), ())
+        return self._read(name, lambda raw: tuple(map(RootRef.parse, _words(raw))), ())
 
     def place(self, name: str) -> Path | str:
         return self._read(name, parse_place)
 
     def words(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        return self._read(name, lambda raw: tuple(word for word in re.split(r"[,\s]+", raw) if word), default)
+        return self._read(name, _words, default)
 
     def networks(self, name: str) -> tuple[str, ...]:
-        """None where it is not set."""
+        """Empty where it is not set."""
 
         def parse(raw: str) -> tuple[str, ...]:
             try:
-                return tuple(str(ip_network(word)) for word in re.split(r"[,\s]+", raw) if word)
+                return tuple(str(ip_network(word)) for word in _words(raw))
             except ValueError:
                 raise ValueError("must be networks like 10.20.0.0/16, separated by commas") from None
 
@@ -333,6 +333,10 @@ def _like(pattern: str, example: str) -> Callable[[str], str]:
         return raw
 
     return parse
+
+
+def _words(raw: str) -> tuple[str, ...]:
+    return tuple(word for word in re.split(r"[,\s]+", raw) if word)
 
 
 def _line(raw: str) -> str:
