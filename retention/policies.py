@@ -16,6 +16,7 @@ from cell.tenancy import workspace_scope
 from retention.classes import Rule, beside_payloads
 from retention.contracts import Policy
 from retention.models import LONGEST_DAYS, SHORTEST_DAYS, RetentionPolicy
+from workspaces.access import require_owner
 
 WORKSPACE_CHANGED = "workspace_changed"
 """Channel on which every web process hears that what it caches about a workspace is old."""
@@ -96,11 +97,7 @@ def _check_days(actor: Actor, payload_days: int, classes: Mapping[str, int], rea
         if not reason.strip():
             detail = f"Outside of {rule.fewest} to {rule.most} days a reason is needed ({name}): send it in `reason`."
             raise Problem(400, "reason-required", detail)
-        if not actor.scopes >= frozenset(Scope):
-            detail = (
-                f"Only an owner of the organization may choose less than {rule.fewest} or more than {rule.most} days."
-            )
-            raise Problem(403, "owner-required", detail)
+        require_owner(actor, f"choose less than {rule.fewest} or more than {rule.most} days")
     return overridden
 
 

@@ -41,9 +41,14 @@ def organization_for(actor: Actor, need: Scope) -> UUID:
     return actor.organization
 
 
+def is_owner(actor: Actor) -> bool:
+    """Whether the actor holds every scope in all of the organization, as its owners do."""
+    return actor.scopes >= frozenset(Scope)
+
+
 def require_owner(actor: Actor, what: str) -> None:
-    """Raises Problem 403 unless the actor holds every scope in all of the organization, as its owners do."""
-    if not actor.scopes >= frozenset(Scope):
+    """Raises Problem 403 unless the actor is an owner."""
+    if not is_owner(actor):
         raise Problem(403, "owner-required", f"Only an owner of the organization may {what}.")
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from cell.access import Actor, Scope
+from cell.access import Scope
 from cell.config import config
 from cell.problems import Problem
 from console.record_forms import ControllerForm
 from console.views.base import ConsoleView, shown_version
+from workspaces.access import is_owner
 from workspaces.agreements import agreement_get
 from workspaces.selectors import organization_get
 from workspaces.services import agreement_accept, organization_update, subprocessors_acknowledge
@@ -52,7 +53,7 @@ class DataProtection(ConsoleView):
             "versions": [_shown(info) for info in subprocessor_versions(lambda rows: rows[:SHOWN])],
             "acknowledged": acknowledged(self.organization),
             "operator": config().operator,
-            "is_owner": _is_owner(self.actor),
+            "is_owner": is_owner(self.actor),
         }
         if self.actor.may(Scope.WORKSPACES_READ):
             found = organization_get(self.organization)
@@ -79,10 +80,6 @@ class SubprocessorsAcknowledgement(ConsoleView):
     def post(self, request: HttpRequest, version: int) -> HttpResponse:
         subprocessors_acknowledge(actor=self.actor, organization=self.organization, version=version)
         return redirect("data-protection")
-
-
-def _is_owner(actor: Actor) -> bool:
-    return actor.scopes >= frozenset(Scope)
 
 
 def _shown(info: SubprocessorsInfo) -> dict[str, Any]:
