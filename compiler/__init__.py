@@ -1,0 +1,9 @@
+"""From a torch module to a program that was made for one device, and is proven to compute the same.
+
+This package knows torch and nothing else of the house; it can be used alone. Its parts, as a program passes them:
+
+    frontend   torch.export's program as a graph of values
+    ir         the graph: values, their types, what each operator means, a verifier, a printer, an interpreter
+    rewrite    patterns, and the one driver that applies tables of rules
+    passes     what is done to a graph
+"""

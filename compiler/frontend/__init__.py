@@ -1,0 +1,1 @@
+"""From torch: a module becomes an exported program, and that a graph."""

@@ -1,0 +1,1 @@
+"""The graph that everything here works on: values in static single assignment, each of which exists once."""
