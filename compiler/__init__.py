@@ -6,4 +6,5 @@ This package knows torch and nothing else of the house; it can be used alone. It
     ir         the graph: values, their types, what each operator means, a verifier, a printer, an interpreter
     rewrite    patterns, and the one driver that applies tables of rules
     passes     what is done to a graph
+    schedule   which values are computed together
 """
