@@ -7,4 +7,5 @@ This package knows torch and nothing else of the house; it can be used alone. It
     rewrite    patterns, and the one driver that applies tables of rules
     passes     what is done to a graph
     schedule   which values are computed together
+    memory     where everything lies while that happens
 """

@@ -1,0 +1,1 @@
+"""Where everything lies while a program runs: one arena, with every offset known before."""
