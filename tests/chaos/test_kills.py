@@ -21,6 +21,7 @@ from uuid import UUID
 import pytest
 
 from bailiwick.tour.client import Client
+from tests.chaos.victims import BACK_WITHIN_S, pid_of, wait_until_replaced
 from tests.e2e.conftest import RunningCell
 from tests.e2e.conftest import cell as cell  # the fixture
 from tests.e2e.inside import Inside
@@ -28,7 +29,6 @@ from tests.e2e.inside import Inside
 pytestmark = pytest.mark.chaos
 KILLS = int(os.environ.get("CHAOS_KILLS", "50"))
 VICTIMS = ("web", "engine", "worker", "postgres", "redis")
-BACK_WITHIN_S = 15.0
 CALLERS = 6
 
 
@@ -96,11 +96,6 @@ def raise_limits(cell: RunningCell) -> None:
     admin.call("PATCH", path, limits, If_Match=seen.headers["etag"])
 
 
-def pid_of(cell: RunningCell, name: str) -> int:
-    """The process as of now: the supervisor keeps cell.json up to date."""
-    return int(json.loads((cell.home / "cell.json").read_text())["processes"][name])
-
-
 def wait_until_it_serves(cell: RunningCell, within_s: float) -> float:
     began = time.monotonic()
     while True:
@@ -150,13 +145,6 @@ def test_nothing_acknowledged_is_lost_and_every_request_ends_once(cell: RunningC
     wait_until_sealed(inside)
     gaps = inside.rows("select tree from audit_entry group by tree having count(*) <> max(seq) + 1 or min(seq) <> 0")
     assert gaps == []
-
-
-def wait_until_replaced(cell: RunningCell, name: str, killed: int) -> None:
-    deadline = time.monotonic() + BACK_WITHIN_S
-    while pid_of(cell, name) == killed:
-        assert time.monotonic() < deadline, f"{name} is not back after {BACK_WITHIN_S} s"
-        time.sleep(0.1)
 
 
 def wait_until_every_intent_ended(inside: Inside) -> None:
