@@ -8,21 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db.models import QuerySet
 
 from audit.actions import Action
-from audit.destinations import AnySettings, DestinationError, Reach, check_place, seal, secrets_of, settings_of, unseal
+from audit.described import described, shown
 from audit.entry import now
 from audit.formats import Format
 from audit.log import record
 from audit.models import ExportSchedule
 from cell import jobs
 from cell.access import Actor, Scope, WorkspaceRef
-from cell.config import config
 from cell.ids import Tag, uuid7
 from cell.problems import Problem, not_found
-from cell.regions import Directory
 from cell.tenancy import workspace_scope
 
 KIND = "audit.delivery"
@@ -64,7 +61,7 @@ def schedule_create(
     Raises Problem 400 if the destination is not one, or may not be sent to; 409 if there are too many.
     """
     number = uuid7()
-    settings, sealed = _described(destination, secrets, workspace, number)
+    document, sealed = described(destination, secrets, owner=workspace.id, number=number)
     with workspace_scope(workspace):
         rows = ExportSchedule.objects.filter(workspace_id=workspace.id)
         if rows.exclude(state__in=_OVER).count() >= MOST_SCHEDULES:
@@ -75,7 +72,7 @@ def schedule_create(
             organization_id=workspace.organization,
             format=name.value,
             interval_hours=interval_hours,
-            destination=msgspec.to_builtins(settings),
+            destination=document,
             secrets=sealed,
             created_at=now(),
             next_at=now(),
@@ -113,7 +110,7 @@ def schedule_change(
     """
     if (destination is None) != (secrets is None):
         raise Problem(400, "invalid", "A destination and its secrets are changed together.")
-    described = None if destination is None else _described(destination, secrets, workspace, schedule)
+    said = None if destination is None else described(destination, secrets, owner=workspace.id, number=schedule)
     with workspace_scope(workspace):
         row = _row(workspace, schedule, lock=True)
         if row.state in _OVER:
@@ -121,9 +118,8 @@ def schedule_change(
         if row.version != expected_version:
             raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
         before = shown(row)
-        if described is not None:
-            settings, row.secrets = described
-            row.destination = msgspec.to_builtins(settings)
+        if said is not None:
+            row.destination, row.secrets = said
         if interval_hours is not None:
             row.interval_hours = interval_hours
         row.state, row.cause, row.version, row.next_at = ExportSchedule.State.ACTIVE, "", row.version + 1, now()
@@ -163,51 +159,6 @@ def start(row: ExportSchedule, workspace: WorkspaceRef, after_s: float = 0.0) ->
         args={"schedule": str(row.id), "run": str(row.runs)},
         delay_s=after_s,
     )
-
-
-def opened(row: ExportSchedule) -> tuple[AnySettings, Any]:
-    """Settings and secrets of a schedule; checked again, since the directory and the law may have changed since.
-
-    Raises DestinationError.
-    """
-    settings = settings_of(row.destination)
-    check_place(settings, _directory(), config().region)
-    return settings, unseal(bytes(row.secrets or b""), settings, owner=row.workspace_id, destination=row.id)
-
-
-def reach() -> Reach:
-    return Reach.of(config().destination_networks)
-
-
-def shown(row: ExportSchedule) -> dict[str, Any]:
-    """What an entry may show of it."""
-    destination = row.destination
-    return {
-        "kind": destination["kind"],
-        "format": row.format,
-        "interval_hours": row.interval_hours,
-        "legal_area": destination["legal_area"],
-        "region": destination.get("region"),
-        "state": str(row.state),
-        "version": row.version,
-    }
-
-
-def _described(
-    destination: object, secrets: object, workspace: WorkspaceRef, number: UUID
-) -> tuple[AnySettings, bytes]:
-    try:
-        settings = settings_of(destination)
-        check_place(settings, _directory(), config().region)
-        found = secrets_of(settings, secrets)
-        settings.open(number, found, reach())
-    except DestinationError as error:
-        raise Problem(400, "destination", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
-    return settings, seal(found, owner=workspace.id, destination=number)
-
-
-def _directory() -> Directory:
-    return Directory.load(config().cells_file, config().cells_vkey)
 
 
 def _recorded(

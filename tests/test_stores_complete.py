@@ -119,7 +119,6 @@ OBJECTS: dict[str, Fate] = {
     "audit/exports.py": LOG,
     "audit/export_expiry.py": LOG,
     "audit/delivery_job.py": LOG,
-    "audit/destinations/bucket.py": LOG,
     "platform/bailiwick/backup_cli.py": BACKUPS,
     "platform/bailiwick/backup_home.py": BACKUPS,
     "retention/backups/making.py": BACKUPS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -103,13 +104,23 @@ def _schedule(info: ScheduleInfo, deliveries: list[DeliveryInfo]) -> dict[str, A
         **asdict(info),
         "id": _tagged(Tag.SCHEDULE, info.id),
         "kind": KINDS[destination["kind"]],
-        "address": destination.get("url") or f"{destination['host']}:{destination['port']}",
+        "address": _address(destination),
         "legal_area": str(destination["legal_area"]).upper(),
         "format": info.format.upper(),
         "deliveries": [
             {**asdict(one), "id": _tagged(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
         ],
     }
+
+
+def _address(destination: Mapping[str, Any]) -> str:
+    match destination:
+        case {"host": host, "port": port}:
+            return f"{host}:{port}"
+        case {"url": url, "bucket": bucket, "prefix": prefix}:
+            return f"{url}/{bucket}/{prefix}"
+        case _:
+            return str(destination["url"])
 
 
 def _tagged(tag: Tag, number: UUID) -> str:

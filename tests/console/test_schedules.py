@@ -30,8 +30,7 @@ def authority() -> Authority:
 
 @pytest.fixture
 def siem(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    monkeypatch.setattr("audit.schedules.reach", lambda: HERE)
-    monkeypatch.setattr("audit.delivery_job.reach", lambda: HERE)
+    monkeypatch.setattr("audit.described.reach", lambda: HERE)
     with running(Receiver(authority.server("localhost"), tmp_path)) as found:
         yield found
 
@@ -99,12 +98,27 @@ def test_what_is_wrong_with_a_destination_is_said_and_the_secret_is_not_shown_ag
         "signing secret is whsec_": {"secret": "short"},
         "certificate and its key": {"kind": "syslog", "address": "siem.example:6514"},
         "a host and a port": {"kind": "syslog", "address": "siem.example:none"},
+        "bucket has an address": {"kind": "s3", "access_key": "AKID", "region_name": "eu-de", "bucket": "No"},
     }
     for said, fields in wrong.items():
         refused = browser.send(path, **_given(siem, authority, **fields))
         assert refused.status_code in (400, 422), said
         assert said in browser.text
         assert SECRET not in browser.text
+
+
+def test_a_bucket_is_chosen_and_shown_with_its_place_and_without_its_keys(siem: Receiver, authority: Authority) -> None:
+    organization, browser = make_organization(), Browser()
+    browser.sign_in(make_member(organization, OrganizationRole.OWNER))
+    path = f"/workspaces/{organization.workspace_id}/schedules"
+    browser.get(path)
+    bucket = {"bucket": "audit-of-ours", "key_prefix": "siem/", "region_name": "eu-de", "access_key": "AKIDEXAMPLE"}
+
+    assert browser.send(path, **_given(siem, authority, kind="s3", **bucket)).status_code == 302
+
+    shown = browser.get(path).content.decode()
+    assert f"{siem.url}/audit-of-ours/siem/" in shown and "S3 bucket" in shown
+    assert SECRET not in shown and "AKIDEXAMPLE" not in shown
 
 
 def test_an_auditor_sees_it_and_a_developer_does_not(siem: Receiver, authority: Authority) -> None:
