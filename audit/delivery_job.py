@@ -133,7 +133,7 @@ def _columns(schedule: ExportSchedule, stretch: bundle.Stretch, number: UUID, pa
 
 def _send(lease: Lease, workspace: WorkspaceRef, schedule: ExportSchedule, delivery: Delivery) -> Evidence | None:
     """Sends what is not acknowledged yet. Raises DestinationError, or Again when another run is to go on."""
-    destination = destination_of(schedule)
+    destination = destination_of(schedule, workspace)
     with lease.transaction():
         delivery.state, delivery.attempts = Delivery.State.SENT, delivery.attempts + 1
         delivery.save(update_fields=["state", "attempts"])

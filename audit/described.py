@@ -17,10 +17,12 @@ from audit.destinations import (
     settings_of,
     unseal,
 )
-from audit.models import ExportSchedule
+from audit.models import Described, ExportSchedule, OrganizationSchedule
+from cell.access import WorkspaceRef
 from cell.config import config
 from cell.problems import Problem
 from cell.regions import Directory
+from cell.tenancy import workspace_scope
 
 
 def described(destination: object, secrets: object, *, owner: UUID, number: UUID) -> tuple[dict[str, Any], bytes]:
@@ -38,14 +40,20 @@ def described(destination: object, secrets: object, *, owner: UUID, number: UUID
     return msgspec.to_builtins(settings), seal(found, owner=owner, destination=number)
 
 
-def destination_of(row: ExportSchedule) -> AnyDestination:
-    """Where the schedule sends to now. Checked again, since the directory and the law may have changed since.
+def destination_of(row: ExportSchedule, workspace: WorkspaceRef) -> AnyDestination:
+    """Where the schedule sends to now, if it follows another with that one's secrets; outside of every transaction.
 
-    Raises DestinationError.
+    Checked again, since the directory and the law may have changed since. Raises DestinationError.
     """
-    settings = settings_of(row.destination)
+    said: Described = row
+    owner = row.workspace_id
+    if row.follows is not None:
+        with workspace_scope(workspace):
+            said = OrganizationSchedule.objects.get(pk=row.follows)
+        owner = row.organization_id
+    settings = settings_of(said.destination)
     check_place(settings, _directory(), config().region)
-    secrets = unseal(bytes(row.secrets or b""), settings, owner=row.workspace_id, destination=row.id)
+    secrets = unseal(bytes(said.secrets or b""), settings, owner=owner, destination=said.id)
     return settings.open(row.id, secrets, reach())
 
 
@@ -53,7 +61,7 @@ def reach() -> Reach:
     return Reach.of(config().destination_networks)
 
 
-def shown(row: ExportSchedule) -> dict[str, Any]:
+def shown(row: ExportSchedule | OrganizationSchedule) -> dict[str, Any]:
     """What an entry may show of it."""
     destination = row.destination
     return {

@@ -18,7 +18,8 @@ from audit.log import record
 from audit.models import ExportSchedule
 from cell import jobs
 from cell.access import Actor, Scope, WorkspaceRef
-from cell.ids import Tag, uuid7
+from cell.config import config
+from cell.ids import Tag, tagged, uuid7
 from cell.problems import Problem, not_found
 from cell.tenancy import workspace_scope
 
@@ -26,8 +27,8 @@ KIND = "audit.delivery"
 WEEKLY_HOURS = 168
 MOST_HOURS = 31 * 24
 MOST_SCHEDULES = 5
-"""Of one workspace that have not ended."""
-_OVER = (ExportSchedule.State.ENDING, ExportSchedule.State.ENDED)
+"""Of one workspace that have not ended, without those that follow the organization's."""
+OVER = (ExportSchedule.State.ENDING, ExportSchedule.State.ENDED)
 
 Pager = Callable[[QuerySet[ExportSchedule]], Iterable[ExportSchedule]]
 
@@ -45,6 +46,8 @@ class ScheduleInfo:
     created_at: datetime
     next_at: datetime | None
     ended_at: datetime | None
+    follows: UUID | None
+    """The organization's schedule that decides for it."""
 
 
 def schedule_create(
@@ -63,8 +66,8 @@ def schedule_create(
     number = uuid7()
     document, sealed = described(destination, secrets, owner=workspace.id, number=number)
     with workspace_scope(workspace):
-        rows = ExportSchedule.objects.filter(workspace_id=workspace.id)
-        if rows.exclude(state__in=_OVER).count() >= MOST_SCHEDULES:
+        rows = ExportSchedule.objects.filter(workspace_id=workspace.id, follows__isnull=True)
+        if rows.exclude(state__in=OVER).count() >= MOST_SCHEDULES:
             raise Problem(409, "too-many", f"A workspace has at most {MOST_SCHEDULES} schedules. End one first.")
         row = ExportSchedule.objects.create(
             id=number,
@@ -77,7 +80,7 @@ def schedule_create(
             created_at=now(),
             next_at=now(),
         )
-        _recorded(Action.SCHEDULE_CREATED, actor, workspace, row, before=None)
+        recorded(Action.SCHEDULE_CREATED, actor, workspace, row, before=None)
         start(row, workspace)
         return _info(row)
 
@@ -112,8 +115,8 @@ def schedule_change(
         raise Problem(400, "invalid", "A destination and its secrets are changed together.")
     said = None if destination is None else described(destination, secrets, owner=workspace.id, number=schedule)
     with workspace_scope(workspace):
-        row = _row(workspace, schedule, lock=True)
-        if row.state in _OVER:
+        row = _own(workspace, schedule)
+        if row.state in OVER:
             raise Problem(409, "ended", "The schedule was turned off. Make a new one.")
         if row.version != expected_version:
             raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
@@ -123,7 +126,7 @@ def schedule_change(
         if interval_hours is not None:
             row.interval_hours = interval_hours
         row.state, row.cause, row.version, row.next_at = ExportSchedule.State.ACTIVE, "", row.version + 1, now()
-        _recorded(Action.SCHEDULE_CHANGED, actor, workspace, row, before=before)
+        recorded(Action.SCHEDULE_CHANGED, actor, workspace, row, before=before)
         start(row, workspace)
         return _info(row)
 
@@ -131,21 +134,22 @@ def schedule_change(
 def schedule_end(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID) -> ScheduleInfo:
     """Turns the schedule off. The entry that says so is in the last delivery, which is made at once. Any number of times.
 
-    Raises Problem 404.
+    Raises Problem 404 or 409.
     """
     with workspace_scope(workspace):
-        row = _row(workspace, schedule, lock=True)
-        if row.state not in _OVER:
-            before = shown(row)
-            row.state, row.version, row.next_at, row.ended_at = (
-                ExportSchedule.State.ENDING,
-                row.version + 1,
-                now(),
-                now(),
-            )
-            row.ended_entry = _recorded(Action.SCHEDULE_ENDED, actor, workspace, row, before=before)
-            start(row, workspace)
+        row = _own(workspace, schedule)
+        if row.state not in OVER:
+            turn_off(row, actor, workspace)
         return _info(row)
+
+
+def turn_off(row: ExportSchedule, actor: Actor, workspace: WorkspaceRef) -> None:
+    """In the caller's transaction, which holds the row."""
+    before = shown(row)
+    row.state, row.version = ExportSchedule.State.ENDING, row.version + 1
+    row.next_at = row.ended_at = now()
+    row.ended_entry = recorded(Action.SCHEDULE_ENDED, actor, workspace, row, before=before)
+    start(row, workspace)
 
 
 def start(row: ExportSchedule, workspace: WorkspaceRef, after_s: float = 0.0) -> None:
@@ -161,7 +165,7 @@ def start(row: ExportSchedule, workspace: WorkspaceRef, after_s: float = 0.0) ->
     )
 
 
-def _recorded(
+def recorded(
     action: Action, actor: Actor, workspace: WorkspaceRef, row: ExportSchedule, *, before: dict[str, Any] | None
 ) -> UUID:
     return record(
@@ -169,7 +173,7 @@ def _recorded(
         action=action,
         workspace=workspace,
         scope=Scope.AUDIT_EXPORT,
-        targets=[(Tag.SCHEDULE, row.id)],
+        targets=[(Tag.SCHEDULE, number) for number in (row.id, row.follows) if number is not None],
         before=before,
         after=shown(row),
     )
@@ -180,6 +184,19 @@ def _row(workspace: WorkspaceRef, schedule: UUID, *, lock: bool = False) -> Expo
     row = (rows.select_for_update() if lock else rows).first()
     if row is None:
         raise not_found()
+    return row
+
+
+def _own(workspace: WorkspaceRef, schedule: UUID) -> ExportSchedule:
+    """Locked, to be changed. Raises Problem: 404, or 409 if it is not the workspace's to decide."""
+    row = _row(workspace, schedule, lock=True)
+    if row.follows is not None:
+        place = f"/api/organization/audit/schedules/{tagged(Tag.SCHEDULE, config().cell, row.follows)}"
+        raise Problem(
+            409,
+            "follows-organization",
+            f"This schedule follows the organization's. Whoever may export in the whole organization changes it at {place}.",
+        )
     return row
 
 
@@ -195,4 +212,5 @@ def _info(row: ExportSchedule) -> ScheduleInfo:
         created_at=row.created_at,
         next_at=row.next_at,
         ended_at=row.ended_at,
+        follows=row.follows,
     )

@@ -83,6 +83,7 @@ TABLES: dict[str, Fate] = {
     "workspaces_member": PEOPLE,
     "keystore_operation": LOG,  # names of what was done, until the log has it
     "workspaces_organization": NoTenants("the organization, which outlives its workspaces"),
+    "audit_organization_schedule": NoTenants("where the organization has the logs of all its workspaces sent"),
     "workspaces_agreementacceptance": NoTenants("what the organization agreed with the operator"),
     "workspaces_subprocessorversion": NoTenants("whom the operator engages"),
     "workspaces_subprocessoracknowledgement": NoTenants("that the organization read it"),

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 
 from audit.deliveries import DeliveryInfo, delivery_download, delivery_list
 from audit.formats import Format
+from audit.organization_schedules import OrganizationScheduleInfo
 from audit.schedules import ScheduleInfo, schedule_change, schedule_create, schedule_end, schedule_list
 from cell.access import Scope
 from cell.config import config
@@ -99,6 +100,17 @@ class DeliveryDownload(ConsoleView):
 
 def _schedule(info: ScheduleInfo, deliveries: list[DeliveryInfo]) -> dict[str, Any]:
     """What the page shows of it."""
+    return {
+        **described(info),
+        "follows": None if info.follows is None else _tagged(Tag.SCHEDULE, info.follows),
+        "deliveries": [
+            {**asdict(one), "id": _tagged(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
+        ],
+    }
+
+
+def described(info: ScheduleInfo | OrganizationScheduleInfo) -> dict[str, Any]:
+    """What pages show of a schedule, a workspace's or an organization's."""
     destination = info.destination
     return {
         **asdict(info),
@@ -107,9 +119,6 @@ def _schedule(info: ScheduleInfo, deliveries: list[DeliveryInfo]) -> dict[str, A
         "address": _address(destination),
         "legal_area": str(destination["legal_area"]).upper(),
         "format": info.format.upper(),
-        "deliveries": [
-            {**asdict(one), "id": _tagged(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
-        ],
     }
 
 
