@@ -17,7 +17,7 @@ from audit.formats import Format
 from audit.log import record
 from audit.models import ExportSchedule
 from cell import jobs
-from cell.access import Actor, Scope, WorkspaceRef
+from cell.access import Actor, Scope, WorkspaceRef, system_actor
 from cell.config import config
 from cell.ids import Tag, tagged, uuid7
 from cell.problems import Problem, not_found
@@ -141,6 +141,41 @@ def schedule_end(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID) -> Sc
         if row.state not in OVER:
             turn_off(row, actor, workspace)
         return _info(row)
+
+
+def schedules_left(workspace: WorkspaceRef) -> int:
+    """How many still send something, or have secrets for it."""
+    with workspace_scope(workspace):
+        return _left(workspace).count()
+
+
+def schedules_close(*, actor: Actor, workspace: WorkspaceRef, at_once: bool) -> None:
+    """Turns off all of them, those that follow the organization's, too; `at_once` without last deliveries. Any number of times."""
+    with workspace_scope(workspace):
+        for row in _left(workspace).select_for_update().order_by("id"):
+            if row.state not in OVER:
+                turn_off(row, actor, workspace)
+            if at_once:
+                _cut_short(row, workspace)
+
+
+def _left(workspace: WorkspaceRef) -> QuerySet[ExportSchedule]:
+    rows = ExportSchedule.objects.filter(workspace_id=workspace.id)
+    return rows.exclude(state=ExportSchedule.State.ENDED, secrets__isnull=True)
+
+
+def _cut_short(row: ExportSchedule, workspace: WorkspaceRef) -> None:
+    # A run that is under way finds another version, and one that waits another number.
+    row.version, row.runs = row.version + 1, row.runs + 1
+    row.state, row.cause, row.secrets, row.next_at = ExportSchedule.State.ENDED, "erased", None, None
+    row.save()
+    record(
+        actor=system_actor("job", workspace.organization),
+        action=Action.DELIVERY_STOPPED,
+        workspace=workspace,
+        targets=[(Tag.SCHEDULE, row.id)],
+        after={"state": str(row.state), "cause": row.cause},
+    )
 
 
 def turn_off(row: ExportSchedule, actor: Actor, workspace: WorkspaceRef) -> None:

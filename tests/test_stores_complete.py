@@ -67,7 +67,7 @@ TABLES: dict[str, Fate] = {
     "audit_checkpoint_leaf": LOG,
     "audit_export": LOG,
     "audit_delivery": LOG,
-    "audit_schedule": LOG,  # where exports go goes on until somebody ends it: the log of the erasure is delivered, too
+    "audit_schedule": LOG,  # turned off, and its secrets: export-schedules
     "cell_job": ERASURE,
     "retention_erasure": ERASURE,
     "retention_fence": ERASURE,
@@ -100,7 +100,11 @@ TABLES: dict[str, Fate] = {
     "auth_group": NoTenants("unused"),
     "auth_permission": NoTenants("unused"),
 }
-COLUMNS: dict[str, str] = {"gateway_request": "request-subjects", "retention_hold": "hold-reasons"}
+COLUMNS: dict[str, str] = {
+    "audit_schedule": "export-schedules",
+    "gateway_request": "request-subjects",
+    "retention_hold": "hold-reasons",
+}
 """Tables that stay and lose a column."""
 
 REDIS: dict[str, str] = {
