@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from cell import jobs
 from cell.access import WorkspaceRef
 from cell.models import Job
 from cell.tenancy import organization_scope, workspace_scope
+from retention.models import ErasureScope
+from retention.schedule_store import ExportSchedules
+from retention.stores import Target
 from tests.audit.destinations.batches import HERE
 from tests.factories import Organization, make_organization, make_workspace
 from tests.peers.certificates import Authority
@@ -118,3 +121,23 @@ def test_a_destination_that_does_not_answer_keeps_no_workspace_from_being_erased
     with workspace_scope(workspace):
         bodies = [bytes(row.body) for row in AuditEntry.objects.filter(workspace_id=workspace.id)]
     assert sum(b'"export-delivery.stopped"' in body and b'"erased"' in body for body in bodies) == 2
+
+
+def test_what_a_backup_brought_back_is_turned_off_without_a_last_word(
+    organization: Organization, siem: Receiver, owner: Callable[..., None]
+) -> None:
+    workspace = organization.workspace
+    asked = ask(organization, whole=True)
+    jobs.run(job_of(workspace, asked))
+    _run_all(organization, "audit.delivery", workspace)
+    run(workspace, asked)
+    owner("update audit_schedule set state = 'active', secrets = 'x' where workspace_id = %s", workspace.id)
+    owner("update retention_fence set fenced_at = fenced_at - interval '1 hour' where erasure_id = %s", asked.id)
+    target, heard = Target(workspace, asked.id, ErasureScope.WORKSPACE), len(siem.heard)
+
+    assert ExportSchedules().verify(target).remaining == ExportSchedules().plan(target) == 2
+    ExportSchedules().execute(target)
+    _run_all(organization, "audit.delivery", workspace)
+
+    assert ExportSchedules().verify(target).remaining == ExportSchedules().plan(target) == 0
+    assert len(siem.heard) == heard
