@@ -1,7 +1,8 @@
 """A bucket of the customer, at any server that speaks S3: what was put there is read again before it counts as delivered.
 
 It takes two rights, to put and to get objects below the prefix; listing is not needed, and what lies there already is not put
-again. Asked by paths (`https://host/bucket/key`), so that the one host that was checked is the one that is asked.
+again. Asked by paths (`https://host/bucket/key`) and without an SDK, which resolves names, follows redirects and takes proxies by
+itself: the one host that was checked is the one that is asked.
 """
 
 from __future__ import annotations
