@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from django.db import ProgrammingError
+from django.db import ProgrammingError, connections
 from django.test import Client
 
+from audit import following
 from audit.models import AuditEntry, ExportSchedule, OrganizationSchedule
 from cell import jobs
 from cell.access import Scope, WorkspaceRef
@@ -225,6 +227,51 @@ def test_turning_it_off_is_in_the_last_delivery_of_each_and_then_the_secrets_are
     later = make_workspace(organization)
     _follow(organization)
     assert _own(organization, later) == []
+
+
+def test_a_worker_that_dies_and_one_beside_it_leave_one_in_each_workspace(
+    organization: Organization, destination: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspaces = [organization.workspace, *(make_workspace(organization) for _ in range(3))]
+    _follow(organization)
+    made = _create(organization, destination)
+    told = following._tell
+
+    class Dead(BaseException):
+        pass
+
+    def tell_one_and_die(*which: Any) -> None:
+        told(*which)
+        raise Dead
+
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.following._tell", tell_one_and_die)
+        with pytest.raises(Dead):
+            _follow(organization)
+    assert _read(organization, made)["workspaces"] == {"active": 1}
+
+    with organization_scope(organization.id):
+        rows = Job.objects.filter(organization_id=organization.id, kind="audit.follow").exclude(state="done")
+        rows.update(lease_until=None)
+        dead = rows.get().id
+    beside = make_workspace(organization)
+    with organization_scope(organization.id):
+        ids = [dead, Job.objects.get(effect_key=f"follow/{beside.id}").id]
+    workers = [threading.Thread(target=_work, args=(job,)) for job in ids]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    _follow(organization)
+
+    assert _read(organization, made)["workspaces"] == {"active": 5}
+    assert [len(_own(organization, workspace)) for workspace in (*workspaces, beside)] == [1] * 5
+    assert [len(_entries(organization, workspace)) for workspace in (*workspaces, beside)] == [1] * 5
+
+
+def _work(job: UUID) -> None:
+    jobs.run(job)
+    connections.close_all()
 
 
 def test_the_logs_say_who_decided_it(organization: Organization, siem: Receiver, destination: dict[str, Any]) -> None:
