@@ -47,6 +47,9 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     next_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    follows = serializers.CharField(
+        allow_null=True, help_text="The organization's schedule that decides for it; it cannot be changed here."
+    )
 
 
 class DeliverySerializer(serializers.Serializer[Any]):
@@ -155,7 +158,8 @@ def _etag(info: ScheduleInfo) -> str:
 
 
 def _schedule(info: ScheduleInfo) -> dict[str, Any]:
-    return dict(ScheduleSerializer({**asdict(info), "id": _public(Tag.SCHEDULE, info.id)}).data)
+    follows = None if info.follows is None else _public(Tag.SCHEDULE, info.follows)
+    return dict(ScheduleSerializer({**asdict(info), "id": _public(Tag.SCHEDULE, info.id), "follows": follows}).data)
 
 
 def _delivery(info: DeliveryInfo) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The job of a schedule: prepare the next stretch, send it until it is acknowledged, and only then go on.
 
+Most destinations get its lines, in batches; a bucket gets the files of the export as they are.
+
 PREPARED: the export lies in the object store, and is what will be sent from then on, byte for byte. SENT: some of it may have
 arrived; batches that were acknowledged are not sent again. ACKNOWLEDGED: all of it is there, and the next delivery begins where
 this one ends. Cut off anywhere, the job is done again; a destination may see the batch that was under way twice, with one key.
@@ -10,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -19,27 +21,31 @@ from audit import bundle
 from audit.actions import Action
 from audit.checkpoint import origin
 from audit.deliveries import delivery_key
-from audit.destinations import DestinationError, Evidence, GiveUp, TryAgain
+from audit.described import destination_of
+from audit.destinations import Bucket, Destination, DestinationError, Evidence, GiveUp, TryAgain
+from audit.destinations.errors import Unacknowledged
 from audit.entry import now
 from audit.formats import Format, Log
 from audit.log import record, tree_of
 from audit.models import AuditEntry, Delivery, ExportSchedule
-from audit.packed import batches
+from audit.packed import batches, files
 from audit.packing import Packed, pack
-from audit.schedules import KIND, opened, reach, start
+from audit.schedules import KIND, start
 from audit.stretches import next_stretch
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
-from cell.ids import Tag, uuid7
+from cell.ids import Tag, tagged, uuid7
 from cell.jobs import Again, Lease, handler
 from cell.objects import store
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 
-MOST_ENTRIES = 100_000
-"""In one delivery, so that a worker is done with it well before its time limit; the next one follows at once."""
+MOST_ENTRIES = 25_000
+"""In one delivery, so that a worker is done with it well before its time limit, also over a slow line; the next follows at once."""
 SENDING_S = 5.0
 """After which no further batch is begun in the same run: one batch may take a minute, and a task ninety seconds."""
+KEEPING_S = 30.0
+"""After which no further file is begun in the same run, for the same reason; those that are there are not put again."""
 LONGEST_WAIT_S = 3600.0
 GIVEN_UP_AFTER = timedelta(days=1)
 """A schedule that was turned off and whose destination does not answer ends without its last delivery then."""
@@ -127,29 +133,56 @@ def _columns(schedule: ExportSchedule, stretch: bundle.Stretch, number: UUID, pa
 
 def _send(lease: Lease, workspace: WorkspaceRef, schedule: ExportSchedule, delivery: Delivery) -> Evidence | None:
     """Sends what is not acknowledged yet. Raises DestinationError, or Again when another run is to go on."""
-    settings, secrets = opened(schedule)
-    destination = settings.open(schedule.id, secrets, reach())
+    destination = destination_of(schedule, workspace)
     with lease.transaction():
         delivery.state, delivery.attempts = Delivery.State.SENT, delivery.attempts + 1
         delivery.save(update_fields=["state", "attempts"])
+    with store().open(delivery_key(delivery.id)) as packed:
+        if isinstance(destination, Bucket):
+            return _send_files(lease, workspace, delivery, destination, packed)
+        return _send_lines(lease, workspace, Format(schedule.format), delivery, destination, packed)
+
+
+def _send_lines(
+    lease: Lease, workspace: WorkspaceRef, name: Format, delivery: Delivery, destination: Destination, packed: BinaryIO
+) -> Evidence | None:
     began, place, evidence = time.monotonic(), 0, None
     where = Log(config().region, origin(config().region, tree_of(workspace)))
-    with store().open(delivery_key(delivery.id)) as packed:
-        for batch in batches(packed, Format(schedule.format), where, delivery.id.hex):
-            place += len(batch.items)
-            if place <= delivery.sent_lines:
-                continue
-            if time.monotonic() - began > SENDING_S:
-                raise Again(0.0)
-            lease.extend()
-            evidence = destination.send(batch).evidence
-            delivery.sent_lines, delivery.attempts, delivery.evidence = place, 0, evidence.value
-            with lease.transaction():
-                # Another run of the same schedule may be further on.
-                Delivery.objects.filter(pk=delivery.id, sent_lines__lt=place).update(
-                    sent_lines=place, attempts=0, evidence=evidence.value
-                )
+    for batch in batches(packed, name, where, delivery.id.hex):
+        place += len(batch.items)
+        if place <= delivery.sent_lines:
+            continue
+        if time.monotonic() - began > SENDING_S:
+            raise Again(0.0)
+        lease.extend()
+        evidence = destination.send(batch).evidence
+        _progress(lease, delivery, place, evidence)
     return evidence
+
+
+def _send_files(
+    lease: Lease, workspace: WorkspaceRef, delivery: Delivery, bucket: Bucket, packed: BinaryIO
+) -> Evidence | None:
+    """All of them in one run, so that it is the same run that has read them all again."""
+    began, evidence, cell = time.monotonic(), None, config().cell
+    mine = tagged(Tag.SCHEDULE, cell, delivery.schedule_id), tagged(Tag.DELIVERY, cell, delivery.id)
+    for file in files(packed, "/".join((tree_of(workspace), *mine))):
+        if time.monotonic() - began > KEEPING_S:
+            raise Unacknowledged("the bucket is too slow for all files of one delivery")
+        lease.extend()
+        evidence = bucket.keep(file).evidence
+    if evidence is not None:
+        _progress(lease, delivery, delivery.end - delivery.first, evidence)
+    return evidence
+
+
+def _progress(lease: Lease, delivery: Delivery, lines: int, evidence: Evidence) -> None:
+    delivery.sent_lines, delivery.attempts, delivery.evidence = lines, 0, evidence.value
+    with lease.transaction():
+        # Another run of the same schedule may be further on.
+        Delivery.objects.filter(pk=delivery.id, sent_lines__lt=lines).update(
+            sent_lines=lines, attempts=0, evidence=evidence.value
+        )
 
 
 def _acknowledge(

@@ -161,7 +161,45 @@ class Export(models.Model):
         indexes = [models.Index(fields=["workspace_id", "-id"], name="audit_export_page")]
 
 
-class ExportSchedule(models.Model):
+class Described(models.Model):
+    """Where a log is sent, in which format and how often, as somebody with the right to decided it."""
+
+    id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField()
+    format = models.TextField()
+    interval_hours = models.PositiveIntegerField()
+    destination = models.JSONField()
+    """What may be shown of it: `audit.destinations.settings`."""
+    secrets = models.BinaryField(null=True)
+    """Sealed for this row alone; None once it has ended, and where another row has them."""
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    """When it was turned off."""
+
+    class Meta:
+        abstract = True
+
+
+class OrganizationSchedule(Described):
+    """A decision for all workspaces of an organization, those that are made later included: each has a schedule that follows it."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        ENDING = "ending"
+        """Turned off; schedules that follow it are on their way to their ends, and need its secrets for that."""
+        ENDED = "ended"
+
+    state = models.TextField(choices=State.choices, default=State.ACTIVE)
+    decided_by = models.JSONField(null=True)
+    """Who decided last, for the entries in the workspaces' logs; None once they all have heard."""
+
+    class Meta:
+        db_table = "audit_organization_schedule"
+        indexes = [models.Index(fields=["organization_id", "-id"], name="audit_org_schedule_page")]
+
+
+class ExportSchedule(Described):
     """Where a workspace's log is sent, and how often."""
 
     class State(models.TextChoices):
@@ -172,29 +210,23 @@ class ExportSchedule(models.Model):
         """Turned off; the last delivery, with the entry that says so, is on its way."""
         ENDED = "ended"
 
-    id = models.UUIDField(primary_key=True)
     workspace_id = models.UUIDField()
-    organization_id = models.UUIDField()
-    format = models.TextField()
-    interval_hours = models.PositiveIntegerField()
-    destination = models.JSONField()
-    """What may be shown of it: `audit.destinations.settings`."""
-    secrets = models.BinaryField(null=True)
-    """Sealed for this schedule alone; None once it has ended."""
     state = models.TextField(choices=State.choices, default=State.ACTIVE)
     cause = models.TextField(default="")
     """Why the last attempt failed, as a word of ours; empty after a success."""
-    version = models.PositiveIntegerField(default=1)
     runs = models.PositiveIntegerField(default=0)
     """How often it was started: a job of an earlier run does nothing."""
-    created_at = models.DateTimeField()
     next_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
     ended_entry = models.UUIDField(null=True)
     """The entry that says that it was turned off; the last delivery holds it."""
+    follows = models.UUIDField(null=True)
+    """The organization's schedule that decides for it, and that has the secrets; None for one of the workspace's own."""
+    followed_version = models.PositiveIntegerField(null=True)
+    """Of that one: what it has heard of."""
 
     class Meta:
         db_table = "audit_schedule"
+        constraints = [models.UniqueConstraint(fields=["workspace_id", "follows"], name="audit_schedule_follows_once")]
         indexes = [models.Index(fields=["workspace_id", "-id"], name="audit_schedule_page")]
 
 

@@ -1,15 +1,18 @@
-"""Reading the lines of an export that was packed: what is sent is what lies there, however often."""
+"""Reading an export that was packed, its lines or its files: what is sent is what lies there, however often."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, BinaryIO
 
-from audit.destinations import Batch
+from audit.bundle import MANIFEST, MANIFEST_NOTE
+from audit.destinations import Batch, ExportFile
 from audit.formats import Format, Log
 
 MOST_LINES, MOST_BYTES = 500, 1 << 20
@@ -21,12 +24,27 @@ def batches(packed: BinaryIO, name: Format, log: Log, key: str) -> Iterator[Batc
 
     `key` makes the batches' own.
     """
+    with _opened(packed) as tar:
+        yield from _cut(_pairs(tar, name), name, log, key)
+
+
+def files(packed: BinaryIO, folder: str) -> Iterator[ExportFile]:
+    """The files one by one, to lie in `folder`; the manifest and its signature last, so that where they are the rest is, too."""
+    with _opened(packed) as tar:
+        for member in sorted(tar.getmembers(), key=lambda found: (found.name in (MANIFEST, MANIFEST_NOTE), found.name)):
+            content = _member(tar, member.name)
+            digest = hashlib.file_digest(content, "sha256")  # type: ignore[arg-type]  # it is a buffered reader
+            yield ExportFile(f"{folder}/{member.name}", content, member.size, digest.hexdigest())
+
+
+@contextmanager
+def _opened(packed: BinaryIO) -> Iterator[tarfile.TarFile]:
     with tempfile.TemporaryFile() as whole:
-        # An object may be readable only from its first byte to its last; the two kinds of file in it are read side by side.
+        # An object may be readable only from its first byte to its last; what is in it is read side by side, or twice.
         shutil.copyfileobj(packed, whole, 1 << 20)
         whole.seek(0)
         with tarfile.open(fileobj=whole, mode="r:") as tar:
-            yield from _cut(_pairs(tar, name), name, log, key)
+            yield tar
 
 
 def _cut(pairs: Iterator[tuple[bytes, bytes]], name: Format, log: Log, key: str) -> Iterator[Batch]:

@@ -8,29 +8,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db.models import QuerySet
 
 from audit.actions import Action
-from audit.destinations import AnySettings, DestinationError, Reach, check_place, seal, secrets_of, settings_of, unseal
+from audit.described import described, shown
 from audit.entry import now
 from audit.formats import Format
 from audit.log import record
 from audit.models import ExportSchedule
 from cell import jobs
-from cell.access import Actor, Scope, WorkspaceRef
+from cell.access import Actor, Scope, WorkspaceRef, system_actor
 from cell.config import config
-from cell.ids import Tag, uuid7
+from cell.ids import Tag, tagged, uuid7
 from cell.problems import Problem, not_found
-from cell.regions import Directory
 from cell.tenancy import workspace_scope
 
 KIND = "audit.delivery"
 WEEKLY_HOURS = 168
 MOST_HOURS = 31 * 24
 MOST_SCHEDULES = 5
-"""Of one workspace that have not ended."""
-_OVER = (ExportSchedule.State.ENDING, ExportSchedule.State.ENDED)
+"""Of one workspace that have not ended, without those that follow the organization's."""
+OVER = (ExportSchedule.State.ENDING, ExportSchedule.State.ENDED)
 
 Pager = Callable[[QuerySet[ExportSchedule]], Iterable[ExportSchedule]]
 
@@ -48,6 +46,8 @@ class ScheduleInfo:
     created_at: datetime
     next_at: datetime | None
     ended_at: datetime | None
+    follows: UUID | None
+    """The organization's schedule that decides for it."""
 
 
 def schedule_create(
@@ -64,10 +64,10 @@ def schedule_create(
     Raises Problem 400 if the destination is not one, or may not be sent to; 409 if there are too many.
     """
     number = uuid7()
-    settings, sealed = _described(destination, secrets, workspace, number)
+    document, sealed = described(destination, secrets, owner=workspace.id, number=number)
     with workspace_scope(workspace):
-        rows = ExportSchedule.objects.filter(workspace_id=workspace.id)
-        if rows.exclude(state__in=_OVER).count() >= MOST_SCHEDULES:
+        rows = ExportSchedule.objects.filter(workspace_id=workspace.id, follows__isnull=True)
+        if rows.exclude(state__in=OVER).count() >= MOST_SCHEDULES:
             raise Problem(409, "too-many", f"A workspace has at most {MOST_SCHEDULES} schedules. End one first.")
         row = ExportSchedule.objects.create(
             id=number,
@@ -75,12 +75,12 @@ def schedule_create(
             organization_id=workspace.organization,
             format=name.value,
             interval_hours=interval_hours,
-            destination=msgspec.to_builtins(settings),
+            destination=document,
             secrets=sealed,
             created_at=now(),
             next_at=now(),
         )
-        _recorded(Action.SCHEDULE_CREATED, actor, workspace, row, before=None)
+        recorded(Action.SCHEDULE_CREATED, actor, workspace, row, before=None)
         start(row, workspace)
         return _info(row)
 
@@ -113,21 +113,20 @@ def schedule_change(
     """
     if (destination is None) != (secrets is None):
         raise Problem(400, "invalid", "A destination and its secrets are changed together.")
-    described = None if destination is None else _described(destination, secrets, workspace, schedule)
+    said = None if destination is None else described(destination, secrets, owner=workspace.id, number=schedule)
     with workspace_scope(workspace):
-        row = _row(workspace, schedule, lock=True)
-        if row.state in _OVER:
+        row = _own(workspace, schedule)
+        if row.state in OVER:
             raise Problem(409, "ended", "The schedule was turned off. Make a new one.")
         if row.version != expected_version:
             raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
         before = shown(row)
-        if described is not None:
-            settings, row.secrets = described
-            row.destination = msgspec.to_builtins(settings)
+        if said is not None:
+            row.destination, row.secrets = said
         if interval_hours is not None:
             row.interval_hours = interval_hours
         row.state, row.cause, row.version, row.next_at = ExportSchedule.State.ACTIVE, "", row.version + 1, now()
-        _recorded(Action.SCHEDULE_CHANGED, actor, workspace, row, before=before)
+        recorded(Action.SCHEDULE_CHANGED, actor, workspace, row, before=before)
         start(row, workspace)
         return _info(row)
 
@@ -135,21 +134,57 @@ def schedule_change(
 def schedule_end(*, actor: Actor, workspace: WorkspaceRef, schedule: UUID) -> ScheduleInfo:
     """Turns the schedule off. The entry that says so is in the last delivery, which is made at once. Any number of times.
 
-    Raises Problem 404.
+    Raises Problem 404 or 409.
     """
     with workspace_scope(workspace):
-        row = _row(workspace, schedule, lock=True)
-        if row.state not in _OVER:
-            before = shown(row)
-            row.state, row.version, row.next_at, row.ended_at = (
-                ExportSchedule.State.ENDING,
-                row.version + 1,
-                now(),
-                now(),
-            )
-            row.ended_entry = _recorded(Action.SCHEDULE_ENDED, actor, workspace, row, before=before)
-            start(row, workspace)
+        row = _own(workspace, schedule)
+        if row.state not in OVER:
+            turn_off(row, actor, workspace)
         return _info(row)
+
+
+def schedules_left(workspace: WorkspaceRef) -> int:
+    """How many still send something, or have secrets for it."""
+    with workspace_scope(workspace):
+        return _left(workspace).count()
+
+
+def schedules_close(*, actor: Actor, workspace: WorkspaceRef, at_once: bool) -> None:
+    """Turns off all of them, those that follow the organization's, too; `at_once` without last deliveries. Any number of times."""
+    with workspace_scope(workspace):
+        for row in _left(workspace).select_for_update().order_by("id"):
+            if row.state not in OVER:
+                turn_off(row, actor, workspace)
+            if at_once:
+                _cut_short(row, workspace)
+
+
+def _left(workspace: WorkspaceRef) -> QuerySet[ExportSchedule]:
+    rows = ExportSchedule.objects.filter(workspace_id=workspace.id)
+    return rows.exclude(state=ExportSchedule.State.ENDED, secrets__isnull=True)
+
+
+def _cut_short(row: ExportSchedule, workspace: WorkspaceRef) -> None:
+    # A run that is under way finds another version, and one that waits another number.
+    row.version, row.runs = row.version + 1, row.runs + 1
+    row.state, row.cause, row.secrets, row.next_at = ExportSchedule.State.ENDED, "erased", None, None
+    row.save()
+    record(
+        actor=system_actor("job", workspace.organization),
+        action=Action.DELIVERY_STOPPED,
+        workspace=workspace,
+        targets=[(Tag.SCHEDULE, row.id)],
+        after={"state": str(row.state), "cause": row.cause},
+    )
+
+
+def turn_off(row: ExportSchedule, actor: Actor, workspace: WorkspaceRef) -> None:
+    """In the caller's transaction, which holds the row."""
+    before = shown(row)
+    row.state, row.version = ExportSchedule.State.ENDING, row.version + 1
+    row.next_at = row.ended_at = now()
+    row.ended_entry = recorded(Action.SCHEDULE_ENDED, actor, workspace, row, before=before)
+    start(row, workspace)
 
 
 def start(row: ExportSchedule, workspace: WorkspaceRef, after_s: float = 0.0) -> None:
@@ -165,52 +200,7 @@ def start(row: ExportSchedule, workspace: WorkspaceRef, after_s: float = 0.0) ->
     )
 
 
-def opened(row: ExportSchedule) -> tuple[AnySettings, Any]:
-    """Settings and secrets of a schedule; checked again, since the directory and the law may have changed since.
-
-    Raises DestinationError.
-    """
-    settings = settings_of(row.destination)
-    check_place(settings, _directory(), config().region)
-    return settings, unseal(bytes(row.secrets or b""), settings, owner=row.workspace_id, destination=row.id)
-
-
-def reach() -> Reach:
-    return Reach.of(config().destination_networks)
-
-
-def shown(row: ExportSchedule) -> dict[str, Any]:
-    """What an entry may show of it."""
-    destination = row.destination
-    return {
-        "kind": destination["kind"],
-        "format": row.format,
-        "interval_hours": row.interval_hours,
-        "legal_area": destination["legal_area"],
-        "region": destination.get("region"),
-        "state": str(row.state),
-        "version": row.version,
-    }
-
-
-def _described(
-    destination: object, secrets: object, workspace: WorkspaceRef, number: UUID
-) -> tuple[AnySettings, bytes]:
-    try:
-        settings = settings_of(destination)
-        check_place(settings, _directory(), config().region)
-        found = secrets_of(settings, secrets)
-        settings.open(number, found, reach())
-    except DestinationError as error:
-        raise Problem(400, "destination", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
-    return settings, seal(found, owner=workspace.id, destination=number)
-
-
-def _directory() -> Directory:
-    return Directory.load(config().cells_file, config().cells_vkey)
-
-
-def _recorded(
+def recorded(
     action: Action, actor: Actor, workspace: WorkspaceRef, row: ExportSchedule, *, before: dict[str, Any] | None
 ) -> UUID:
     return record(
@@ -218,7 +208,7 @@ def _recorded(
         action=action,
         workspace=workspace,
         scope=Scope.AUDIT_EXPORT,
-        targets=[(Tag.SCHEDULE, row.id)],
+        targets=[(Tag.SCHEDULE, number) for number in (row.id, row.follows) if number is not None],
         before=before,
         after=shown(row),
     )
@@ -229,6 +219,19 @@ def _row(workspace: WorkspaceRef, schedule: UUID, *, lock: bool = False) -> Expo
     row = (rows.select_for_update() if lock else rows).first()
     if row is None:
         raise not_found()
+    return row
+
+
+def _own(workspace: WorkspaceRef, schedule: UUID) -> ExportSchedule:
+    """Locked, to be changed. Raises Problem: 404, or 409 if it is not the workspace's to decide."""
+    row = _row(workspace, schedule, lock=True)
+    if row.follows is not None:
+        place = f"/api/organization/audit/schedules/{tagged(Tag.SCHEDULE, config().cell, row.follows)}"
+        raise Problem(
+            409,
+            "follows-organization",
+            f"This schedule follows the organization's. Whoever may export in the whole organization changes it at {place}.",
+        )
     return row
 
 
@@ -244,4 +247,5 @@ def _info(row: ExportSchedule) -> ScheduleInfo:
         created_at=row.created_at,
         next_at=row.next_at,
         ended_at=row.ended_at,
+        follows=row.follows,
     )

@@ -11,7 +11,12 @@ from audit.schedules import MOST_HOURS, WEEKLY_HOURS
 from console.forms import PLAIN
 from workspaces.regions import directory, own_region
 
-KINDS = {"webhook": "HTTPS webhook", "splunk-hec": "Splunk, with indexer acknowledgement", "syslog": "Syslog over TLS"}
+KINDS = {
+    "webhook": "HTTPS webhook",
+    "splunk-hec": "Splunk, with indexer acknowledgement",
+    "syslog": "Syslog over TLS",
+    "s3": "S3 bucket, with whole exports",
+}
 FORMATS = {Format.OCSF: "OCSF 1.8", Format.ECS: "Elastic Common Schema 8.17", Format.CEF: "CEF (ArcSight)"}
 _SECRETS = {"webhook": "signing", "splunk-hec": "token", "syslog": "key"}
 _PEM = {**PLAIN, "rows": "4"}
@@ -28,14 +33,35 @@ class ScheduleForm(forms.Form):
     kind = forms.ChoiceField(label="Destination", choices=list(KINDS.items()))
     address = forms.CharField(
         max_length=2000,
-        help_text="https://… of a webhook or a collector; host:port of a syslog receiver.",
+        help_text="https://… of a webhook, a collector or an S3 server; host:port of a syslog receiver.",
         widget=forms.TextInput(PLAIN),
     )
     legal_area = forms.ChoiceField(label="Under the law of")
     secret = forms.CharField(
         max_length=64 * 1024,
-        help_text="The signing secret (whsec_… or whsk_…), the collector's token, or the key of our certificate.",
+        help_text="A signing secret (whsec_… or whsk_…), a collector's token, the key of our certificate, a bucket's secret key.",
         widget=SecretArea(_PEM),
+    )
+    access_key = forms.CharField(
+        max_length=256,
+        required=False,
+        help_text="For S3: one that may put and get objects below the prefix, and nothing else.",
+        widget=forms.PasswordInput({**PLAIN, "autocomplete": "new-password"}),
+    )
+    bucket = forms.CharField(max_length=63, required=False, help_text="For S3.", widget=forms.TextInput(PLAIN))
+    key_prefix = forms.CharField(
+        label="Prefix",
+        max_length=256,
+        required=False,
+        help_text="For S3: what the objects' keys begin with, such as bailiwick/. May be empty.",
+        widget=forms.TextInput(PLAIN),
+    )
+    region_name = forms.CharField(
+        label="The bucket's region",
+        max_length=63,
+        required=False,
+        help_text="For S3: as its server calls it, such as eu-central-1.",
+        widget=forms.TextInput(PLAIN),
     )
     certificate = forms.CharField(
         label="Our certificate",
@@ -80,9 +106,13 @@ class ScheduleForm(forms.Form):
                 found["port"] = int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0
         else:
             found["url"] = given["address"]
+        if given["kind"] == "s3":
+            found |= {name: given[name] for name in ("bucket", "region_name")} | {"prefix": given["key_prefix"]}
         return found
 
     @property
     def secrets(self) -> dict[str, Any]:
         kind, secret = self.cleaned_data["kind"], self.cleaned_data["secret"]
+        if kind == "s3":
+            return {"access_key": self.cleaned_data["access_key"], "secret_key": secret.strip()}
         return {_SECRETS[kind]: [secret] if kind == "webhook" else secret}

@@ -9,6 +9,11 @@ from console.views.data_protection import AgreementAcceptance, DataProtection, S
 from console.views.erasures import Certificate, ErasureList, ErasureOne
 from console.views.keys import KeyList, KeyRevocation, OrganizationKeyList, OrganizationKeyRevocation
 from console.views.members import MemberRemoval, MembershipRemoval, OrganizationMembers, WorkspaceMembers
+from console.views.organization_schedules import (
+    OrganizationScheduleEnd,
+    OrganizationScheduleList,
+    OrganizationScheduleRetry,
+)
 from console.views.proofs import ProofFile, Verify
 from console.views.records import Records
 from console.views.redaction import RedactionDocument, RedactionOne, RedactionTrial
@@ -38,6 +43,17 @@ urlpatterns = [
     path("organization/members/<str:member_id>/remove", MemberRemoval.as_view(), name="member-remove"),
     path("organization/keys", OrganizationKeyList.as_view(), name="organization-keys"),
     path("organization/keys/<str:key_id>/revoke", OrganizationKeyRevocation.as_view(), name="organization-key-revoke"),
+    path("organization/schedules", OrganizationScheduleList.as_view(), name="organization-schedules"),
+    path(
+        "organization/schedules/<str:schedule_id>/retry",
+        OrganizationScheduleRetry.as_view(),
+        name="organization-schedule-retry",
+    ),
+    path(
+        "organization/schedules/<str:schedule_id>/end",
+        OrganizationScheduleEnd.as_view(),
+        name="organization-schedule-end",
+    ),
     path("organization/data-protection", DataProtection.as_view(), name="data-protection"),
     path("organization/agreement/accept", AgreementAcceptance.as_view(), name="agreement-accept"),
     path(

@@ -15,12 +15,14 @@ class RetentionConfig(AppConfig):
             hold_store,
             payload_class,
             payload_stores,
+            schedule_store,
             stores,
         )
 
         stores.register(access_store.WorkspaceAccess())
         stores.register(detail_store.AuditDetails())
         stores.register(hold_store.HoldReasons())
+        stores.register(schedule_store.ExportSchedules())
         stores.register(payload_stores.DataKeys())
         stores.register(payload_stores.PayloadRows())
         classes.register(payload_class.Payloads())

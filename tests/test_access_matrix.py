@@ -75,6 +75,12 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope | None]] = {
             "cell-proof",
         )
     },
+    "api/organization/audit/schedules": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
+    "api/organization/audit/schedules/<str:schedule_id>": {
+        "GET": S.AUDIT_READ,
+        "PATCH": S.AUDIT_EXPORT,
+        "DELETE": S.AUDIT_EXPORT,
+    },
     f"{W}/audit/log/checkpoint": {"GET": S.AUDIT_READ},
     f"{W}/audit/log/tile/<str:level>/<path:place>": {"GET": S.AUDIT_READ},
     f"{W}/audit/exports": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},

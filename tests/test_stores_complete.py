@@ -67,7 +67,7 @@ TABLES: dict[str, Fate] = {
     "audit_checkpoint_leaf": LOG,
     "audit_export": LOG,
     "audit_delivery": LOG,
-    "audit_schedule": LOG,  # where exports go goes on until somebody ends it: the log of the erasure is delivered, too
+    "audit_schedule": LOG,  # turned off, and its secrets: export-schedules
     "cell_job": ERASURE,
     "retention_erasure": ERASURE,
     "retention_fence": ERASURE,
@@ -83,6 +83,7 @@ TABLES: dict[str, Fate] = {
     "workspaces_member": PEOPLE,
     "keystore_operation": LOG,  # names of what was done, until the log has it
     "workspaces_organization": NoTenants("the organization, which outlives its workspaces"),
+    "audit_organization_schedule": NoTenants("where the organization has the logs of all its workspaces sent"),
     "workspaces_agreementacceptance": NoTenants("what the organization agreed with the operator"),
     "workspaces_subprocessorversion": NoTenants("whom the operator engages"),
     "workspaces_subprocessoracknowledgement": NoTenants("that the organization read it"),
@@ -99,7 +100,11 @@ TABLES: dict[str, Fate] = {
     "auth_group": NoTenants("unused"),
     "auth_permission": NoTenants("unused"),
 }
-COLUMNS: dict[str, str] = {"gateway_request": "request-subjects", "retention_hold": "hold-reasons"}
+COLUMNS: dict[str, str] = {
+    "audit_schedule": "export-schedules",
+    "gateway_request": "request-subjects",
+    "retention_hold": "hold-reasons",
+}
 """Tables that stay and lose a column."""
 
 REDIS: dict[str, str] = {
@@ -119,7 +124,6 @@ OBJECTS: dict[str, Fate] = {
     "audit/exports.py": LOG,
     "audit/export_expiry.py": LOG,
     "audit/delivery_job.py": LOG,
-    "audit/destinations/bucket.py": LOG,
     "platform/bailiwick/backup_cli.py": BACKUPS,
     "platform/bailiwick/backup_home.py": BACKUPS,
     "retention/backups/making.py": BACKUPS,

@@ -10,3 +10,8 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("workspaces.schema")  # drf-spectacular learns of extensions by their being imported
+        # Models can be imported only now.
+        from audit import following
+        from workspaces.selectors import workspaces_open
+
+        following.register_job(workspaces_open)

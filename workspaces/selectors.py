@@ -17,7 +17,7 @@ from cell.problems import not_found
 from cell.tenancy import organization_scope
 from workspaces.access import number_of
 from workspaces.contracts import KeyInfo, MemberInfo, MembershipInfo, OrganizationInfo, ServingInfo, WorkspaceInfo
-from workspaces.models import Key, Member, Membership, Organization, ServingPolicy, Workspace
+from workspaces.models import Key, Member, Membership, Organization, ServingPolicy, Workspace, WorkspaceState
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 from workspaces.serving import CacheScope, Lane, Preset
 
@@ -44,6 +44,13 @@ def workspace_list(actor: Actor) -> list[WorkspaceInfo]:
     with organization_scope(actor.organization):
         rows = workspace_rows(actor.organization).order_by("-id")
         return [workspace_info(row) for row in rows if actor.scopes_in(row.id)]
+
+
+def workspaces_open(organization: UUID) -> list[WorkspaceRef]:
+    """All workspaces of the organization that are not erased, oldest first."""
+    with organization_scope(organization):
+        rows = workspace_rows(organization).exclude(state=WorkspaceState.ERASED).order_by("id")
+        return [workspace_info(row).ref for row in rows]
 
 
 def key_list(organization: UUID, workspace: WorkspaceRef | None) -> list[KeyInfo]:

@@ -48,5 +48,9 @@ class Refused(GiveUp):
     """The receiver answers, and says no: the credential, the address or its configuration is wrong."""
 
 
+class Unauthorized(Refused):
+    """The receiver does not know our credential, or it may not do there what it has to."""
+
+
 class Gone(GiveUp):
     """The receiver says that it wants nothing any more."""

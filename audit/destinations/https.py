@@ -1,4 +1,4 @@
-"""Posting to an HTTPS address: no proxy, no redirect, an address that was checked, and an end in sight."""
+"""Asking at an HTTPS address: no proxy, no redirect, an address that was checked, and an end in sight."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import IO, Self
 
 from audit.destinations.addresses import Reach
 from audit.destinations.errors import Busy, Gone, Misconfigured, Refused, Unacknowledged
@@ -20,6 +20,7 @@ WITHIN_S = 15.0
 """For one request, from the connection to the end of the answer."""
 LONGEST_ANSWER = 1 << 16
 LONGEST_WAIT_S = 86_400
+_PIECE = 1 << 16
 
 _URL = re.compile(
     r"https://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
@@ -47,6 +48,12 @@ class Endpoint:
             )
         return cls(found["host"].strip("[]"), port, found["path"] or "/")
 
+    @property
+    def authority(self) -> str:
+        """As the header `Host` says it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 443 else f"{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -63,15 +70,36 @@ class HttpsClient:
         self._endpoint, self._reach, self._trusted, self._within_s = endpoint, reach, trusted, within_s
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Raises Unreachable, Untrusted or Forbidden before anything is sent, and Unacknowledged afterwards."""
+        """As `ask`."""
+        return self.ask("POST", path, headers, body)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | IO[bytes] | None = None,
+        *,
+        into: Callable[[bytes], object] | None = None,
+    ) -> Answer:
+        """`body` may be a file, whose length `headers` say then. What comes with a status of 200 goes `into`, if that is given,
+        all of it and piece by piece.
+
+        Raises Unreachable, Untrusted or Forbidden before anything is sent, and Unacknowledged afterwards.
+        """
         host, port = self._endpoint.host, self._endpoint.port
-        connection = http.client.HTTPConnection(host, port)
+        connection = http.client.HTTPConnection(host, port, blocksize=_PIECE)
         # Given, so that it connects nowhere by itself.
         connection.sock = connect(host, port, self._reach, self._trusted, min(CONNECT_S, self._within_s))
         try:
             with _ended_after(connection.sock, self._within_s):
-                connection.request("POST", path, body, {"Host": self._host(), **headers})
+                whole = _sent(connection, method, path, body, {"Host": self._endpoint.authority, **headers})
                 response = connection.getresponse()
+                if not whole and response.status < 300:
+                    raise ValueError("it did not read what it says that it has")
+                if into is not None and response.status == 200:
+                    while piece := response.read(_PIECE):
+                        into(piece)
                 # Leaving raises if it was cut short: half an answer may look like a whole one.
                 return Answer(response.status, response.read(LONGEST_ANSWER), _retry_after(response))
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -79,9 +107,20 @@ class HttpsClient:
         finally:
             connection.close()
 
-    def _host(self) -> str:
-        host = f"[{self._endpoint.host}]" if ":" in self._endpoint.host else self._endpoint.host
-        return host if self._endpoint.port == 443 else f"{host}:{self._endpoint.port}"
+
+def _sent(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | IO[bytes] | None,
+    headers: Mapping[str, str],
+) -> bool:
+    """Whether all of it was: whoever refuses a long body may say so and close before it is through."""
+    try:
+        connection.request(method, path, body, dict(headers))
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
 
 def check(answer: Answer) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 from audit.formats import Form, Format, Log
 from audit.formats.line import Line
@@ -68,6 +68,18 @@ class Batch:
     @property
     def content_type(self) -> str:
         return "text/plain; charset=utf-8" if self.format is Format.CEF else "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One file of an export that is kept as a whole."""
+
+    name: str
+    """Where it is to lie: ids and words of ours, with slashes between them; the same for the same file and for no other."""
+    content: IO[bytes]
+    """Can be read more than once."""
+    size: int
+    sha256: str
 
 
 class Evidence(StrEnum):

@@ -10,19 +10,30 @@ import msgspec
 
 from audit.destinations import tls
 from audit.destinations.addresses import Reach
+from audit.destinations.bucket import WITHIN_S, Bucket
 from audit.destinations.errors import Misconfigured
 from audit.destinations.hec import Collector, HecDestination
 from audit.destinations.https import Endpoint, HttpsClient
 from audit.destinations.interface import Destination
+from audit.destinations.sigv4 import SigV4
 from audit.destinations.syslog import PORT, SyslogDestination
 from audit.destinations.webhook import Webhook
+from cell.aws_areas import legal_area
 
 _CHANNELS = UUID("5f3c6f0e-6c1f-4f0a-9b60-0d7c3b1f2a55")
 """Name space of the channels of collectors; any fixed number does."""
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _INDEX = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/){0,8}")
+_REGION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_KEY = re.compile(r"[!-~]{1,256}")
+_AWS = (".amazonaws.com", ".amazonaws.eu")
 _PATH_TO = re.compile(r"at `\$\.?([a-z_]*)")
 _LONGEST_PEM = 64 * 1024
+
+AnyDestination = Destination | Bucket
+"""What takes lines, or files."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -35,7 +46,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ca: str | None = None
     """PEM of the one authority whose certificates the receiver may have; None trusts what the machine trusts."""
 
-    def open(self, number: UUID, secrets: Any, reach: Reach) -> Destination:
+    @property
+    def known_area(self) -> str | None:
+        """The law that is known to hold there, whatever its owner says; None where only they can say."""
+        return None
+
+    def open(self, number: UUID, secrets: Any, reach: Reach) -> AnyDestination:
         """The destination with this number, ready to be sent to. Raises Misconfigured."""
         raise NotImplementedError
 
@@ -92,7 +108,48 @@ class SyslogSettings(Settings, frozen=True, kw_only=True, tag="syslog"):
         return SyslogDestination(self.host, self.port, reach, trusted)
 
 
-AnySettings = WebhookSettings | HecSettings | SyslogSettings
+class S3Secrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    access_key: str
+    secret_key: str
+
+
+class S3Settings(Settings, frozen=True, kw_only=True, tag="s3"):
+    secrets: ClassVar[type] = S3Secrets
+    url: str
+    """Of the server: ``https://host``, with a port if it is not 443."""
+    bucket: str
+    prefix: str = ""
+    """What the objects' keys begin with; ends with a slash."""
+    region_name: str
+    """As the server calls it: `eu-central-1`, or a Ceph zonegroup."""
+
+    @property
+    def known_area(self) -> str | None:
+        # A region of AWS whose law is not known here is nobody's, and so refused.
+        return (legal_area(self.region_name) or "unknown") if self._is_aws else None
+
+    @property
+    def _is_aws(self) -> bool:
+        return Endpoint.parse(self.url).host.endswith(_AWS)
+
+    def open(self, number: UUID, secrets: S3Secrets, reach: Reach) -> Bucket:
+        endpoint = Endpoint.parse(self.url)
+        if endpoint.path != "/" or _BUCKET.fullmatch(self.bucket) is None or _PREFIX.fullmatch(self.prefix) is None:
+            raise Misconfigured(
+                "a bucket has an address without a path, a name in lower case, and a prefix of words that each end with a slash"
+            )
+        if _REGION_NAME.fullmatch(self.region_name) is None or (
+            self._is_aws and f".{self.region_name}." not in endpoint.host
+        ):
+            raise Misconfigured("a bucket has the name of its region, which at AWS is in the address, too")
+        if not all(_KEY.fullmatch(key) for key in (secrets.access_key, secrets.secret_key)):
+            raise Misconfigured("an access key and a secret key are one word each")
+        client = HttpsClient(endpoint, reach, tls.context(self.ca), WITHIN_S)
+        signer = SigV4(self.region_name, secrets.access_key, secrets.secret_key)
+        return Bucket(client, endpoint, self.bucket, self.prefix, signer)
+
+
+AnySettings = WebhookSettings | HecSettings | SyslogSettings | S3Settings
 
 
 def settings_of(document: object) -> AnySettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.shortcuts import redirect
 
 from audit.deliveries import DeliveryInfo, delivery_download, delivery_list
 from audit.formats import Format
+from audit.organization_schedules import OrganizationScheduleInfo
 from audit.schedules import ScheduleInfo, schedule_change, schedule_create, schedule_end, schedule_list
 from cell.access import Scope
 from cell.config import config
@@ -98,18 +100,36 @@ class DeliveryDownload(ConsoleView):
 
 def _schedule(info: ScheduleInfo, deliveries: list[DeliveryInfo]) -> dict[str, Any]:
     """What the page shows of it."""
+    return {
+        **described(info),
+        "follows": None if info.follows is None else _tagged(Tag.SCHEDULE, info.follows),
+        "deliveries": [
+            {**asdict(one), "id": _tagged(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
+        ],
+    }
+
+
+def described(info: ScheduleInfo | OrganizationScheduleInfo) -> dict[str, Any]:
+    """What pages show of a schedule, a workspace's or an organization's."""
     destination = info.destination
     return {
         **asdict(info),
         "id": _tagged(Tag.SCHEDULE, info.id),
         "kind": KINDS[destination["kind"]],
-        "address": destination.get("url") or f"{destination['host']}:{destination['port']}",
+        "address": _address(destination),
         "legal_area": str(destination["legal_area"]).upper(),
         "format": info.format.upper(),
-        "deliveries": [
-            {**asdict(one), "id": _tagged(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
-        ],
     }
+
+
+def _address(destination: Mapping[str, Any]) -> str:
+    match destination:
+        case {"host": host, "port": port}:
+            return f"{host}:{port}"
+        case {"url": url, "bucket": bucket, "prefix": prefix}:
+            return f"{url}/{bucket}/{prefix}"
+        case _:
+            return str(destination["url"])
 
 
 def _tagged(tag: Tag, number: UUID) -> str:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/", include("audit.api")),
     path("api/", include("audit.delivery_api")),
     path("api/", include("audit.export_api")),
+    path("api/", include("audit.organization_schedule_api")),
     path("api/", include("retention.api")),
     path("api/", include("inference.gateway.api")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

@@ -52,8 +52,7 @@ def api(organization: Organization) -> _Api:
 
 @pytest.fixture
 def destination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    monkeypatch.setattr("audit.schedules.reach", lambda: HERE)
-    monkeypatch.setattr("audit.delivery_job.reach", lambda: HERE)
+    monkeypatch.setattr("audit.described.reach", lambda: HERE)
     authority = Authority()
     with running(Receiver(authority.server("localhost"), tmp_path)) as siem:
         yield {"kind": "webhook", "legal_area": "eu", "url": siem.url, "ca": authority.certificate}

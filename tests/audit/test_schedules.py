@@ -42,8 +42,7 @@ SECRET = "whsec_" + base64.b64encode(os.urandom(32)).decode()
 @pytest.fixture
 def sending_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the operator had allowed this machine's own network."""
-    monkeypatch.setattr("audit.schedules.reach", lambda: HERE)
-    monkeypatch.setattr("audit.delivery_job.reach", lambda: HERE)
+    monkeypatch.setattr("audit.described.reach", lambda: HERE)
 
 
 @pytest.fixture(scope="module")

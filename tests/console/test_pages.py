@@ -78,6 +78,8 @@ POST_ONLY = {
     "membership-remove",
     "schedule-retry",
     "schedule-end",
+    "organization-schedule-retry",
+    "organization-schedule-end",
     "agreement-accept",
     "subprocessors-acknowledge",
 }

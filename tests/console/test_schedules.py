@@ -10,7 +10,7 @@ import pytest
 from audit.models import ExportSchedule
 from cell import jobs
 from cell.models import Job
-from cell.tenancy import workspace_scope
+from cell.tenancy import organization_scope, workspace_scope
 from tests.audit.destinations.batches import HERE
 from tests.console.conftest import Browser
 from tests.factories import Organization, make_member, make_organization
@@ -30,8 +30,7 @@ def authority() -> Authority:
 
 @pytest.fixture
 def siem(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    monkeypatch.setattr("audit.schedules.reach", lambda: HERE)
-    monkeypatch.setattr("audit.delivery_job.reach", lambda: HERE)
+    monkeypatch.setattr("audit.described.reach", lambda: HERE)
     with running(Receiver(authority.server("localhost"), tmp_path)) as found:
         yield found
 
@@ -54,6 +53,15 @@ def _run(organization: Organization) -> None:
         row = ExportSchedule.objects.get(workspace_id=organization.workspace.id)
         job = Job.objects.get(effect_key=f"delivery/{row.id}/{row.runs}").id
     jobs.run(job)
+
+
+def _follow(organization: Organization) -> None:
+    with organization_scope(organization.id):
+        rows = Job.objects.filter(organization_id=organization.id, kind="audit.follow", state="queued")
+        rows.update(run_after="2020-01-01T00:00:00Z")
+        waiting = list(rows.values_list("id", flat=True))
+    for job in waiting:
+        jobs.run(job)
 
 
 def test_the_log_is_sent_shown_mended_and_turned_off(siem: Receiver, authority: Authority) -> None:
@@ -99,12 +107,60 @@ def test_what_is_wrong_with_a_destination_is_said_and_the_secret_is_not_shown_ag
         "signing secret is whsec_": {"secret": "short"},
         "certificate and its key": {"kind": "syslog", "address": "siem.example:6514"},
         "a host and a port": {"kind": "syslog", "address": "siem.example:none"},
+        "bucket has an address": {"kind": "s3", "access_key": "AKID", "region_name": "eu-de", "bucket": "No"},
     }
     for said, fields in wrong.items():
         refused = browser.send(path, **_given(siem, authority, **fields))
         assert refused.status_code in (400, 422), said
         assert said in browser.text
         assert SECRET not in browser.text
+
+
+def test_a_bucket_is_chosen_and_shown_with_its_place_and_without_its_keys(siem: Receiver, authority: Authority) -> None:
+    organization, browser = make_organization(), Browser()
+    browser.sign_in(make_member(organization, OrganizationRole.OWNER))
+    path = f"/workspaces/{organization.workspace_id}/schedules"
+    browser.get(path)
+    bucket = {"bucket": "audit-of-ours", "key_prefix": "siem/", "region_name": "eu-de", "access_key": "AKIDEXAMPLE"}
+
+    assert browser.send(path, **_given(siem, authority, kind="s3", **bucket)).status_code == 302
+
+    shown = browser.get(path).content.decode()
+    assert f"{siem.url}/audit-of-ours/siem/" in shown and "S3 bucket" in shown
+    assert SECRET not in shown and "AKIDEXAMPLE" not in shown
+
+
+def test_the_organization_sends_all_logs_and_its_workspaces_see_that(siem: Receiver, authority: Authority) -> None:
+    organization, browser = make_organization(), Browser()
+    browser.sign_in(make_member(organization, OrganizationRole.OWNER))
+    here, path = f"/workspaces/{organization.workspace_id}/schedules", "/organization/schedules"
+
+    browser.get(path)
+    assert "nowhere yet" in browser.text
+    refused = browser.send(path, **_given(siem, authority, secret="short"))
+    assert refused.status_code == 400 and "signing secret is whsec_" in browser.text
+    assert browser.send(path, **_given(siem, authority)).status_code == 302
+    _follow(organization)
+    siem.said = Said(401)
+    _run(organization)
+    stopped = browser.get(path).content.decode()
+    assert "1 stopped" in stopped and f'href="{here}"' in stopped and siem.url in stopped and SECRET not in stopped
+    schedule = stopped.split('/retry"')[0].rpartition("/")[2]
+
+    of_workspace = browser.get(here).content.decode()
+    assert f'href="{path}#{schedule}"' in of_workspace and "Turn off…" not in of_workspace
+    siem.said = Said(200)
+    assert browser.send(f"{path}/{schedule}/retry", version="1").status_code == 302
+    _follow(organization)
+    _run(organization)
+    assert "1 active" in browser.get(path).content.decode()
+    assert browser.send(f"{path}/{schedule}/end").status_code == 302
+    _follow(organization)
+    assert "are on their way" in browser.get(path).content.decode()
+    _run(organization)
+    _follow(organization)
+    assert "1 ended" in browser.get(path).content.decode()
+    assert b"export-schedule.ended" in siem.heard[-1].body
 
 
 def test_an_auditor_sees_it_and_a_developer_does_not(siem: Receiver, authority: Authority) -> None:

@@ -158,6 +158,14 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     assert admin("POST", f"{workspace}/audit/schedules", schedule)[0] == 201
     wrong = {"destination": {**destination, "url": f"https://{canary.text()}@siem.invalid/"}, "secrets": {}}
     assert admin("POST", f"{workspace}/audit/schedules", wrong)[0] == 400
+    bucket = {"kind": "s3", "legal_area": "eu", "url": "https://s3.invalid", "bucket": "ours", "region_name": "eu-de"}
+    of_all = {
+        "destination": {**bucket, "prefix": f"{configured.text()}/"},
+        "secrets": {"access_key": canary.text(), "secret_key": canary.text()},
+    }
+    for place in (f"{workspace}/audit/schedules", "/api/organization/audit/schedules"):
+        assert admin("POST", place, of_all)[0] == 201
+        assert admin("POST", place, {**of_all, "destination": {**bucket, "prefix": canary.text()}})[0] == 400
     for path in ("keys", "erasures", "audit/exports", "audit/schedules"):
         admin("POST", f"{workspace}/{path}", {canary.text(): canary.text()})
         admin("POST", f"{workspace}/{path}", canary.sentence().encode())

@@ -102,6 +102,14 @@ class RadosGw:
     def credentials(self, user: str) -> Path:
         return self.folder / f"{user}.credentials"
 
+    def keys(self, user: str) -> tuple[str, str]:
+        """Access key and secret key; of somebody new if there was no such user."""
+        path = self.credentials(user)
+        if not path.exists():
+            _user(self, user)
+        _, access_key, secret_key = (line.rpartition(" = ")[2] for line in path.read_text().splitlines())
+        return access_key, secret_key
+
     def admin(self, *arguments: str) -> None:
         _run(self.folder, "radosgw-admin", "-n", "client.rgw", *arguments)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audit import log
 from audit.actions import Action
+from audit.following import workspace_made
 from cell.access import Actor, Environment, Scope, WorkspaceRef
 from cell.config import config
 from cell.ids import Tag
@@ -48,6 +49,7 @@ def workspace_create(
             targets=[(Tag.WORKSPACE, info.ref.id)],
             after={"environment": info.environment.value, "region": info.region, "region_locked": info.region_locked},
         )
+        workspace_made(info.ref)
     return info
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from audit.destinations import check_place, seal, secrets_of, settings_of, unseal
+from audit.destinations import Bucket, check_place, seal, secrets_of, settings_of, unseal
 from audit.destinations.errors import Forbidden, Misconfigured
 from audit.destinations.hec import HecDestination
 from audit.destinations.settings import AnySettings
@@ -17,6 +17,15 @@ from tests.peers.certificates import Authority
 
 _WEBHOOK = {"kind": "webhook", "legal_area": "eu", "url": "https://siem.example/hook"}
 _HEC = {"kind": "splunk-hec", "legal_area": "eu", "url": "https://siem.example:8088/splunk", "index": "audit"}
+_S3 = {
+    "kind": "s3",
+    "legal_area": "eu",
+    "url": "https://s3.eu-central-1.amazonaws.com",
+    "bucket": "audit-of-ours",
+    "prefix": "bailiwick/siem/",
+    "region_name": "eu-central-1",
+}
+_S3_KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "secret/+key"}
 _SECRET = "whsec_" + "A" * 32
 
 
@@ -30,6 +39,7 @@ def test_each_kind_is_opened_from_what_describes_it(authority: Authority) -> Non
     described = {
         Webhook: (_WEBHOOK, {"signing": [_SECRET]}),
         HecDestination: (_HEC, {"token": "word"}),
+        Bucket: (_S3, _S3_KEYS),
         SyslogDestination: _syslog(authority),
     }
 
@@ -79,6 +89,18 @@ def test_what_is_not_described_as_its_kind_is_refused_without_being_repeated(doc
         (_WEBHOOK, {"signing": []}),
         (_HEC | {"url": "https://siem.example/?x=y"}, {"token": "word"}),
         (_HEC | {"index": "Main;drop"}, {"token": "word"}),
+        (_S3 | {"url": "http://s3.example"}, _S3_KEYS),
+        (_S3 | {"url": "https://s3.example/path"}, _S3_KEYS),
+        (_S3 | {"url": "https://s3.eu-west-1.amazonaws.com"}, _S3_KEYS),
+        (_S3 | {"bucket": "Ours"}, _S3_KEYS),
+        (_S3 | {"bucket": "../other"}, _S3_KEYS),
+        (_S3 | {"prefix": "no-slash"}, _S3_KEYS),
+        (_S3 | {"prefix": "../"}, _S3_KEYS),
+        (_S3 | {"prefix": "a b/"}, _S3_KEYS),
+        (_S3 | {"prefix": "what?/"}, _S3_KEYS),
+        (_S3 | {"region_name": "eu central\n"}, _S3_KEYS),
+        (_S3, _S3_KEYS | {"access_key": ""}),
+        (_S3, _S3_KEYS | {"secret_key": "two words"}),
         ({"kind": "syslog", "legal_area": "eu", "host": "a b", "certificate": "c"}, {"key": "k"}),
         ({"kind": "syslog", "legal_area": "eu", "host": "h", "port": 0, "certificate": "c"}, {"key": "k"}),
     ],
@@ -140,6 +162,20 @@ def test_entries_go_where_the_cells_own_law_holds() -> None:
 def test_a_destination_under_another_law_is_refused(area: str, region: str | None) -> None:
     with pytest.raises(Forbidden):
         check_place(_at(area, region), _directory(), "eu-de-1")
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("s3.us-east-1.amazonaws.com", "us-east-1"), ("s3.eu-central-2.amazonaws.com", "eu-central-2")],
+)
+def test_what_amazon_says_of_a_region_counts_more_than_what_its_owner_says(host: str, name: str) -> None:
+    with pytest.raises(Forbidden, match="another law"):
+        check_place(settings_of(_S3 | {"url": f"https://{host}", "region_name": name}), _directory(), "eu-de-1")
+
+
+def test_of_another_server_its_owner_says_where_it_is() -> None:
+    for url, name in (("https://s3.eu-central-1.amazonaws.com", "eu-central-1"), ("https://s3.example", "us-east-1")):
+        check_place(settings_of(_S3 | {"url": url, "region_name": name}), _directory(), "eu-de-1")
 
 
 def test_a_cell_that_the_directory_does_not_know_sends_nowhere() -> None:
