@@ -7,8 +7,6 @@ from ctypes import POINTER, Structure, c_double, c_float, c_int, c_int32, c_int6
 
 import torch
 
-Pointer = c_void_p
-
 
 class MatmulCall(Structure):
     """Mirrors the structure of this name in entries/matmul.cpp."""
@@ -36,7 +34,32 @@ class MatmulCall(Structure):
     ]
 
 
-_P, _L, _N, _F, _D = c_void_p, c_int64, c_int, c_float, c_double
+class PagesCall(Structure):
+    """Mirrors the structure of this name in entries/attention.cpp."""
+
+    _fields_ = [
+        ("data", c_void_p),
+        ("half", c_int64),
+        ("block_tokens", c_int64),
+        ("kv_heads", c_int64),
+        ("head_dim", c_int64),
+    ]
+
+
+class Draw(Structure):
+    """Mirrors the structure of this name in kernels/sample.h."""
+
+    _fields_ = [
+        ("temperature", c_float),
+        ("top_p", c_float),
+        ("min_p", c_float),
+        ("top_k", c_int32),
+        ("uniform", c_double),
+    ]
+
+
+_P, _L, _N, _F = c_void_p, c_int64, c_int, c_float
+_PAGES = POINTER(PagesCall)
 SIGNATURES: dict[str, tuple[object, ...]] = {
     "pool_new": (_P, _N, _N),
     "pool_delete": (None, _P),
@@ -46,6 +69,15 @@ SIGNATURES: dict[str, tuple[object, ...]] = {
     "matmul_run": (None, _P, POINTER(MatmulCall)),
     "quantize_run": (None, _P, _P, _L, _L, _P, _L, _P, _P, _N),
     "group_sums_run": (None, _P, _P, _L, _L, _L, _L, _P),
+    "rope_run": (None, _P, _P, _L, _L, _L, _L, _P, _P, _L, _P),
+    "write_run": (None, _P, _PAGES, _P, _P, _L, _L, _P),
+    "decode_run": (None, _P, _PAGES, _P, _L, _P, _L, _L, _L, _F, _P, _L, _P),
+    "prompt_run": (None, _P, _PAGES, _P, _L, _P, _P, _L, _L, _L, _F, _P, _L, _P),
+    "encoder_run": (None, _P, _P, _L, _P, _L, _L, _L, _F, _P),
+    "norm_run": (None, _P, _P, _P, _L, _L, _P, _P, _F, _P, _P, _L, _P),
+    "embed_run": (None, _P, _N, _P, _L, _L, _P, _P, _L, _P, _N),
+    "sample_run": (None, _P, _P, _L, _L, POINTER(Draw), _P),
+    "function_run": (None, _N, _P, _L, _P),
 }
 """Of every entry: what it returns, then what it takes."""
 

@@ -40,35 +40,35 @@ struct Weights {
   const int32_t* sums = nullptr;   // Int8: [tiles * 64] 128 * the sum of a column, what the zero point adds
 };
 
-// The sums of R rows and SPAN vectors of a tile, to out[R][V].
-template <class T, int R>
-INLINE void strip(const int32_t* x, long stride, const int32_t* w, long steps, typename T::Sum* out) {
-  typename T::Sum acc[R][SPAN] = {};
-  for (long k = 0; k < steps; k++, w += TILE) {
-    if (R <= 4)
+// The sums of R rows and S vectors of a tile whose steps are `width` words apart, to out[R][V].
+template <class T, int R, int S = SPAN, bool STREAMED = true>
+INLINE void strip(const int32_t* x, long stride, const int32_t* w, long steps, long width, typename T::Sum* out) {
+  typename T::Sum acc[R][S] = {};
+  for (long k = 0; k < steps; k++, w += width) {
+    if (STREAMED && R <= 4)
 #pragma GCC unroll 8
-      for (int line = 0; line < SPAN * W; line += 16) __builtin_prefetch((const char*)(w + line) + PREFETCH);
-    I weights[SPAN];
+      for (int line = 0; line < S * W; line += 16) __builtin_prefetch((const char*)(w + line) + PREFETCH);
+    I weights[S];
 #pragma GCC unroll 8
-    for (int v = 0; v < SPAN; v++) weights[v] = load(w + v * W);
+    for (int v = 0; v < S; v++) weights[v] = load(w + v * W);
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
       const I row = splat(x[r * stride + k]);
 #pragma GCC unroll 8
-      for (int v = 0; v < SPAN; v++) acc[r][v] = T::dot(acc[r][v], row, weights[v]);
+      for (int v = 0; v < S; v++) acc[r][v] = T::dot(acc[r][v], row, weights[v]);
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-    for (int v = 0; v < SPAN; v++) out[r * V + v] = acc[r][v];
+    for (int v = 0; v < S; v++) out[r * V + v] = acc[r][v];
 }
 
 // The sums of `rows` rows, at most R, and a whole tile, to out[rows][V].
 template <class T, int R = ROWS>
 void tile_sums(int rows, const int32_t* x, long stride, const int32_t* w, long steps, typename T::Sum* out) {
   if (rows == R) {
-    for (int v = 0; v < V; v += SPAN) strip<T, R>(x, stride, w + v * W, steps, out + v);
+    for (int v = 0; v < V; v += SPAN) strip<T, R>(x, stride, w + v * W, steps, TILE, out + v);
   } else if constexpr (R > 1) {
     tile_sums<T, R - 1>(rows, x, stride, w, steps, out);
   }

@@ -96,6 +96,24 @@ struct Team {
   }
 };
 
+// Deals out items of unequal cost, in order, so that every thread gets neighbours of about the same cost in all.
+class Dealer {
+ public:
+  Dealer(const Team& team, double total) : team_(team), total_(total) {}
+
+  // Whether the next item is this thread's. Every thread asks about every item.
+  bool mine(double cost) {
+    const double middle = before_ + cost / 2;
+    before_ += cost;
+    return std::min<int>(middle / total_ * team_.size, team_.size - 1) == team_.index;
+  }
+
+ private:
+  const Team team_;
+  const double total_;
+  double before_ = 0;
+};
+
 class Pool {
  public:
   // `threads` including the caller's, at least 1; `spins` pauses (about 15 ns each on a Zen 4) before a wait sleeps.

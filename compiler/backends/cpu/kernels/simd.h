@@ -153,4 +153,40 @@ INLINE F sums(F (&v)[W]) {
   return v[0];
 }
 
+// Lane i of vector j and lane j of vector i change places.
+template <int S>
+INLINE void exchange(F (&v)[W]) {
+  for (int i = 0; i < W; i++) {
+    if (i & S) continue;
+    F &a = v[i], &b = v[i | S];
+#if defined(__clang__)
+    F first = a, second = b;
+    for (int l = 0; l < W; l++)
+      if (l & S)
+        first[l] = b[l ^ S];
+      else
+        second[l] = a[l | S];
+#else
+    I low, high;
+    for (int l = 0; l < W; l++) {
+      low[l] = l & S ? W + (l ^ S) : l;
+      high[l] = l & S ? W + l : l | S;
+    }
+    F first = __builtin_shuffle(a, b, low), second = __builtin_shuffle(a, b, high);
+#endif
+    a = first, b = second;
+  }
+}
+
+INLINE void transpose(F (&v)[W]) {
+  exchange<1>(v);
+  exchange<2>(v);
+#if defined(__AVX2__)
+  exchange<4>(v);
+#endif
+#if defined(__AVX512F__)
+  exchange<8>(v);
+#endif
+}
+
 }  // namespace kernels
