@@ -66,7 +66,7 @@ SIGNATURES: dict[str, tuple[object, ...]] = {
     "pool_count": (None, _P, _L, _P, _P),
     "lanes": (_N,),
     "instructions": (_N,),
-    "matmul_run": (None, _P, POINTER(MatmulCall)),
+    "matmul_run": (None, _P, POINTER(MatmulCall), _L),
     "quantize_run": (None, _P, _P, _L, _L, _P, _L, _P, _P, _N),
     "group_sums_run": (None, _P, _P, _L, _L, _L, _L, _P),
     "rope_run": (None, _P, _P, _L, _L, _L, _L, _P, _P, _L, _P),

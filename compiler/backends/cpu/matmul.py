@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +40,21 @@ def quantize_rows(library: Library, x: torch.Tensor, peaks: torch.Tensor | None 
     return Bytes(values, scales)
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A matmul with its operands and the memory of its result."""
+
+    call: MatmulCall
+    result: torch.Tensor
+    operands: tuple[object, ...]
+    """What the call points to, kept alive."""
+
+
+def run(library: Library, planned: Sequence[Planned]) -> None:
+    """Matmuls one after another in one native call, as a generated step runs them."""
+    library.native.matmul_run(library.pool, (MatmulCall * len(planned))(*(one.call for one in planned)), len(planned))
+
+
 def matmul(
     library: Library,
     x: torch.Tensor | Bytes,
@@ -52,6 +67,26 @@ def matmul(
     columns: int | None = None,
     peaks: torch.Tensor | None = None,
 ) -> torch.Tensor:
+    """The result of `plan`, at once."""
+    planned = plan(
+        library, x, weight, activation=activation, bias=bias, residual=residual, out=out, columns=columns, peaks=peaks
+    )
+    run(library, [planned])
+    return planned.result
+
+
+def plan(
+    library: Library,
+    x: torch.Tensor | Bytes,
+    weight: Packed,
+    *,
+    activation: Activation = "none",
+    bias: torch.Tensor | None = None,
+    residual: torch.Tensor | None = None,
+    out: torch.dtype = torch.float32,
+    columns: int | None = None,
+    peaks: torch.Tensor | None = None,
+) -> Planned:
     """activation(x · weightᵀ + bias) + residual, [rows, N] in type `out` (float32 or bfloat16).
 
     `x` [rows, K] is of the weight's type; for int8 weights `Bytes`; for int4 weights `Bytes` or bfloat16. A gated activation takes
@@ -97,8 +132,7 @@ def matmul(
         out=pointer(result),
         peaks=pointer(peaks),
     )
-    library.native.matmul_run(library.pool, ctypes.byref(call))
-    return result
+    return Planned(call, result, (values, scales, sums, weight, bias, residual, peaks))
 
 
 def _activations(

@@ -56,33 +56,42 @@ auto epilogue(Activation activation) {
 }
 
 template <class X, class Packed>
-void run(Pool* pool, const MatmulCall& call, const X& x, const Packed& w) {
+void run(const Team& team, const MatmulCall& call, const X& x, const Packed& w) {
   const auto activation = (Activation)call.activation;
   const auto chosen = call.half_out ? epilogue<bf16>(activation) : epilogue<float>(activation);
-  pool->run([&](const Team& team) { matmul(x, w, team.share(call.tiles), AnyEpilogue{&call, team.index, chosen}); });
+  matmul(x, w, team.share(call.tiles), AnyEpilogue{&call, team.index, chosen});
 }
 
 template <class T>
-void run_words(Pool* pool, const MatmulCall& call) {
+void run_words(const Team& team, const MatmulCall& call) {
   Rows<T> x{(const int32_t*)call.x, call.x_stride / 4, call.rows, call.x_scales};
   Weights<T> w{(const int32_t*)call.w, (call.k + T::GROUP - 1) / T::GROUP, call.tiles, (const float*)call.w_scales, call.w_sums};
-  run(pool, call, x, w);
+  run(team, call, x, w);
+}
+
+void run(const Team& team, const MatmulCall& call) {
+  const long groups = call.group ? (call.k + call.group - 1) / call.group : 0;
+  const Nibbles nibbles{(const int32_t*)call.w, (const bf16*)call.w_scales, groups, call.group, call.tiles};
+  switch (call.kind) {
+    case INT8: return run_words<Int8>(team, call);
+    case BF16: return run_words<Bf16>(team, call);
+    case FLOAT32: return run_words<Float>(team, call);
+    case INT4:
+      return run(team, call, ByteRows{(const uint8_t*)call.x, call.x_stride, call.rows, call.x_scales, call.x_sums}, nibbles);
+    case INT4_BF16: return run(team, call, HalfRows{(const bf16*)call.x, call.x_stride / 2, call.rows}, nibbles);
+  }
 }
 
 }  // namespace
 
-ENTRY void matmul_run(Pool* pool, const MatmulCall* given) {
-  const MatmulCall& call = *given;
-  const long groups = call.group ? (call.k + call.group - 1) / call.group : 0;
-  const Nibbles nibbles{(const int32_t*)call.w, (const bf16*)call.w_scales, groups, call.group, call.tiles};
-  switch (call.kind) {
-    case INT8: return run_words<Int8>(pool, call);
-    case BF16: return run_words<Bf16>(pool, call);
-    case FLOAT32: return run_words<Float>(pool, call);
-    case INT4:
-      return run(pool, call, ByteRows{(const uint8_t*)call.x, call.x_stride, call.rows, call.x_scales, call.x_sums}, nibbles);
-    case INT4_BF16: return run(pool, call, HalfRows{(const bf16*)call.x, call.x_stride / 2, call.rows}, nibbles);
-  }
+// One after another in one job of the pool, as a generated step does it: a call may read what the one before it wrote.
+ENTRY void matmul_run(Pool* pool, const MatmulCall* calls, int64_t count) {
+  pool->run([&](const Team& team) {
+    for (long i = 0; i < count; i++) {
+      if (i) team.barrier();
+      run(team, calls[i]);
+    }
+  });
 }
 
 // x [rows, k] to bytes [rows, stride] with their scales [rows]; what follows k is filled with 128. `peaks` [threads, rows] or NULL.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 import torch
@@ -75,7 +75,7 @@ def test_new_tokens_of_a_prompt_see_what_is_before_them(
         library, q, cache.pages, cache.tables, torch.tensor(starts, dtype=torch.int32), cache.lengths, window=window
     )
 
-    for row, (begin, end) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for row, (begin, end) in enumerate(pairwise(starts)):
         wanted = expected(q[begin:end], cache.keys[row], cache.values[row], window)
         assert torch.allclose(result[begin:end].double(), wanted, atol=3e-6)
 
@@ -90,7 +90,7 @@ def test_packed_texts_see_themselves_alone(library: Library, heads: int, head_di
     result = attention.encode(library, qkv, bounds)
     half = attention.encode(library, qkv.bfloat16(), bounds)
 
-    for begin, end in zip(starts[:-1], starts[1:], strict=True):
+    for begin, end in pairwise(starts):
         q, k, v = qkv[begin:end].double().permute(1, 2, 0, 3)
         wanted = functional.scaled_dot_product_attention(q, k, v).transpose(0, 1)
         assert torch.allclose(result[begin:end].double(), wanted, atol=2e-6)
