@@ -70,7 +70,7 @@ $(VENV)/.lint: $(VENV)/.test
 	@touch $@
 
 # As root on Debian the tests run on the system's own servers; elsewhere on those that pip installed.
-PEERS := postgresql redis-server softhsm2 radosgw ceph-mon ceph-osd ceph-common rsyslog rsyslog-gnutls spin gcc faketime
+PEERS := postgresql redis-server softhsm2 radosgw ceph-mon ceph-osd ceph-common rsyslog rsyslog-gnutls spin g++ faketime
 peers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  missing=$$(for name in $(PEERS); do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done); \

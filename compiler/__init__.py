@@ -8,4 +8,5 @@ This package knows torch and nothing else of the house; it can be used alone. It
     passes     what is done to a graph
     schedule   which values are computed together
     memory     where everything lies while that happens
+    backends   kernels of one kind of device each
 """

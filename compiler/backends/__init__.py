@@ -1,0 +1,1 @@
+"""What turns a scheduled graph into something that runs, one package a kind of device."""
