@@ -10,7 +10,9 @@ from compiler.ir.verify import verify
 from compiler.passes.canonical import CANONICAL
 from compiler.passes.fold import fold
 from compiler.passes.pack import pack
+from compiler.passes.quantize import quantize
 from compiler.passes.recognize import RECOGNIZE
+from compiler.passes.widen import widen
 from compiler.rewrite.rules import Rules, rewrite
 
 Pass = Callable[[Program], Program]
@@ -29,11 +31,25 @@ PASSES: Mapping[str, Pass] = {
 }
 
 
+WIDENING: Mapping[str, Pass] = {"widen": widen, "canonical": rewriting(CANONICAL), "fold": fold}
+"""For a processor that computes in float32."""
+QUANTIZING: Mapping[str, Pass] = {"quantize": quantize}
+
+
 def optimized(program: Program, watch: Watch | None = None) -> Program:
     """`program` after all passes; `watch` is told the name of each and what it gave. Raises Broken for a mistake in a pass."""
+    return run(program, PASSES, watch)
+
+
+def for_processor(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
+    """An optimized program in the types that a processor's kernels compute in; with `quantized`, over weights of bytes."""
+    return run(program, {**WIDENING, **(QUANTIZING if quantized else {})}, watch)
+
+
+def run(program: Program, passes: Mapping[str, Pass], watch: Watch | None = None) -> Program:
     verify(program.graph)
-    for name, run in PASSES.items():
-        program = run(program)
+    for name, change in passes.items():
+        program = change(program)
         verify(program.graph)
         if watch is not None:
             watch(name, program)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from hypothesis import strategies as st
@@ -114,8 +114,8 @@ _STEPS: tuple[Step, ...] = (
 
 
 @st.composite
-def programs(draw: st.DrawFn) -> Drawn:
-    """Over [rows, WIDTH] in float64, so that what differs by rounding alone agrees to many digits; half of them with a cache."""
+def programs(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Drawn:
+    """Over [rows, WIDTH]; in float64 what differs by rounding alone agrees to many digits. Half of them with a cache."""
     rows = draw(st.integers(1, 3))
     inputs = [leaf("input", "x", (rows, WIDTH)), leaf("input", "places", (rows,), torch.int64)]
     values = [inputs[0], *(leaf("weight", f"t{number}", (rows, WIDTH)) for number in range(2))]
@@ -131,11 +131,28 @@ def programs(draw: st.DrawFn) -> Drawn:
         values.append(make("take", states["cache"], inputs[1], dim=0))
     outputs = (values[-1], draw(st.sampled_from(values)))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 1000)))
-    graph = Graph(tuple(inputs), outputs, states)
-    random = {
-        name: torch.randn(value.shape, generator=generator, dtype=torch.float64)
-        for name, value in graph.weights.items()
-    }  # type: ignore[arg-type]
-    given = torch.randn(rows, WIDTH, generator=generator, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 1000)))
+    graph = _typed(Graph(tuple(inputs), outputs, states), dtype)
     places = torch.randperm(PLACES, generator=generator)[:rows]
-    return Drawn(Program(graph, random, {"cache": torch.zeros(PLACES, WIDTH, dtype=torch.float64)}), (given, places))
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    weights = {name: random(*value.shape) for name, value in graph.weights.items()}  # type: ignore[arg-type]
+    program = Program(graph, weights, {"cache": torch.zeros(PLACES, WIDTH, dtype=dtype)})
+    return Drawn(program, (random(rows, WIDTH), places))
+
+
+def _typed(graph: Graph, dtype: torch.dtype) -> Graph:
+    """The graph with `dtype` in the place of float64."""
+    new: dict[Value, Value] = {}
+    for value in (*graph.inputs, *graph.values):
+        attributes = {name: _replaced(content, dtype) for name, content in value.attributes.items()}
+        new[value] = make(value.op, *(new[arg] for arg in value.args), **attributes)
+    return replace(graph.mapped(new), inputs=tuple(new[value] for value in graph.inputs))
+
+
+def _replaced(content: object, dtype: torch.dtype) -> object:
+    if isinstance(content, TensorType):
+        return TensorType(content.shape, dtype if content.dtype == torch.float64 else content.dtype)
+    return dtype if content == torch.float64 else content

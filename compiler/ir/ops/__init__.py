@@ -8,6 +8,7 @@ from compiler.ir.ops.contraction import CONTRACTIONS
 from compiler.ir.ops.effect import EFFECTS
 from compiler.ir.ops.elementwise import ELEMENTWISE
 from compiler.ir.ops.leaf import LEAVES
+from compiler.ir.ops.mixed import MIXED
 from compiler.ir.ops.movement import MOVEMENT
 from compiler.ir.ops.opaque import OPAQUE
 from compiler.ir.ops.reduction import REDUCTIONS
@@ -15,7 +16,7 @@ from compiler.ir.value import Attribute, Value, intern
 
 OPS: dict[str, Op] = {
     op.name: op
-    for family in (LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, COMPOUNDS, EFFECTS, OPAQUE)
+    for family in (LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, EFFECTS, OPAQUE)
     for op in family
 }
 

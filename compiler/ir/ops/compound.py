@@ -75,7 +75,7 @@ def _run_cached_attention(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, positions: torch.Tensor, *, scale: float
 ) -> torch.Tensor:
     mask = torch.arange(k.shape[2]) <= positions[:, None]
-    return _run_attention(q, k, v, mask, scale=scale, causal=False)
+    return _run_attention(q, k.to(q.dtype), v.to(q.dtype), mask, scale=scale, causal=False)
 
 
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"silu": functional.silu, "gelu": functional.gelu}

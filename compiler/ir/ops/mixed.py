@@ -1,0 +1,58 @@
+"""Linear layers whose weights are of another type than what they are asked about.
+
+What they mean is stated to the bit but for the order of sums, so that a kernel can be held against it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from compiler.ir.op import Family, Op, require
+from compiler.ir.value import TensorType, Value
+
+LARGEST_BYTE = 127
+SMALLEST_PEAK = 1e-36
+"""Rows of smaller numbers count as rows of zeros: 127 over them would overflow."""
+
+
+def _linear(value: Value, weight: Value) -> TensorType:
+    require(value.dtype == torch.float32, "it is asked about float32")
+    require(weight.rank == 2 and value.axis(-1) == weight.axis(1), f"{value.type} does not meet {weight.type}")
+    return TensorType((*value.shape[:-1], weight.axis(0)), torch.float32)
+
+
+def _half_linear(value: Value, weight: Value, bias: Value | None = None) -> TensorType:
+    require(weight.dtype == torch.bfloat16, "its weight is bfloat16")
+    require(bias is None or (bias.shape == weight.shape[:1] and bias.dtype == torch.float32), "its bias is float32")
+    return _linear(value, weight)
+
+
+def _byte_linear(value: Value, weight: Value, scales: Value, bias: Value | None = None) -> TensorType:
+    require(weight.dtype == torch.int8, "its weight is int8")
+    require(scales.shape == weight.shape[:1] and scales.dtype == torch.float32, "each row of the weight has a scale")
+    require(bias is None or (bias.shape == weight.shape[:1] and bias.dtype == torch.float32), "its bias is float32")
+    return _linear(value, weight)
+
+
+def _run_half_linear(value: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    return functional.linear(value.to(torch.bfloat16).float(), weight.float(), bias)
+
+
+def _run_byte_linear(
+    value: torch.Tensor, weight: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    peaks = value.abs().amax(-1, keepdim=True)
+    whole = torch.where(peaks < SMALLEST_PEAK, 0.0, (value * (LARGEST_BYTE / peaks)).round())
+    # Sums of products of bytes are whole numbers below 2⁵³: float64 has them exactly.
+    sums = functional.linear(whole.double(), weight.double()).float()
+    found = sums * (scales * (peaks / LARGEST_BYTE))
+    return found if bias is None else found + bias
+
+
+MIXED = [
+    # The activations are rounded to bfloat16, products are summed in float32.
+    Op("half_linear", Family.CONTRACTION, _half_linear, _run_half_linear),
+    # Each row of activations is scaled to whole numbers from -127 to 127, products are summed as integers.
+    Op("byte_linear", Family.CONTRACTION, _byte_linear, _run_byte_linear),
+]

@@ -1,0 +1,283 @@
+"""A group as C++: the kernel that it is built around, and what is done on its result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from compiler.ir.value import Value
+from compiler.native import nests
+from compiler.native.expressions import ELEMENTWISE
+from compiler.native.packing import Packing
+from compiler.native.storage import NotNative, Storage, count, name_of, numbers
+from compiler.schedule.group import Group, Kind
+
+Lines = list[str]
+_ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU_TANH", "relu": "RELU"}
+_GATES = {"silu": "SILU_GATE", "gelu_tanh": "GELU_TANH_GATE"}
+
+
+class Launches:
+    """Writes groups, one after another; `storage` knows where their inputs and outputs lie."""
+
+    def __init__(self, storage: Storage, packing: Packing) -> None:
+        self._storage, self._packing = storage, packing
+
+    def group(self, group: Group) -> Lines:
+        """Statements that every thread runs, with barriers between what needs each other. Raises NotNative."""
+        self._storage.begin_launch()
+        lines = self._written(group)
+        self._storage.finish(group.outputs)
+        return lines
+
+    def _written(self, group: Group) -> Lines:
+        if group.kind is Kind.LINEAR:
+            return self._linear(group)
+        if group.kind is Kind.ATTENTION:
+            return self._attention(group)
+        if group.kind is Kind.NORM:
+            return self._norm(group)
+        if group.kind is Kind.REDUCTION:
+            return self._reduction(group)
+        if group.kind in (Kind.LOOP, Kind.WRITE):
+            return self._tail(group, group.values)
+        raise NotNative(f"there is no generated code for {name_of(group.anchor)}")
+
+    # What follows the anchor.
+
+    def _tail(self, group: Group, values: tuple[Value, ...]) -> Lines:
+        """Those of `values` that others need, each by loops of its own over what is in memory."""
+        lines: Lines = []
+        for value in values:
+            if value.op == "write":
+                lines += [*nests.written(value, self._storage), "  team.barrier();"]
+                self._storage.pointers[value] = self._storage.pointer(value.args[0])
+            elif value in self._storage:
+                continue
+            elif value in group.outputs:
+                lines += nests.stored(value, self._storage.targets[value], self._storage)
+            elif value.op not in ELEMENTWISE and value.op != "rms_norm":
+                raise NotNative(f"{value.op} cannot be computed one element at a time")
+            elif value.op == "rms_norm":
+                lines += [*self._normalized(value, self._place(value)), "  team.barrier();"]
+        return lines
+
+    def _place(self, value: Value) -> str:
+        """Where `value` goes, to be read after a barrier: its buffer, or memory of this launch if nobody else needs it."""
+        target = self._storage.targets.get(value) or self._storage.scratch("float", count(value.shape), 4)
+        self._storage.pointers[value] = target
+        return target
+
+    def _result(self, group: Group) -> tuple[Value, str, tuple[Value, ...]]:
+        """The value that the anchor's kernel can put straight where it belongs, that place, and what is left to do."""
+        after = group.values[group.values.index(group.anchor) + 1 :]
+        value = group.anchor
+        left = list(after)
+        while left and value not in group.outputs and _lies_alike(left[0]) and left[0].args[0] is value:
+            value = left.pop(0)
+        if value in group.outputs:
+            self._storage.pointers[group.anchor] = self._storage.targets[value]
+            return value, self._storage.targets[value], tuple(left)
+        return group.anchor, self._place(group.anchor), after
+
+    # Linear layers.
+
+    def _linear(self, group: Group) -> Lines:
+        linear = group.anchor
+        before = group.values[: group.values.index(linear)]
+        rows, columns = count(linear.shape) // numbers(linear.shape)[-1], numbers(linear.shape)[-1]
+        lines, activations = self._activations(linear, before, rows)
+        tail = group.values[len(before) + 1 :]
+        fused = self._fused(group, tail)
+        if fused is None:
+            _, out, tail = self._result(group)
+            activation, residual = "NONE", None
+        else:
+            activation, residual, out = fused
+            tail = ()
+        gated = activation.endswith("GATE")
+        packed = self._packing.weight(linear, gated=gated)
+        width = columns // 2 if gated else columns
+        bias = self._packing.bias(linear, gated=gated)
+        target = f"{out}, {width}, {width}, {bias or 'nullptr'}, {residual or 'nullptr'}, nullptr"
+        epilogue = f"Epilogue<float, Activation::{activation}>{{{target}}}"
+        lines += [f"  matmul({activations}, {packed.expression}, team.share({packed.tiles}), {epilogue});"]
+        if tail:
+            lines.append("  team.barrier();")
+        return lines + self._tail(group, tail)
+
+    def _activations(self, linear: Value, before: tuple[Value, ...], rows: int) -> tuple[Lines, str]:
+        """Statements that make the rows that a matrix product reads, and those rows."""
+        asked = linear.args[0]
+        width = numbers(asked.shape)[-1]
+        norm = asked if asked in before else None
+        source = self._storage.pointer(norm.args[0] if norm is not None else asked)
+        share = f"const Range rows = team.share({rows});"
+        loop = "for (long row = rows.begin; row < rows.end; row++)"
+        if linear.op == "linear":
+            if norm is None:
+                return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {rows}}}"
+            out = self._storage.scratch("float", rows * width, 4)
+            body = (
+                f"normalize({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, {out} + row * {width});"
+            )
+            made = f"Rows<Float>{{(const int32_t*){out}, {width}, {rows}}}"
+        elif linear.op == "half_linear":
+            stride = width + width % 2
+            out = self._storage.scratch("bf16", rows * stride, 2)
+            body = f"halve_row({source} + row * {width}, {width}, {out} + row * {stride});"
+            if norm is not None:
+                spare = self._storage.scratch("float", rows * width, 4)
+                body = (
+                    f"normalize_to_halves({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
+                    f"{spare} + row * {width}, {out} + row * {stride});"
+                )
+            made = f"Rows<Bf16>{{(const int32_t*){out}, {stride // 2}, {rows}}}"
+        else:
+            stride = width + -width % 4
+            out = self._storage.scratch("uint8_t", rows * stride, 1)
+            scales = self._storage.scratch("float", rows, 4)
+            body = f"{scales}[row] = quantize_row({source} + row * {width}, {width}, {out} + row * {stride});"
+            if norm is not None:
+                spare = self._storage.scratch("float", rows * width, 4)
+                body = (
+                    f"{scales}[row] = normalize_to_bytes({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
+                    f"{spare} + row * {width}, {out} + row * {stride});"
+                )
+            made = f"Rows<Int8>{{(const int32_t*){out}, {stride // 4}, {rows}, {scales}}}"
+        return [f"  {{ {share} {loop} {body} }}", "  team.barrier();"], made
+
+    def _fused(self, group: Group, tail: tuple[Value, ...]) -> tuple[str, str | None, str] | None:
+        """Activation, residual and target, if the matrix product's own kernel does all that follows."""
+        value, activation, residual = group.anchor, "NONE", None
+        left = list(tail)
+        while left:
+            step = left.pop(0)
+            others = [arg for arg in step.args if arg is not value]
+            if value in group.outputs:
+                return None
+            if _lies_alike(step) and step.args[0] is value:
+                value = step
+            elif step.op in _ACTIVATIONS and activation == "NONE" and residual is None:
+                activation, value = _ACTIVATIONS[step.op], step
+            elif step.op == "gated" and step["activation"] in _GATES and activation == "NONE" and residual is None:
+                activation, value = _GATES[step["activation"]], step
+            elif step.op == "add" and value in step.args and len(others) == 1 and residual is None:
+                if others[0].shape != step.shape or others[0] not in self._storage or others[0].dtype != torch.float32:
+                    return None
+                residual, value = self._storage.pointer(others[0]), step
+            else:
+                return None
+        if value not in group.outputs or value.dtype != torch.float32:
+            return None
+        return activation, residual, self._storage.targets[value]
+
+    # Norms, reductions, attention.
+
+    def _norm_of(self, norm: Value) -> str:
+        weight = self._storage.pointer(norm.args[1])
+        bias = self._storage.pointer(norm.args[2]) if norm.op == "layer_norm" else "nullptr"
+        return f"Norm{{{weight}, {bias}, {norm['eps']!r}f, {numbers(norm.shape)[-1]}}}"
+
+    def _normalized(self, norm: Value, target: str) -> Lines:
+        """Rows of `norm`, whose argument need not be in memory as it stands."""
+        source, width = norm.args[0], numbers(norm.shape)[-1]
+        lines: Lines = []
+        if source not in self._storage:
+            place = self._storage.targets.get(source) or self._storage.scratch("float", count(source.shape), 4)
+            lines += [*nests.stored(source, place, self._storage), "  team.barrier();"]
+            self._storage.pointers[source] = place
+        rows = count(norm.shape) // width
+        row = f"(float*){self._storage.pointer(source)} + row * {width}"
+        call = f"normalize({self._norm_of(norm)}, {row}, nullptr, {target} + row * {width});"
+        share = f"const Range rows = team.share({rows});"
+        return [*lines, f"  {{ {share} for (long row = rows.begin; row < rows.end; row++) {call} }}"]
+
+    def _norm(self, group: Group) -> Lines:
+        _, target, tail = self._result(group)
+        lines = self._normalized(group.anchor, target)
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _reduction(self, group: Group) -> Lines:
+        anchor = group.anchor
+        before = group.values[: group.values.index(anchor)]
+        if before:
+            raise NotNative("a reduction of what is computed in its own group")
+        _, target, tail = self._result(group)
+        lines = nests.reduced(anchor, target, self._storage)
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _attention(self, group: Group) -> Lines:
+        anchor = group.anchor
+        q, k, v = anchor.args[:3]
+        batch, heads, tokens, width = numbers(q.shape)
+        groups, places = numbers(k.shape)[1:3]
+        if heads % groups or numbers(v.shape)[3] != width or width > 256:
+            raise NotNative("attention of this form has no kernel")
+        by_token, target, tail = self._attended(group)
+        kind = "bf16" if k.dtype == torch.bfloat16 else "float"
+        facts: Mapping[str, object] = {
+            "q": self._storage.pointer(q),
+            "k": self._storage.pointer(k),
+            "v": self._storage.pointer(v),
+            "out": target,
+            "batch": batch,
+            "heads": heads,
+            "groups": groups,
+            "tokens": tokens,
+            "places": places,
+            "width": width,
+            "scale": f"{anchor['scale']!r}f",
+            "by_token": "true" if by_token else "false",
+        }
+        call = (
+            "Attention<{kind}>{{{q}, {k}, {v}, {out}, {batch}, {heads}, {groups}, {tokens}, {places}, {width}, {scale}"
+        )
+        call += ", {by_token}"
+        line = call.format(kind=kind, **facts)
+        if anchor.op == "cached_attention":
+            line += f", {self._storage.pointer(anchor.args[3])}}}"
+        elif len(anchor.args) == 4:
+            mask = anchor.args[3]
+            if mask.dtype != torch.bool or mask not in self._storage:
+                raise NotNative("a mask that is added has no kernel")
+            shape = (1,) * (4 - mask.rank) + numbers(mask.shape)
+            steps = ", ".join(str(step if size != 1 else 0) for size, step in zip(shape, _strides(shape), strict=True))
+            line += f", nullptr, {self._storage.pointer(mask)}, {{{steps}}}}}"
+        elif anchor["causal"]:
+            line += ", nullptr, nullptr, {}, true}"
+        else:
+            line += "}"
+        lines = [f"  attend({line}, team);"]
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _attended(self, group: Group) -> tuple[bool, str, tuple[Value, ...]]:
+        """Whether tokens come before heads in the result, which is what the next layer wants; its place; what is left to do."""
+        tail = group.values[1:]
+        turned = next((value for value in tail if value.op == "permute"), None)
+        wanted = turned is not None and turned.args[0] is group.anchor and turned["order"] == (0, 2, 1, 3)
+        if wanted and tail[0] is turned and turned not in group.outputs:
+            left = list(tail[1:])
+            value = turned
+            while left and value not in group.outputs and left[0].op == "reshape" and left[0].args[0] is value:
+                value = left.pop(0)
+            if value in group.outputs:
+                return True, self._storage.targets[value], tuple(left)
+        _, target, left_over = self._result(group)
+        return False, target, left_over
+
+
+def _lies_alike(value: Value) -> bool:
+    """Whether its elements lie in memory as those of its argument do."""
+    if value.op == "reshape":
+        return True
+    if value.op != "permute":
+        return False
+    moved = [dim for dim in value["order"] if numbers(value.args[0].shape)[dim] != 1]
+    return moved == sorted(moved)
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[dim + 1 :]) for dim in range(len(shape)))

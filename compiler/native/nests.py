@@ -1,0 +1,142 @@
+"""Loop nests: a value computed element by element into memory, its outer dimensions dealt out to the threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from compiler.ir.value import Value
+from compiler.native.expressions import Elements, computed
+from compiler.native.indexing import Index, offset, spread
+from compiler.native.storage import NotNative, Storage, numbers
+
+Lines = list[str]
+
+
+def stored(value: Value, target: str, storage: Storage) -> Lines:
+    """Every element of `value` to `target`, one row after another."""
+    shape = numbers(value.shape)
+    outer, last = shape[:-1], shape[-1] if shape else 1
+    elements = Elements(storage)
+    places = tuple(spread("outer", outer)) + (("i",) if shape else ())
+    name = elements.at(value, places)
+    place = f"{target}[{offset(places, shape)}]"
+    return [
+        *_shared(outer),
+        f"    for (long i = 0; i < {last}; i++) {{",
+        *(f"      {line}" for line in elements.statements),
+        f"      {_put(place, name, value.dtype)}",
+        "    }}}",
+    ]
+
+
+def written(write: Value, storage: Storage) -> Lines:
+    """The content of a `write` to its places in the cache; a place that the cache does not have is left out."""
+    state, places, content = write.args
+    shape, dim = numbers(content.shape), write["dim"]
+    outer, last = shape[:-1], shape[-1]
+    elements = Elements(storage)
+    index = (*spread("outer", outer), "i")
+    name = elements.at(content, index)
+    place = elements.at(places, (index[dim],))
+    size = numbers(state.shape)[dim]
+    target = f"{storage.pointer(state)}[{offset((*index[:dim], place, *index[dim + 1 :]), numbers(state.shape))}]"
+    return [
+        *_shared(outer),
+        f"    for (long i = 0; i < {last}; i++) {{",
+        *(f"      {line}" for line in elements.statements),
+        f"      if ({place} >= 0 && {place} < {size}) {_put(target, name, state.dtype)}",
+        "    }}}",
+    ]
+
+
+def reduced(value: Value, target: str, storage: Storage) -> Lines:
+    """A reduction, to `target`. Raises NotNative for one that is not known here."""
+    if value.op in ("softmax", "cumsum"):
+        return _along(value, target, storage)
+    if value.op not in _REDUCTIONS:
+        raise NotNative(f"there is no generated code for {value.op}")
+    source = value.args[0]
+    shape = numbers(source.shape)
+    dims = value["dims"] if "dims" in value.attributes else (value["dim"],)
+    inner = [dim % len(shape) for dim in dims]
+    kept = [dim for dim in range(len(shape)) if dim not in inner]
+    outer = tuple(shape[dim] for dim in kept)
+    elements = Elements(storage)
+    index = dict(zip(kept, spread("outer", outer), strict=True)) | {dim: f"i{dim}" for dim in inner}
+    name = elements.at(source, tuple(index[dim] for dim in range(len(shape))))
+    start, step, end = _REDUCTIONS[value.op]
+    how_many = 1
+    for dim in inner:
+        how_many *= shape[dim]
+    place = f"i{inner[0]}" if inner else "0"
+    return [
+        *_shared(outer),
+        f"    {computed(source)} best = {start}; int64_t where = 0; (void)where;",
+        *(f"    for (long i{dim} = 0; i{dim} < {shape[dim]}; i{dim}++) {{" for dim in inner),
+        *(f"      {line}" for line in elements.statements),
+        f"      {step.format(name, place)}",
+        "    " + "}" * len(inner),
+        f"    {_put(f'{target}[outer]', end.format(how_many), value.dtype)}",
+        "  }}",
+    ]
+
+
+_REDUCTIONS: Mapping[str, tuple[str, str, str]] = {
+    "sum": ("0", "best += {0};", "best"),
+    "mean": ("0", "best += {0};", "best / {0}.0f"),
+    "amax": ("-INFINITY", "best = larger(best, {0});", "best"),
+    "amin": ("INFINITY", "best = lesser(best, {0});", "best"),
+    # The first of the largest, as torch has it on a CPU; what is no number is larger than any.
+    "argmax": ("-INFINITY", "if (!(best != best) && ({0} > best || {0} != {0})) best = {0}, where = {1};", "where"),
+}
+"""What an accumulator begins with, how an element joins it, and what is stored."""
+
+
+def _along(value: Value, target: str, storage: Storage) -> Lines:
+    """A softmax or a running sum along one dimension."""
+    source, dim = value.args[0], value["dim"]
+    shape = numbers(value.shape)
+    outer = (*shape[:dim], *shape[dim + 1 :])
+    places = spread("outer", outer)
+    index: Index = (*places[:dim], "i", *places[dim:])
+
+    def loop(body: Callable[[str], str]) -> Lines:
+        elements = Elements(storage)
+        line = body(elements.at(source, index))
+        each = [f"      {statement}" for statement in elements.statements]
+        return [f"    for (long i = 0; i < {shape[dim]}; i++) {{", *each, f"      {line}", "    }"]
+
+    out = f"{target}[{offset(index, shape)}]"
+    if value.op == "cumsum":
+        return [
+            *_shared(outer),
+            f"    {computed(value)} sum = 0;",
+            *loop(lambda name: f"{out} = sum += {name};"),
+            "  }}",
+        ]
+    return [
+        *_shared(outer),
+        "    float top = -INFINITY, sum = 0;",
+        *loop(lambda name: f"top = larger(top, {name});"),
+        "    if (top == -INFINITY) top = NAN;  // nothing is left to weigh",
+        *loop(lambda name: f"const float w = std::exp({name} - top); {out} = w; sum += w;"),
+        f"    for (long i = 0; i < {shape[dim]}; i++) {out} /= sum;",
+        "  }}",
+    ]
+
+
+def _shared(outer: tuple[int, ...]) -> Lines:
+    total = 1
+    for size in outer:
+        total *= size
+    return [
+        "  {",
+        f"    const Range mine = team.share({total});",
+        "    for (long outer = mine.begin; outer < mine.end; outer++) {",
+    ]
+
+
+def _put(place: str, name: str, dtype: torch.dtype) -> str:
+    return f"{place} = half({name});" if dtype == torch.bfloat16 else f"{place} = {name};"

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from torch import nn
+
+from compiler.backends.cpu.library import Library
+from compiler.frontend.exported import capture
+from compiler.ir.interpret import Unfit, interpret
+from compiler.ir.program import Program
+from compiler.native.native import Native
+from compiler.native.source import source_of
+from compiler.native.storage import NotNative
+from compiler.passes.manager import for_processor, optimized
+from tests.compiler.frontend.test_exported import BOTH, Strange, Toy
+from tests.compiler.graphs import Drawn, programs
+from tests.compiler.networks import DecodeStep, decoder_example
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+
+
+def _states(program: Program) -> dict[str, torch.Tensor]:
+    return {name: torch.zeros_like(state) for name, state in program.states.items()}
+
+
+@pytest.mark.parametrize(
+    ("family", "dtype", "quantized"),
+    [
+        ("llama", torch.float32, False),
+        ("mistral", torch.bfloat16, False),
+        ("qwen3", torch.float32, True),
+    ],
+)
+def test_a_decoder_goes_on_as_the_interpreter_says(
+    library: Library, compiled: Path, family: str, dtype: torch.dtype, quantized: bool
+) -> None:
+    example = decoder_example()
+    program = for_processor(optimized(capture(DecodeStep(family, dtype=dtype), example)), quantized=quantized)
+    native = Native(program, library, compiled)
+    mine, theirs = _states(program), _states(program)
+
+    for step in range(4):
+        inputs = (example[0] + step) % 96, example[1] + 3 * step
+        computed = interpret(program.graph, inputs, weights=program.weights, states=theirs)
+        theirs = dict(computed.states)
+        torch.testing.assert_close(native(inputs, mine)[0], computed.outputs[0], rtol=1e-2, atol=1e-4)
+        for name, state in theirs.items():
+            torch.testing.assert_close(mine[name], state, rtol=1e-2, atol=1e-3)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn=programs(torch.float32))
+def test_programs_that_nobody_would_write_compute_the_same(library: Library, compiled: Path, drawn: Drawn) -> None:
+    program = optimized(drawn.program)
+    states = _states(program)
+    computed = interpret(program.graph, drawn.inputs, weights=program.weights, states=states)
+    try:
+        native = Native(program, library, compiled)
+    except NotNative:
+        return
+
+    for mine, theirs in zip(native(drawn.inputs, states), computed.outputs, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3, equal_nan=True)
+    for name, state in computed.states.items():
+        torch.testing.assert_close(states[name], state, rtol=1e-3, atol=1e-3, equal_nan=True)
+
+
+def test_nothing_of_a_cache_is_read_beyond_where_a_token_is(library: Library, compiled: Path) -> None:
+    example = decoder_example()
+    program = for_processor(optimized(capture(DecodeStep("llama"), example)))
+    native = Native(program, library, compiled)
+    clean, poisoned = _states(program), _states(program)
+    for state in poisoned.values():
+        state[:, :, int(example[1].max()) + 1 :] = torch.nan
+
+    assert torch.equal(native(example, poisoned)[0], native(example, clean)[0])
+    assert "arange" not in native.source.text
+
+
+def test_a_launch_is_a_function_and_a_layer_has_five() -> None:
+    few, more = (
+        source_of(for_processor(optimized(capture(DecodeStep("llama", layers=layers), decoder_example()))))
+        for layers in (1, 3)
+    )
+
+    assert (more.text.count("static void launch_") - few.text.count("static void launch_")) / 2 == 5
+
+
+def test_what_was_computed_can_be_wiped(library: Library, compiled: Path) -> None:
+    program = for_processor(optimized(capture(DecodeStep("llama"), decoder_example())))
+    native = Native(program, library, compiled)
+    native(decoder_example(), _states(program))
+    assert native._memory.any()
+
+    assert native.wipe() >= native.source.arena.bytes
+    assert not native._memory.any()
+
+
+def test_the_same_program_is_compiled_once(library: Library, compiled: Path) -> None:
+    program = for_processor(optimized(capture(DecodeStep("llama"), decoder_example())))
+    Native(program, library, compiled)
+    before = sorted(compiled.iterdir())
+
+    Native(program, library, compiled)
+
+    assert sorted(compiled.iterdir()) == before
+
+
+class Drawing(nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values / torch.empty_like(values).exponential_()
+
+
+def test_what_has_no_generated_code_is_said_so() -> None:
+    for module, said in ((Strange(), "fft"), (Drawing(), "exponential")):
+        with pytest.raises(NotNative, match=said):
+            source_of(optimized(capture(module, (torch.randn(3, 8),))))
+    symbolic = capture(Toy(), (torch.tensor([1, 2, 3]), torch.tensor([0, 1, 2])), dynamic=BOTH)
+    with pytest.raises(NotNative, match="bucket"):
+        source_of(optimized(symbolic))
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_computed(library: Library, compiled: Path) -> None:
+    program = for_processor(optimized(capture(DecodeStep("llama"), decoder_example())))
+    native = Native(program, library, compiled)
+    tokens, positions = decoder_example()
+
+    for inputs in ((tokens,), (tokens[:1], positions), (tokens.int(), positions)):
+        with pytest.raises(Unfit):
+            native(inputs, _states(program))
+    with pytest.raises(KeyError):
+        native((tokens, positions), {})

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from compiler.frontend.exported import capture
+from compiler.ir.interpret import interpret
+from compiler.ir.ops.mixed import LARGEST_BYTE
+from compiler.ir.program import Program
+from compiler.passes.manager import for_processor, optimized
+from compiler.passes.quantize import Unquantizable, quantize
+from tests.compiler.networks import DecodeStep, decoder_example
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+
+
+def _logits(program: Program) -> torch.Tensor:
+    states = {name: torch.zeros_like(state) for name, state in program.states.items()}
+    return interpret(program.graph, decoder_example(), weights=program.weights, states=states).outputs[0]
+
+
+def _decoder() -> Program:
+    return optimized(capture(DecodeStep("llama"), decoder_example()))
+
+
+def test_halves_that_are_widened_are_nearer_to_the_truth() -> None:
+    rounded, exact = DecodeStep("llama", dtype=torch.bfloat16), DecodeStep("llama")
+    exact.load_state_dict(rounded.state_dict())
+    halves, truth = optimized(capture(rounded, decoder_example())), _logits(capture(exact, decoder_example()))
+
+    widened = for_processor(halves)
+
+    assert {value.op for value in widened.graph.values} >= {"half_linear"}
+    assert _logits(widened).dtype == torch.bfloat16
+    assert (_logits(widened) - truth).abs().max() <= (_logits(halves) - truth).abs().max() + 1e-3
+
+
+def test_bytes_are_a_quarter_of_the_memory_and_nearly_the_same() -> None:
+    program = for_processor(_decoder())
+
+    quantized = quantize(program)
+
+    linear = [value for value in quantized.graph.values if value.op == "byte_linear"]
+    assert linear and not any(value.op == "linear" for value in quantized.graph.values)
+    for value in linear:
+        weight = quantized.weights[value.args[1]["name"]]
+        assert weight.dtype == torch.int8 and int(weight.abs().max()) == LARGEST_BYTE
+    truth = _logits(program)
+    assert (_logits(quantized) - truth).abs().max() < 0.05 * truth.abs().max()
+
+
+def test_a_row_of_zeros_and_one_of_one_number_are_kept() -> None:
+    program = for_processor(_decoder())
+    name = next(name for name, tensor in program.weights.items() if tensor.dim() == 2 and "down_proj" in name)
+    changed = program.weights[name].clone()
+    changed[0], changed[1] = 0, 0
+    changed[1, 3] = -2.5
+
+    quantized = quantize(replace(program, weights={**program.weights, name: changed}))
+
+    found = quantized.weights[f"{name}.bytes"].float() * quantized.weights[f"{name}.scales"][:, None]
+    torch.testing.assert_close(found[:2], changed[:2])
+
+
+def test_what_is_no_number_is_not_quantized() -> None:
+    program = for_processor(_decoder())
+    name = next(name for name, tensor in program.weights.items() if tensor.dim() == 2 and "down_proj" in name)
+    changed = program.weights[name].clone()
+    changed[5, 5] = torch.inf
+
+    with pytest.raises(Unquantizable, match="down_proj"):
+        quantize(replace(program, weights={**program.weights, name: changed}))
