@@ -6,9 +6,10 @@ import http.client
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from audit.witness.cosignature import WitnessKey, cosigned
+from audit.witness.cosignature import cosigned
 from audit.witness.request import AddCheckpoint
 from cell.notes import NoteError
+from cell.witness_key import WitnessKey
 
 _TIMEOUT_S = 5.0
 _LARGEST_ANSWER = 64 << 10

@@ -18,6 +18,7 @@ from cell.ids import CELL_CODE
 from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, VaultServer
 from cell.object_config import S3Bucket
 from cell.operator_config import AgreementConfig, OperatorConfig
+from cell.witness_config import CellWitness
 
 
 class ConfigError(Exception):
@@ -76,6 +77,10 @@ class CellConfig:
     """A tree of the log that had no entry for so long gets one that says so."""
     audit_checkpoints_s: int
     """How often the checkpoints of all trees go into the tree of checkpoints."""
+    witnesses: tuple[CellWitness, ...]
+    """Who is asked to co-sign the cell's own log and the tree of checkpoints."""
+    witness_s: int
+    """How often each witness is asked, those that workspaces name too."""
     otlp_endpoint: str | None
     """Address of an OpenTelemetry collector (OTLP over HTTP) for spans of requests, without `/v1/traces`; None exports none."""
     destination_networks: tuple[str, ...]
@@ -124,6 +129,8 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         audit_queue_limit=reader.number("BAILIWICK_AUDIT_QUEUE_LIMIT", default=4096, least=1),
         audit_heartbeat_s=reader.number("BAILIWICK_AUDIT_HEARTBEAT_S", default=3600, least=10),
         audit_checkpoints_s=reader.number("BAILIWICK_AUDIT_CHECKPOINTS_S", default=3600, least=10),
+        witnesses=reader.witnesses("BAILIWICK_WITNESSES"),
+        witness_s=reader.number("BAILIWICK_WITNESS_S", default=300, least=10, most=900),
         otlp_endpoint=reader.optional_url("BAILIWICK_OTLP_ENDPOINT"),
         destination_networks=reader.networks("BAILIWICK_DESTINATION_NETWORKS"),
         otlp_region=reader.optional_text("BAILIWICK_OTLP_REGION"),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from cell.database_url import DatabaseUrl
 from cell.key_config import RootRef
 from cell.object_config import parse_place
+from cell.witness_config import CellWitness, parse_witnesses
 
 _T = TypeVar("_T")
 
@@ -75,6 +76,12 @@ class Reader:
                 raise ValueError("must be networks like 10.20.0.0/16, separated by commas") from None
 
         return self._read(name, parse, ())
+
+    def witnesses(self, name: str) -> tuple[CellWitness, ...]:
+        """Empty where it is not set; everything wrong with it is reported, not only the first."""
+        found, problems = parse_witnesses(self.environ.get(name, ""))
+        self.problems += [f"{name} {problem}" for problem in problems]
+        return found
 
     def flag(self, name: str, *, default: bool) -> bool:
         def parse(raw: str) -> bool:
