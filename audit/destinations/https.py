@@ -65,23 +65,29 @@ class HttpsClient:
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Raises Unreachable, Untrusted or Forbidden before anything is sent, and Unacknowledged afterwards."""
         host, port = self._endpoint.host, self._endpoint.port
-        connection = http.client.HTTPConnection(host, port)
-        # Given, so that it connects nowhere by itself.
-        connection.sock = connect(host, port, self._reach, self._trusted, min(CONNECT_S, self._within_s))
-        try:
-            with _ended_after(connection.sock, self._within_s):
-                connection.request("POST", path, body, {"Host": self._host(), **headers})
-                response = connection.getresponse()
-                # Leaving raises if it was cut short: half an answer may look like a whole one.
-                return Answer(response.status, response.read(LONGEST_ANSWER), _retry_after(response))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unacknowledged(f"the destination does not answer as HTTP does ({type(error).__name__})") from None
-        finally:
-            connection.close()
+        connected = connect(host, port, self._reach, self._trusted, min(CONNECT_S, self._within_s))
+        return post_over(connected, path, {"Host": self._host(), **headers}, body, self._within_s)
 
     def _host(self) -> str:
         host = f"[{self._endpoint.host}]" if ":" in self._endpoint.host else self._endpoint.host
         return host if self._endpoint.port == 443 else f"{host}:{self._endpoint.port}"
+
+
+def post_over(connected: socket.socket, path: str, headers: Mapping[str, str], body: bytes, within_s: float) -> Answer:
+    """One request over a connection, which is closed then; its `Host` is among `headers`. Raises Unacknowledged."""
+    connection = http.client.HTTPConnection(headers["Host"])
+    # Given, so that it connects nowhere by itself.
+    connection.sock = connected
+    try:
+        with _ended_after(connected, within_s):
+            connection.request("POST", path, body, dict(headers))
+            response = connection.getresponse()
+            # Leaving raises if it was cut short: half an answer may look like a whole one.
+            return Answer(response.status, response.read(LONGEST_ANSWER), _retry_after(response))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unacknowledged(f"the destination does not answer as HTTP does ({type(error).__name__})") from None
+    finally:
+        connection.close()
 
 
 def check(answer: Answer) -> None:
