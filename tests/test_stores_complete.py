@@ -68,6 +68,8 @@ TABLES: dict[str, Fate] = {
     "audit_export": LOG,
     "audit_delivery": LOG,
     "audit_schedule": LOG,  # where exports go goes on until somebody ends it: the log of the erasure is delivered, too
+    "audit_witness": LOG,  # who co-signs the log, which goes on
+    "audit_cosignature": LOG,
     "cell_job": ERASURE,
     "retention_erasure": ERASURE,
     "retention_fence": ERASURE,
