@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from audit.entry import CELL_TREE, now
 from audit.models import Checkpoint, Cosignature, TreeWitness
@@ -72,9 +72,10 @@ def name_cell(witnesses: Sequence[CellWitness]) -> None:
 
 
 def claim(limit: int) -> list[Asked]:
-    """Up to `limit` witnesses that are due, the longest due first; nobody else gets them for `CLAIMED`."""
+    """Up to `limit` witnesses that are due: the cell's, then the longest due. Nobody else gets them for `CLAIMED`."""
+    theirs = ExpressionWrapper(Q(workspace_id__isnull=False), output_field=BooleanField())
     with transaction.atomic(using=ALIAS):
-        due = TreeWitness.objects.using(ALIAS).filter(next_at__lte=now()).order_by("next_at")
+        due = TreeWitness.objects.using(ALIAS).filter(next_at__lte=now()).order_by(theirs, "next_at")
         found = list(due.select_for_update(skip_locked=True)[:limit])
         TreeWitness.objects.using(ALIAS).filter(pk__in=[row.id for row in found]).update(next_at=now() + CLAIMED)
     return [_asked(row) for row in found]
