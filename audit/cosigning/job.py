@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from audit.cosigning import refusal, rows
-from audit.cosigning.rounds import MOST_AT_ONCE, Answer, Question, answers
+from audit.cosigning.rounds import MOST_AT_ONCE, Answer, Question, Unprovable, answers
 from audit.cosigning.rows import Asked
 from audit.cosigning.ways import WITHIN_S, Unanswered
 from audit.models import Checkpoint
@@ -85,7 +85,7 @@ def _settle(question: Question, answer: Answer) -> bool:
         case NotCosigned(status=422):
             refusal.tell(asked, size=size, cause="rewritten", known=answer.old)
         case NotCosigned():
-            cause = answer.cause if isinstance(answer, Unanswered) else f"status-{answer.status}"
+            cause = _cause(answer)
             _log_failure(asked, cause)
             rows.fail(asked, cause)
     return False
@@ -98,6 +98,16 @@ _LARGEST_TOLD = (1 << 53) - 1
 def _reached(tree: str, size: int) -> bool:
     head = rows.newest(tree)
     return head is not None and head.size >= size
+
+
+def _cause(answer: NotCosigned) -> str:
+    match answer:
+        case Unanswered():
+            return answer.cause
+        case Unprovable():
+            return "log-damaged"
+        case _:
+            return f"status-{answer.status}"
 
 
 def _log_failure(asked: Asked, cause: str) -> None:

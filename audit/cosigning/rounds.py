@@ -11,6 +11,7 @@ from audit import proofs
 from audit.cosigning.rows import Asked
 from audit.cosigning.ways import WITHIN_S, Unanswered, Ways
 from audit.destinations.errors import Misconfigured, Unreachable
+from audit.merkle import ProofError
 from audit.models import Checkpoint
 from audit.witness.client import Elsewhere, Line, NotCosigned, Post, ask
 from cell.config import config
@@ -24,6 +25,10 @@ class Question:
 
     asked: Asked
     checkpoint: Checkpoint
+
+
+class Unprovable(NotCosigned):
+    """Nobody was asked: the database no longer holds what was signed."""
 
 
 Answer = Line | NotCosigned
@@ -55,7 +60,11 @@ def _call(ways: Ways, question: Question, old: int) -> Callable[[], Line]:
         return _raising(Unanswered(error))
     if old > checkpoint.size:
         return _raising(Elsewhere(old))
-    path = _path(asked, old, checkpoint.size)
+    try:
+        path = _path(asked, old, checkpoint.size)
+    except (LookupError, ProofError):
+        # What was signed is not all there. That is for whoever seals or exports it to say; others are asked all the same.
+        return _raising(Unprovable("the stored hashes give no proof"))
     return lambda: ask(post, asked.key, checkpoint.note, old=old, path=path)
 
 

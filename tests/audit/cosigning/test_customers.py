@@ -253,6 +253,31 @@ def test_each_witness_gets_the_log_of_its_own_workspace_alone(
     assert signed is not None and tree_of(workspace) in verify(signed.note, vkeys())
 
 
+def test_a_log_that_is_damaged_keeps_nobody_else_from_being_asked(
+    workspace: WorkspaceRef, customers: Customers, rows: Rows
+) -> None:
+    other = a_workspace()
+    for each in (workspace, other):
+        _grow(each)
+        _named(each, customers.named)
+        seal_tree(tree_of(each))
+    job.run()
+    for each in (workspace, other):
+        _grow(each)
+        seal_tree(tree_of(each))
+    for statement in (
+        "alter table audit_entry disable trigger audit_entry_kept",
+        f"delete from audit_entry where tree = '{tree_of(workspace)}'",
+        "alter table audit_entry enable trigger audit_entry_kept",
+    ):
+        rows.run(statement)
+    rows.due()
+
+    assert job.run() == Asking(1, 1)
+
+    assert (witness_list(workspace)[0].cause, witness_list(other)[0].cause) == ("log-damaged", "")
+
+
 def test_one_that_stays_goes_on_where_it_was(workspace: WorkspaceRef, customers: Customers, make: Make) -> None:
     _grow(workspace)
     seal_tree(tree_of(workspace))
