@@ -99,6 +99,8 @@ class Action(StrEnum):
 
     HEARTBEAT = "log.heartbeat"
     SIGNER_ROTATED = "log.signer-rotated"
+    WITNESS_REFUSED = "log.witness-refused"
+    WITNESSES_CHANGED = "witnesses.changed"
     DETAIL_READ = "detail.read"
     DETAIL_DESTROYED = "detail.destroyed"
     PSEUDONYMS_RENEWED = "pseudonyms.renewed"
@@ -254,6 +256,8 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.CELL_MIGRATED: {"release"},
         Action.HEARTBEAT: {"interval_s"},
         Action.SIGNER_ROTATED: {"generation", "vkey", "overlap_until"},
+        Action.WITNESS_REFUSED: {"witness", "cause", "size", "cosigned_size"},
+        Action.WITNESSES_CHANGED: {"witnesses"},
         Action.DETAIL_READ: set[str](),
         Action.DETAIL_DESTROYED: {"removed"},
         Action.PSEUDONYMS_RENEWED: set[str](),

@@ -35,11 +35,20 @@ class LoggedEntrySerializer(serializers.Serializer[Any]):
     entry = serializers.DictField(help_text="The entry itself, as docs/formats/entry.md describes it.")
 
 
+class WitnessedSerializer(serializers.Serializer[Any]):
+    size = serializers.IntegerField()
+    root = serializers.CharField(help_text="Base64.")  # type: ignore[assignment]  # a field; DRF takes it off the class
+    note = serializers.CharField(help_text="The signed note with the lines of those who co-signed it.")
+
+
 class CheckpointSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
     root = serializers.CharField(help_text="Base64.")  # type: ignore[assignment]  # a field; DRF takes it off the class
     note = serializers.CharField(help_text="The signed note: keep it, it is what makes a rewritten log visible.")
     vkeys = serializers.ListField(child=serializers.CharField(), help_text="The cell's verifier keys.")
+    witnessed = WitnessedSerializer(
+        allow_null=True, help_text="The newest checkpoint that a witness co-signed, which may be an older one."
+    )
     since = serializers.IntegerField(required=False)
     consistency = serializers.ListField(child=serializers.CharField(), required=False, help_text="Base64 hashes.")
 
@@ -120,7 +129,10 @@ class CheckpointView(LogView):
     @extend_schema(parameters=[_SINCE], responses=CheckpointSerializer)
     def get(self, request: Request, **_: str) -> Response:
         return _checkpoint(
-            request, lambda: proofs.checkpoint(self.reader), lambda first: proofs.consistency(self.reader, first)
+            request,
+            lambda: proofs.checkpoint(self.reader),
+            lambda first: proofs.consistency(self.reader, first),
+            lambda: proofs.witnessed(self.reader),
         )
 
 
@@ -133,6 +145,7 @@ class CellCheckpointView(LogView):
             request,
             lambda: proofs.super_checkpoint(self.reader),
             lambda first: proofs.super_consistency(self.reader, first),
+            lambda: proofs.super_witnessed(self.reader),
         )
 
 
@@ -172,7 +185,10 @@ class CellProofView(LogView):
 
 
 def _checkpoint(
-    request: Request, newest: Callable[[], proofs.SignedTree], since: Callable[[int], proofs.Consistency]
+    request: Request,
+    newest: Callable[[], proofs.SignedTree],
+    since: Callable[[int], proofs.Consistency],
+    witnessed: Callable[[], proofs.SignedTree | None],
 ) -> Response:
     first = request.query_params.get("since")
     try:
@@ -188,8 +204,13 @@ def _checkpoint(
     except ProofError as error:
         detail = f"{error}. Give the size of a checkpoint that you hold, from 1 up to the newest."
         raise Problem(400, "no-consistency", detail[:1].upper() + detail[1:]) from None
-    body = {"size": checkpoint.size, "root": encode(checkpoint.root), "note": checkpoint.note, "vkeys": vkeys()}
+    cosigned = witnessed()
+    body = {**_signed(checkpoint), "vkeys": vkeys(), "witnessed": None if cosigned is None else _signed(cosigned)}
     return Response(body | more)
+
+
+def _signed(checkpoint: proofs.SignedTree) -> dict[str, Any]:
+    return {"size": checkpoint.size, "root": encode(checkpoint.root), "note": checkpoint.note}
 
 
 def _is_size(text: str) -> bool:

@@ -14,6 +14,7 @@ from uuid import UUID
 from audit import canonical, sealer
 from audit.certificate import VERSION, Certificate, certificate_text
 from audit.checkpoint import origin
+from audit.cosigning.demand import cosign_soon
 from audit.log import tree_of
 from audit.proofs import inclusion
 from audit.signing import signers, vkeys
@@ -37,6 +38,7 @@ def issue(statement: bytes, *, workspace: WorkspaceRef, entry: UUID) -> bytes:
     digest = hashlib.sha256(statement).hexdigest()
     tree = tree_of(workspace)
     sealer.seal_tree(tree)
+    cosign_soon((tree, inclusion(workspace, entry).checkpoint.size))
     proof = inclusion(workspace, entry)
     if (json.loads(proof.body)["after"] or {}).get("statement_sha256") != digest or document.get("workspace") != tree:
         raise StatementError("the entry does not vouch for this statement")

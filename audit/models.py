@@ -96,6 +96,56 @@ class CheckpointLeaf(models.Model):
         constraints = [models.UniqueConstraint(fields=["tree", "size"], name="audit_checkpoint_leaf_once")]
 
 
+class TreeWitness(models.Model):
+    """Who is asked to co-sign one tree, and how that stands: a workspace names its own, the configuration those of the cell's."""
+
+    id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField(null=True)
+    workspace_id = models.UUIDField(null=True)
+    tree = models.TextField()
+    vkey = models.TextField()
+    url = models.TextField(default="")
+    """Empty for the cell's: the configuration says where they are."""
+    ca = models.TextField(default="")
+    """PEM of the one authority whose certificates it may have; empty trusts what the machine trusts."""
+    created_at = models.DateTimeField()
+    size = models.BigIntegerField(default=0)
+    """Of the checkpoint that it co-signed last, as we believe."""
+    cosigned_at = models.DateTimeField(null=True)
+    """When it did so, by its own clock."""
+    next_at = models.DateTimeField()
+    failures = models.PositiveIntegerField(default=0)
+    """Since it last answered with a co-signature."""
+    cause = models.TextField(default="")
+    """Why the last one failed, as a word of ours."""
+    refused_at = models.DateTimeField(null=True)
+    """Since when it says that the log was rewritten."""
+
+    class Meta:
+        db_table = "audit_witness"
+        constraints = [models.UniqueConstraint(fields=["tree", "vkey"], name="audit_witness_once")]
+        indexes = [
+            models.Index(fields=["next_at"], name="audit_witness_due"),
+            models.Index(fields=["workspace_id"], name="audit_witness_workspace"),
+        ]
+
+
+class Cosignature(models.Model):
+    """A line under a checkpoint: its witness says that the log had only grown. Rows are only added."""
+
+    tree = models.TextField()
+    workspace_id = models.UUIDField(null=True)
+    size = models.BigIntegerField()
+    vkey = models.TextField()
+    line = models.TextField()
+    """With its newline, as it stands in the note (C2SP tlog-cosignature)."""
+    created_at = models.DateTimeField()
+    pk = models.CompositePrimaryKey("tree", "size", "vkey")
+
+    class Meta:
+        db_table = "audit_cosignature"
+
+
 class Detail(models.Model):
     """What is personal about an entry, sealed beside it. Its row and its key can go; the entry and every proof stay."""
 

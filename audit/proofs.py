@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
+from audit import cosignatures
 from audit.merkle import STORED_HEIGHT, Node, consistency_ranges, fold, full_nodes, full_root, inclusion_ranges
 from audit.models import Checkpoint, CheckpointLeaf
 from audit.supertree import leaf_text
@@ -38,6 +39,7 @@ class SignedTree:
     range: bytes
     """As `audit.merkle.Range` reads it."""
     note: str
+    """With the lines of those who co-signed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,22 @@ def checkpoint(reader: Reader, *, size: int | None = None, at_most: int | None =
         return _checkpoint(tree_name(reader), size, at_most)
 
 
+def witnessed(reader: Reader) -> SignedTree | None:
+    """The newest checkpoint of the reader's tree that a witness co-signed, which is seldom the newest; None if none is."""
+    with scope_of(reader):
+        return _witnessed(tree_name(reader))
+
+
 def inclusion(reader: Reader, entry: UUID) -> Inclusion:
-    """Raises NoEntry or NotSealed."""
+    """In a checkpoint that was co-signed where one holds the entry, otherwise in the newest. Raises NoEntry or NotSealed."""
     with scope_of(reader):
         row = entries_of(reader).filter(pk=entry).first()
         if row is None:
             raise NoEntry
         if row.seq is None:
             raise NotSealed
-        newest = _checkpoint(row.tree)
-        path = _roots(newest.tree, inclusion_ranges(row.seq, newest.size))
-        return Inclusion(bytes(row.body), row.seq, path, newest)
+        top = _checkpoint(row.tree, cosignatures.covering(row.tree, row.seq))
+        return Inclusion(bytes(row.body), row.seq, _roots(top.tree, inclusion_ranges(row.seq, top.size)), top)
 
 
 def consistency(reader: Reader, first: int, *, second: int | None = None) -> Consistency:
@@ -95,10 +102,22 @@ def consistency(reader: Reader, first: int, *, second: int | None = None) -> Con
         return _consistency(_checkpoint(tree_name(reader), second), first)
 
 
+def shared_consistency(tree: str, first: int, *, second: int) -> Consistency:
+    """The same of one of the trees whose hashes everyone may see."""
+    with transaction.atomic():
+        return _consistency(_checkpoint(tree, second), first)
+
+
 def super_checkpoint(reader: Reader) -> SignedTree:
     """The newest checkpoint of the tree of checkpoints. Raises NoCheckpoint."""
     with scope_of(reader):
         return _checkpoint(SUPER_TREE)
+
+
+def super_witnessed(reader: Reader) -> SignedTree | None:
+    """The newest checkpoint of the tree of checkpoints that a witness co-signed; None if none is."""
+    with scope_of(reader):
+        return _witnessed(SUPER_TREE)
 
 
 def super_consistency(reader: Reader, first: int) -> Consistency:
@@ -110,16 +129,22 @@ def super_consistency(reader: Reader, first: int) -> Consistency:
 def super_inclusion(reader: Reader, *, size: int | None = None) -> Inclusion:
     """Shows that a checkpoint of the reader's tree, the newest or the one of `size` entries, is in the tree of checkpoints.
 
-    `body` is the checkpoint's text. Raises NotSealed if none was added yet, or not that one.
+    `body` is the checkpoint's text. In one of that tree's that was co-signed where one holds it. Raises NotSealed if none was
+    added yet, or not that one.
     """
     with scope_of(reader):
         leaves = CheckpointLeaf.objects.filter(tree=tree_name(reader))
         leaf = leaves.order_by("-size").first() if size is None else leaves.filter(size=size).first()
         if leaf is None:
             raise NotSealed
-        newest = _checkpoint(SUPER_TREE)
-        path = _roots(SUPER_TREE, inclusion_ranges(leaf.number, newest.size))
-        return Inclusion(leaf_text(leaf.tree, leaf.size, bytes(leaf.root)), leaf.number, path, newest)
+        top = _checkpoint(SUPER_TREE, cosignatures.covering(SUPER_TREE, leaf.number))
+        path = _roots(SUPER_TREE, inclusion_ranges(leaf.number, top.size))
+        return Inclusion(leaf_text(leaf.tree, leaf.size, bytes(leaf.root)), leaf.number, path, top)
+
+
+def _witnessed(tree: str) -> SignedTree | None:
+    size = cosignatures.newest(tree)
+    return None if size is None else _checkpoint(tree, size)
 
 
 def _checkpoint(tree: str, size: int | None = None, at_most: int | None = None) -> SignedTree:
@@ -131,7 +156,8 @@ def _checkpoint(tree: str, size: int | None = None, at_most: int | None = None) 
     row = found.order_by("-size").first()
     if row is None:
         raise NoCheckpoint
-    return SignedTree(row.tree, row.size, bytes(row.root), bytes(row.range), row.note)
+    note = row.note + cosignatures.lines(row.tree, row.size)
+    return SignedTree(row.tree, row.size, bytes(row.root), bytes(row.range), note)
 
 
 def _consistency(newest: SignedTree, first: int) -> Consistency:

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from audit import bundle, proofs, supertree
 from audit.checkpoint import origin
+from audit.cosigning.demand import NEWEST, cosign_soon
 from audit.entry import timestamp
 from audit.log import tree_of
 from audit.models import AuditEntry
 from audit.sealer import seal_tree
 from audit.selectors import entry_bodies
 from audit.signing import signed_now
+from audit.trees import SUPER_TREE
 from cell.access import WorkspaceRef
 from cell.config import config
 from cell.ids import Tag, tagged
@@ -30,16 +32,20 @@ def next_stretch(
     """From `first` to what is sealed now, or about `most` entries of it: up to a checkpoint.
 
     What was written until `asked_at` has to be sealed first, so that the request itself is in it. Raises Again until it is.
+    Witnesses are asked for exactly its checkpoints, and those who answer in a moment have co-signed them.
     """
     tree = tree_of(workspace)
     seal_tree(tree)
     with workspace_scope(workspace):
         if AuditEntry.objects.filter(tree=tree, seq__isnull=True, occurred_at__lte=asked_at).exists():
             raise Again(_SEALED_SOON_S)
-        new = proofs.checkpoint(workspace, at_most=first + most)
+        end = proofs.checkpoint(workspace, at_most=first + most).size
+    supertree.seal_checkpoint(tree, end)
+    cosign_soon((tree, end), (SUPER_TREE, NEWEST))
+    with workspace_scope(workspace):
+        new = proofs.checkpoint(workspace, size=end)
         old = proofs.checkpoint(workspace, size=first) if first else None
         proof = proofs.consistency(workspace, first, second=new.size) if first else None
-    supertree.seal_checkpoint(tree, new.size)
     listed = proofs.super_inclusion(workspace, size=new.size)
     cell, region = config().cell, config().region
     return bundle.Stretch(

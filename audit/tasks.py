@@ -7,6 +7,8 @@ from datetime import timedelta
 from celery import shared_task
 
 from audit import heartbeat, personal, supertree
+from audit.cosigning import job as cosigning
+from audit.cosigning import lateness as witnesses
 from audit.lateness import LATE_S, oldest_unsealed_seconds
 from audit.sealer import seal_all
 from cell.config import config
@@ -26,14 +28,25 @@ def seal() -> None:
 @shared_task(name="audit.tasks.watch")
 def watch() -> None:
     """Every minute: an entry into each tree that is idle, the checkpoints of all trees when their hour has come, and a word
-    about entries that should have been sealed by now."""
+    about entries that should have been sealed, and checkpoints that should have been co-signed by now."""
     late = oldest_unsealed_seconds()
     if late > LATE_S:
         log.error("audit.seal.late", duration_ms=int(late * 1000))
+    for witness in witnesses.standings():
+        if witness.lag_s > witnesses.LATE_S:
+            log.error("audit.witness.late", key=witness.name, duration_ms=int(witness.lag_s * 1000))
     if beats := heartbeat.beat():
         log.info("audit.heartbeat.complete", entries=beats)
     if supertree.due(timedelta(seconds=config().audit_checkpoints_s)) and (leaves := supertree.seal_checkpoints()):
         log.info("audit.checkpoints.complete", count=leaves)
+
+
+@shared_task(name="audit.tasks.ask_witnesses")
+def ask_witnesses() -> None:
+    """Every few seconds: the co-signatures that are due. Nothing waits for it."""
+    asked = cosigning.run()
+    if asked.cosigned or asked.failed:
+        log.info("audit.witnesses.asked", count=asked.cosigned, rows=asked.cosigned + asked.failed)
 
 
 @shared_task(name="audit.tasks.sweep_details")

@@ -23,6 +23,7 @@ from console.views.schedules import DeliveryDownload, ScheduleEnd, ScheduleList,
 from console.views.sign_in import Enrol, SignIn, SignInCode, SignOut
 from console.views.subject_exports import SubjectExportNew
 from console.views.usage import UsageOne
+from console.views.witnesses import WitnessDrop, Witnesses
 from console.views.workspaces import (
     Home,
     RegionLock,
@@ -79,6 +80,8 @@ urlpatterns = [
         name="membership-remove",
     ),
     path("workspaces/<str:workspace_id>/audit", AuditLog.as_view(), name="audit"),
+    path("workspaces/<str:workspace_id>/witnesses", Witnesses.as_view(), name="witnesses"),
+    path("workspaces/<str:workspace_id>/witnesses/<str:key>/drop", WitnessDrop.as_view(), name="witness-drop"),
     path("workspaces/<str:workspace_id>/audit/<str:entry_id>/proof", ProofFile.as_view(), name="proof"),
     path("verify", Verify.as_view(), name="verify"),
     path("workspaces/<str:workspace_id>/schedules", ScheduleList.as_view(), name="schedules"),

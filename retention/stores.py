@@ -18,7 +18,8 @@ from uuid import UUID
 import psycopg
 
 from cell.access import WorkspaceRef
-from cell.config import DatabaseUrl, config
+from cell.config import config
+from cell.database_url import DatabaseUrl
 from retention.models import ErasureScope
 
 

@@ -86,6 +86,7 @@ MANAGEMENT: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/audit/exports": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
     f"{W}/audit/exports/<str:export_id>": {"GET": S.AUDIT_READ},
     f"{W}/audit/exports/<str:export_id>/download": {"GET": S.AUDIT_EXPORT},
+    f"{W}/audit/witnesses": {"GET": S.AUDIT_READ, "PUT": S.AUDIT_EXPORT},
     f"{W}/audit/schedules": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
     f"{W}/audit/schedules/<str:schedule_id>": {"GET": S.AUDIT_READ, "PATCH": S.AUDIT_EXPORT, "DELETE": S.AUDIT_EXPORT},
     f"{W}/audit/schedules/<str:schedule_id>/deliveries": {"GET": S.AUDIT_READ},

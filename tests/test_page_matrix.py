@@ -58,6 +58,8 @@ PAGES: Mapping[str, Mapping[str, Scope | None]] = {
     f"{W}/members": {"GET": S.MEMBERS_READ, "POST": S.MEMBERS_WRITE},
     f"{W}/members/<str:member_id>/remove": {"POST": S.MEMBERS_WRITE},
     f"{W}/audit": {"GET": S.AUDIT_READ},
+    f"{W}/witnesses": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
+    f"{W}/witnesses/<str:key>/drop": {"POST": S.AUDIT_EXPORT},
     f"{W}/audit/<str:entry_id>/proof": {"GET": S.AUDIT_READ},
     "verify": {"GET": None},
     f"{W}/schedules": {"GET": S.AUDIT_READ, "POST": S.AUDIT_EXPORT},
@@ -143,6 +145,7 @@ def filled(url: str, workspace: str) -> str:
         "schedule_id": Tag.SCHEDULE,
         "delivery_id": Tag.DELIVERY,
     }
+    path = path.replace("<str:key>", "0" * 8)
     for name, tag in tags.items():
         path = path.replace(f"<str:{name}>", tagged(tag, config().cell, uuid4()))
     return path

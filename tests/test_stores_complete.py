@@ -68,6 +68,8 @@ TABLES: dict[str, Fate] = {
     "audit_export": LOG,
     "audit_delivery": LOG,
     "audit_schedule": LOG,  # turned off, and its secrets: export-schedules
+    "audit_witness": LOG,  # who co-signs the log, which goes on
+    "audit_cosignature": LOG,
     "cell_job": ERASURE,
     "retention_erasure": ERASURE,
     "retention_fence": ERASURE,

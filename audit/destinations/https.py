@@ -88,24 +88,40 @@ class HttpsClient:
         Raises Unreachable, Untrusted or Forbidden before anything is sent, and Unacknowledged afterwards.
         """
         host, port = self._endpoint.host, self._endpoint.port
-        connection = http.client.HTTPConnection(host, port, blocksize=_PIECE)
-        # Given, so that it connects nowhere by itself.
-        connection.sock = connect(host, port, self._reach, self._trusted, min(CONNECT_S, self._within_s))
-        try:
-            with _ended_after(connection.sock, self._within_s):
-                whole = _sent(connection, method, path, body, {"Host": self._endpoint.authority, **headers})
-                response = connection.getresponse()
-                if not whole and response.status < 300:
-                    raise ValueError("it did not read what it says that it has")
-                if into is not None and response.status == 200:
-                    while piece := response.read(_PIECE):
-                        into(piece)
-                # Leaving raises if it was cut short: half an answer may look like a whole one.
-                return Answer(response.status, response.read(LONGEST_ANSWER), _retry_after(response))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unacknowledged(f"the destination does not answer as HTTP does ({type(error).__name__})") from None
-        finally:
-            connection.close()
+        connected = connect(host, port, self._reach, self._trusted, min(CONNECT_S, self._within_s))
+        headers = {"Host": self._endpoint.authority, **headers}
+        return ask_over(connected, method, path, headers, body, self._within_s, into=into)
+
+
+def ask_over(
+    connected: socket.socket,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | IO[bytes] | None,
+    within_s: float,
+    *,
+    into: Callable[[bytes], object] | None = None,
+) -> Answer:
+    """One request over a connection, which is closed then; its `Host` is among `headers`. Raises Unacknowledged."""
+    connection = http.client.HTTPConnection(headers["Host"], blocksize=_PIECE)
+    # Given, so that it connects nowhere by itself.
+    connection.sock = connected
+    try:
+        with _ended_after(connected, within_s):
+            whole = _sent(connection, method, path, body, headers)
+            response = connection.getresponse()
+            if not whole and response.status < 300:
+                raise ValueError("it did not read what it says that it has")
+            if into is not None and response.status == 200:
+                while piece := response.read(_PIECE):
+                    into(piece)
+            # Leaving raises if it was cut short: half an answer may look like a whole one.
+            return Answer(response.status, response.read(LONGEST_ANSWER), _retry_after(response))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unacknowledged(f"the destination does not answer as HTTP does ({type(error).__name__})") from None
+    finally:
+        connection.close()
 
 
 def _sent(

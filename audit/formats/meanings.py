@@ -183,6 +183,11 @@ MEANINGS: Mapping[Action, Meaning] = {
     Action.ROOT_KEY_ROTATED: Meaning("Root key rotated", _ENTITY, 3, _CONFIG, _CHANGE, _MEDIUM, about="key"),
     Action.HEARTBEAT: Meaning("Log heartbeat", _LIFECYCLE, OTHER, _CONFIG, ("info",)),
     Action.SIGNER_ROTATED: Meaning("Log signing key rotated", _ENTITY, 3, _CONFIG, _CHANGE, _MEDIUM, about="key"),
+    # Somebody outside says that the log was rewritten.
+    Action.WITNESS_REFUSED: Meaning("Log refused by a witness", _ERROR, 1, _CONFIG, ("info",), _CRITICAL, _FAILURE),
+    Action.WITNESSES_CHANGED: Meaning(
+        "Witnesses of the log changed", _ENTITY, 3, _CONFIG, _CHANGE, _MEDIUM, about="policy"
+    ),
     Action.DETAIL_READ: Meaning("Personal detail of an entry read", _API, 2, _CALL, ("access",), _LOW),
     Action.DETAIL_DESTROYED: Meaning("Personal detail of entries destroyed", _DATA, 7, _STORE, _CHANGE, _LOW),
     Action.PSEUDONYMS_RENEWED: Meaning(

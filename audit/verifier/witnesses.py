@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Self
 
 from audit.verifier.verdict import Tampered, Untrusted
-from audit.witness.cosignature import BadCosignature, WitnessKey, cosigned
+from audit.witness.cosignature import BadCosignature, cosigned
 from cell.notes import MalformedNote
+from cell.witness_key import WitnessKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,14 @@ Needs Python and `cryptography`.
 from __future__ import annotations
 
 import base64
-import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cell.notes import MalformedNote, NoteError, VerifierKey, checked_name, decoded, split
+from cell.notes import NoteError, VerifierKey, checked_name, split
+from cell.witness_key import WitnessKey
 
-_COSIGNATURE_V1 = b"\x04"
 _TIME = struct.Struct(">Q")
 _BYTES = _TIME.size + 64
 _LATEST = 1 << 37
@@ -25,35 +22,6 @@ _LATEST = 1 << 37
 
 class BadCosignature(NoteError):
     """A witness that we trust is named under a checkpoint and did not co-sign it."""
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessKey:
-    """The public half of a witness: ``<name>+<8 hex digits>+<base64 of 0x04 and the 32-byte public key>``."""
-
-    name: str
-    public_key: bytes
-
-    @property
-    def hash(self) -> bytes:
-        """The 4 bytes that say in a note which key of this name co-signed."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _COSIGNATURE_V1 + self.public_key).digest()[:4]
-
-    def __str__(self) -> str:
-        return f"{self.name}+{self.hash.hex()}+{base64.b64encode(_COSIGNATURE_V1 + self.public_key).decode()}"
-
-    @classmethod
-    def parse(cls, vkey: str) -> Self:
-        """Raises MalformedNote if `vkey` is not a witness's key or its hash is not that of its key."""
-        name, _, rest = vkey.strip().partition("+")
-        hash_, _, encoded = rest.partition("+")
-        raw = decoded(encoded)
-        if raw is None or len(raw) != 33 or raw[:1] != _COSIGNATURE_V1:
-            raise MalformedNote("a witness's key looks like name+hash+key, with a co-signing Ed25519 key")
-        parsed = cls(checked_name(name), raw[1:])
-        if parsed.hash.hex() != hash_:
-            raise MalformedNote("the witness's key has a hash that is not of its name and key: mistyped or altered")
-        return parsed
 
 
 class Witness:

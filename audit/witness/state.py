@@ -12,8 +12,9 @@ import os
 from pathlib import Path
 
 from audit.checkpoint import Checkpoint, MalformedCheckpoint
-from audit.witness.cosignature import WitnessKey, cosigned
+from audit.witness.cosignature import cosigned
 from cell.notes import NoteError, split
+from cell.witness_key import WitnessKey
 
 
 class InUse(Exception):

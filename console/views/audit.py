@@ -62,7 +62,8 @@ class AuditLog(ConsoleView):
         }
         if request.headers.get("HX-Request"):
             return render(request, "console/audit_rows.html", context)
-        return self.page("audit.html", **context, checkpoint=self._checkpoint(), paged=before is not None)
+        context |= {"checkpoint": self._checkpoint(), "witnessed": proofs.witnessed(self.workspace)}
+        return self.page("audit.html", **context, paged=before is not None)
 
     def _checkpoint(self) -> proofs.SignedTree | None:
         try:

@@ -30,6 +30,7 @@ VISIBILITY_TIMEOUT_S = 120
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "audit-seal": {"task": "audit.tasks.seal", "schedule": 1.0},
     "audit-watch": {"task": "audit.tasks.watch", "schedule": 60.0},
+    "audit-witnesses": {"task": "audit.tasks.ask_witnesses", "schedule": 20.0},
     "audit-details-sweep": {"task": "audit.tasks.sweep_details", "schedule": 3600.0},
     "jobs-sweep": {"task": "cell.jobs.sweep", "schedule": 5.0},
     "key-operations": {"task": "retention.tasks.record_key_operations", "schedule": 5.0},

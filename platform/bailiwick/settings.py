@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cell.config import DatabaseUrl, config
+from cell.config import config
+from cell.database_url import DatabaseUrl
 from cell.keys import cell_keys
 
 CELL = config()

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 urlpatterns = [
     path("api/", include("workspaces.api")),
     path("api/", include("audit.api")),
+    path("api/", include("audit.cosigning.api")),
     path("api/", include("audit.delivery_api")),
     path("api/", include("audit.export_api")),
     path("api/", include("audit.organization_schedule_api")),

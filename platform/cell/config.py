@@ -7,21 +7,18 @@ embedded cell.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_network
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from cell.config_reader import Reader
+from cell.database_url import DatabaseUrl
 from cell.ids import CELL_CODE
-from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, RootRef, VaultServer
-from cell.object_config import S3Bucket, parse_place
+from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, VaultServer
+from cell.object_config import S3Bucket
 from cell.operator_config import AgreementConfig, OperatorConfig
-
-_T = TypeVar("_T")
+from cell.witness_config import CellWitness
 
 
 class ConfigError(Exception):
@@ -30,26 +27,6 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("The configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseUrl:
-    """``postgresql://role:password@host:port/name`` or ``postgresql://role:password@/name?host=/socket/folder&port=5432``."""
-
-    user: str
-    password: str
-    host: str
-    port: int
-    name: str
-
-    @property
-    def conninfo(self) -> str:
-        """libpq connection string, for psycopg outside Django. Holds the password: never log it."""
-        quoted = self.password.replace("\\", "\\\\").replace("'", "\\'")
-        return f"host='{self.host}' port={self.port} dbname={self.name} user={self.user} password='{quoted}'"
-
-    def __repr__(self) -> str:
-        return f"DatabaseUrl(user={self.user!r}, host={self.host!r}, port={self.port}, name={self.name!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +77,10 @@ class CellConfig:
     """A tree of the log that had no entry for so long gets one that says so."""
     audit_checkpoints_s: int
     """How often the checkpoints of all trees go into the tree of checkpoints."""
+    witnesses: tuple[CellWitness, ...]
+    """Who is asked to co-sign the cell's own log and the tree of checkpoints."""
+    witness_s: int
+    """How often each witness is asked, those that workspaces name too."""
     otlp_endpoint: str | None
     """Address of an OpenTelemetry collector (OTLP over HTTP) for spans of requests, without `/v1/traces`; None exports none."""
     destination_networks: tuple[str, ...]
@@ -120,7 +101,7 @@ def config() -> CellConfig:
 
 def load(environ: Mapping[str, str]) -> CellConfig:
     """Parses `environ`. Raises ConfigError that lists everything wrong with it."""
-    reader = _Reader(environ)
+    reader = Reader(environ)
     found = CellConfig(
         region=reader.text("BAILIWICK_REGION", pattern=r"[a-z]{2}(-[a-z0-9]+)+", example="eu-de-1"),
         cell=reader.text("BAILIWICK_CELL", pattern=CELL_CODE, example="eude1"),
@@ -148,6 +129,8 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         audit_queue_limit=reader.number("BAILIWICK_AUDIT_QUEUE_LIMIT", default=4096, least=1),
         audit_heartbeat_s=reader.number("BAILIWICK_AUDIT_HEARTBEAT_S", default=3600, least=10),
         audit_checkpoints_s=reader.number("BAILIWICK_AUDIT_CHECKPOINTS_S", default=3600, least=10),
+        witnesses=reader.witnesses("BAILIWICK_WITNESSES"),
+        witness_s=reader.number("BAILIWICK_WITNESS_S", default=300, least=10, most=900),
         otlp_endpoint=reader.optional_url("BAILIWICK_OTLP_ENDPOINT"),
         destination_networks=reader.networks("BAILIWICK_DESTINATION_NETWORKS"),
         otlp_region=reader.optional_text("BAILIWICK_OTLP_REGION"),
@@ -176,7 +159,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
     return found
 
 
-def _keys(reader: _Reader) -> KeyConfig:
+def _keys(reader: Reader) -> KeyConfig:
     module, token, pin = (
         reader.optional_path("BAILIWICK_PKCS11_MODULE"),
         reader.optional_text("BAILIWICK_PKCS11_TOKEN"),
@@ -203,7 +186,7 @@ def _keys(reader: _Reader) -> KeyConfig:
     )
 
 
-def _objects(reader: _Reader) -> Path | S3Bucket:
+def _objects(reader: Reader) -> Path | S3Bucket:
     place = reader.place("BAILIWICK_OBJECTS")
     if not isinstance(place, str):
         for name in ("REGION", "LEGAL_AREA", "ENDPOINT", "CA_FILE", "CREDENTIALS_FILE"):
@@ -220,7 +203,7 @@ def _objects(reader: _Reader) -> Path | S3Bucket:
     )
 
 
-def _operator(reader: _Reader) -> OperatorConfig:
+def _operator(reader: Reader) -> OperatorConfig:
     return OperatorConfig(
         name=reader.optional_line("BAILIWICK_OPERATOR_NAME"),
         address=reader.optional_line("BAILIWICK_OPERATOR_ADDRESS"),
@@ -228,144 +211,3 @@ def _operator(reader: _Reader) -> OperatorConfig:
         representative=reader.optional_line("BAILIWICK_OPERATOR_REPRESENTATIVE"),
         dpo=reader.optional_line("BAILIWICK_OPERATOR_DPO"),
     )
-
-
-class _Reader:
-    """Reads typed values and collects what is wrong, so that the operator sees everything in one go."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.problems: list[str] = []
-
-    def _read(self, name: str, parse: Callable[[str], _T], default: _T | None = None, *, optional: bool = False) -> _T:
-        raw = self.environ.get(name, "")
-        if not raw:
-            if default is None and not optional:
-                self.problems.append(f"{name} is not set")
-            return default  # type: ignore[return-value]  # None only where a problem was recorded or the value is optional
-        try:
-            return parse(raw)
-        except ValueError as error:
-            self.problems.append(f"{name} {error}")
-            return default  # type: ignore[return-value]  # a problem was recorded: the value is never used
-
-    def text(self, name: str, *, pattern: str, example: str) -> str:
-        return self._read(name, _like(pattern, example))
-
-    def optional_word(self, name: str, pattern: str, example: str) -> str | None:
-        return self._read(name, _like(pattern, example), optional=True)
-
-    def optional_line(self, name: str) -> str | None:
-        return self._read(name, _line, optional=True)
-
-    def path(self, name: str) -> Path:
-        return self._read(name, _absolute)
-
-    def optional_path(self, name: str) -> Path | None:
-        return self._read(name, _absolute, optional=True)
-
-    def optional_text(self, name: str) -> str | None:
-        return self._read(name, str, optional=True)
-
-    def root(self, name: str) -> RootRef:
-        return self._read(name, RootRef.parse)
-
-    def roots(self, name: str) -> tuple[RootRef, ...]:
-        return self._read(name, lambda raw: tuple(map(RootRef.parse, _words(raw))), ())
-
-    def place(self, name: str) -> Path | str:
-        return self._read(name, parse_place)
-
-    def words(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        return self._read(name, _words, default)
-
-    def networks(self, name: str) -> tuple[str, ...]:
-        """Empty where it is not set."""
-
-        def parse(raw: str) -> tuple[str, ...]:
-            try:
-                return tuple(str(ip_network(word)) for word in _words(raw))
-            except ValueError:
-                raise ValueError("must be networks like 10.20.0.0/16, separated by commas") from None
-
-        return self._read(name, parse, ())
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        def parse(raw: str) -> bool:
-            if raw not in ("0", "1"):
-                raise ValueError("must be 0 or 1")
-            return raw == "1"
-
-        return self._read(name, parse, default)
-
-    def number(self, name: str, *, default: int, least: int, most: int | None = None) -> int:
-        def parse(raw: str) -> int:
-            if not raw.isdecimal() or int(raw) < least or (most is not None and int(raw) > most):
-                raise ValueError(
-                    f"must be a whole number of at least {least}" + (f" and at most {most}" if most else "")
-                )
-            return int(raw)
-
-        return self._read(name, parse, default)
-
-    def ratio(self, name: str, *, default: float) -> float:
-        def parse(raw: str) -> float:
-            if re.fullmatch(r"\d*\.?\d+", raw) is None or float(raw) > 1:
-                raise ValueError("must be a number from 0 to 1")
-            return float(raw)
-
-        return self._read(name, parse, default)
-
-    def optional_url(self, name: str) -> str | None:
-        return self._read(name, _http_url, optional=True)
-
-    def database(self, name: str) -> DatabaseUrl:
-        return self._read(name, _database_url)
-
-    def optional_database(self, name: str) -> DatabaseUrl | None:
-        return self._read(name, _database_url, optional=True)
-
-
-def _like(pattern: str, example: str) -> Callable[[str], str]:
-    def parse(raw: str) -> str:
-        if re.fullmatch(pattern, raw) is None:
-            raise ValueError(f"does not look like {example}")
-        return raw
-
-    return parse
-
-
-def _words(raw: str) -> tuple[str, ...]:
-    return tuple(word for word in re.split(r"[,\s]+", raw) if word)
-
-
-def _line(raw: str) -> str:
-    if not raw.isprintable() or len(raw) > 500 or not raw.strip():
-        raise ValueError("must be one line of at most 500 characters")
-    return raw.strip()
-
-
-def _absolute(raw: str) -> Path:
-    if not raw.startswith("/"):
-        raise ValueError("must be an absolute path")
-    return Path(raw)
-
-
-def _http_url(raw: str) -> str:
-    url = urlsplit(raw)
-    if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc or url.query or url.fragment:
-        # Somebody may have put a password into it.
-        raise ValueError("must be like http://host:4318, without a user, a query or a fragment")
-    return raw
-
-
-def _database_url(raw: str) -> DatabaseUrl:
-    url = urlsplit(raw)
-    query = dict(parse_qsl(url.query))
-    host = query.get("host") or url.hostname
-    name = url.path.removeprefix("/")
-    if url.scheme != "postgresql" or not (host and name and url.username and url.password):
-        # The value holds a password: say what is expected, never what was found.
-        raise ValueError("must be like postgresql://role:password@host:5432/name")
-    port = int(query.get("port") or url.port or 5432)
-    return DatabaseUrl(unquote(url.username), unquote(url.password), host, port, name)

@@ -13,7 +13,7 @@ from audit.checkpoint import Checkpoint
 from audit.entry import CELL_TREE
 from audit.merkle import Range, leaf_hash
 from cell import notes
-from cell.config import DatabaseUrl
+from cell.database_url import DatabaseUrl
 from cell.keys.envelope import Context, unseal
 from cell.keystore import custody
 from retention.backups.errors import Unsound

@@ -15,7 +15,7 @@ from typing import IO, BinaryIO, Final
 
 import psycopg
 
-from cell.config import DatabaseUrl
+from cell.database_url import DatabaseUrl
 from retention.backups.errors import DumpFailed
 
 _CHUNK: Final = 1 << 20

@@ -20,7 +20,8 @@ from audit import log
 from audit.actions import Action
 from audit.entry import CELL_TREE
 from cell.access import system_actor
-from cell.config import CellConfig, DatabaseUrl, config
+from cell.config import CellConfig, config
+from cell.database_url import DatabaseUrl
 from cell.ids import uuid7
 from cell.keys import cell_keys
 from cell.objects import ObjectNotFound, ObjectStore

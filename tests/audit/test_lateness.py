@@ -96,6 +96,7 @@ def test_every_task_is_scheduled_and_known() -> None:
     app.loader.import_default_modules()
 
     ours = {entry["task"] for entry in BEAT_SCHEDULE.values() if entry["task"].startswith("audit.")}
-    assert ours == {"audit.tasks.seal", "audit.tasks.watch", "audit.tasks.sweep_details"}
+    assert ours == {f"audit.tasks.{name}" for name in ("seal", "watch", "sweep_details", "ask_witnesses")}
     assert ours <= set(app.tasks)
     tasks.sweep_details()
+    tasks.ask_witnesses()

@@ -72,6 +72,9 @@ def _insert(connection: psycopg.Connection, number: UUID, **more: object) -> Non
         "delete from audit_signer",
         "update audit_signer set overlap_until = now()",
         "truncate audit_signer",
+        "delete from audit_cosignature",
+        "update audit_cosignature set size = size + 1",
+        "truncate audit_cosignature",
     ],
 )
 def test_no_role_can_change_or_remove_what_is_written(role: psycopg.Connection, entry: UUID, attempt: str) -> None:

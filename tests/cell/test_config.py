@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cell.config import ConfigError, load
+from cell.witness_key import WitnessKey
 
 
 def test_the_tests_own_environment_is_a_valid_configuration():
@@ -226,3 +227,39 @@ def test_entries_are_sent_to_public_networks_unless_the_operator_adds_one():
 def test_a_network_is_written_as_one(networks: str):
     with pytest.raises(ConfigError, match="BAILIWICK_DESTINATION_NETWORKS"):
         load({**os.environ, "BAILIWICK_DESTINATION_NETWORKS": networks})
+
+
+def test_nobody_witnesses_unless_the_operator_names_somebody():
+    config = load(os.environ)
+
+    assert (config.witnesses, config.witness_s) == ((), 300)
+
+
+def test_witnesses_are_an_address_and_a_key_each():
+    first, second = (WitnessKey(f"witness.example.org/{number}", bytes([number]) * 32) for number in (1, 2))
+    given = f"https://witness.example.org/log/ {first},\n http://[::1]:8090 {second}"
+
+    config = load({**os.environ, "BAILIWICK_WITNESSES": given, "BAILIWICK_WITNESS_S": "60"})
+
+    assert [(each.url, each.key) for each in config.witnesses] == [
+        ("https://witness.example.org/log", first),
+        ("http://[::1]:8090", second),
+    ]
+
+
+def test_everything_wrong_with_witnesses_is_said_at_once():
+    key = str(WitnessKey("w", bytes(32)))
+    given = (
+        f"http://witness.example.org {key}, https://bob:hunter2@host {key[:-4]}, https://a {key}, https://b {key},"
+        f" alone, http://127.0.0.1:0 {key}, ftp://127.0.0.1 {key}, https://[ {key}, https://a?b {key}, https://ä {key}"
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        load({**os.environ, "BAILIWICK_WITNESSES": given})
+
+    said = [problem.split(")")[0] for problem in caught.value.problems]
+    assert {f"BAILIWICK_WITNESSES (witness {number}" for number in (1, 2, 5, 6, 7, 8, 9, 10)} < set(said)
+    assert said.count("BAILIWICK_WITNESSES (witness 2") == 2
+    assert "BAILIWICK_WITNESSES names one witness's key twice" in said
+    assert "BAILIWICK_WITNESSES names more than 8 witnesses" in said
+    assert "hunter2" not in str(caught.value)

@@ -33,6 +33,7 @@ class Ids:
     hold_id: str
     schedule_id: str = f"sch_eude1_{'0' * 32}"
     delivery_id: str = f"dlv_eude1_{'0' * 32}"
+    key: str = "0" * 8
     secret: str = "nothing"
     version: str = "1"
 
@@ -80,6 +81,7 @@ POST_ONLY = {
     "schedule-end",
     "organization-schedule-retry",
     "organization-schedule-end",
+    "witness-drop",
     "agreement-accept",
     "subprocessors-acknowledge",
 }
@@ -87,7 +89,7 @@ OF_SOMETHING = {"erasure", "certificate", "proof", "delivery-download"}
 """Pages of what is not there in these tests."""
 IN_WORKSPACE = {
     *("workspace", "keys", "members", "audit", "schedules", "requests", "usage", "retention", "erasures"),
-    *("records", "subject-export"),
+    *("records", "subject-export", "witnesses"),
     *OF_SOMETHING,
 }
 
@@ -142,7 +144,8 @@ def test_a_role_opens_its_pages_and_no_others(browser: Browser, organization: Or
     statuses = {name: browser.get(paths[name]).status_code for name in IN_WORKSPACE - OF_SOMETHING}
 
     assert paths["audit"] in listed
-    assert {name for name, status in statuses.items() if status == 200} == {"audit", "requests", "schedules"}
+    opened = {name for name, status in statuses.items() if status == 200}
+    assert opened == {"audit", "requests", "schedules", "witnesses"}
     assert set(statuses.values()) == {200, 403}
     assert {
         browser.get(paths[name]).status_code for name in ("organization-members", "organization-keys", "workspace-new")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from cell.witness_key import WitnessKey
 from tests.e2e.conftest import RunningCell
 from tests.e2e.inside import Inside
 
@@ -166,6 +167,17 @@ def test_no_sink_holds_what_callers_wrote(cell: RunningCell):
     for place in (f"{workspace}/audit/schedules", "/api/organization/audit/schedules"):
         assert admin("POST", place, of_all)[0] == 201
         assert admin("POST", place, {**of_all, "destination": {**bucket, "prefix": canary.text()}})[0] == 400
+    key = str(WitnessKey(configured.text(), bytes(32)))
+    witness = {"url": f"https://witness.invalid/{configured.text()}", "vkey": key}
+    known_as = {"If-Match": "*"}
+    assert admin("PUT", f"{workspace}/audit/witnesses", {"witnesses": [witness]}, known_as)[0] == 200
+    for member in (
+        {"url": f"https://{canary.text()}@witness.invalid/"},
+        {"vkey": canary.text()},
+        {"ca": canary.text()},
+    ):
+        body = {"witnesses": [{**witness, **member}], canary.text(): canary.text()}
+        assert admin("PUT", f"{workspace}/audit/witnesses", body, known_as)[0] == 400
     for path in ("keys", "erasures", "audit/exports", "audit/schedules"):
         admin("POST", f"{workspace}/{path}", {canary.text(): canary.text()})
         admin("POST", f"{workspace}/{path}", canary.sentence().encode())

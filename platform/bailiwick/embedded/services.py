@@ -43,8 +43,8 @@ STATED = tuple(
     )
 )
 """What whoever starts a cell may set for its web process: where spans go, and what records quote."""
-SENDING = ("BAILIWICK_DESTINATION_NETWORKS",)
-"""The same for all processes that have to do with where entries are sent."""
+SENDING = ("BAILIWICK_DESTINATION_NETWORKS", "BAILIWICK_WITNESSES", "BAILIWICK_WITNESS_S")
+"""The same for all processes that have to do with where entries are sent, and who co-signs checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)

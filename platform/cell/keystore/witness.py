@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from cell.config import DatabaseUrl
+from cell.database_url import DatabaseUrl
 
 _WHERE_AND_WHO = (
     "(select system_identifier::text from pg_control_system()), pg_current_wal_lsn()::text, current_user::text"

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from audit.witness.cosignature import BadCosignature, Witness, WitnessKey, cosigned
+from audit.witness.cosignature import BadCosignature, Witness, cosigned
 from cell.notes import MalformedNote, verify
+from cell.witness_key import WitnessKey
 from tests.audit.logs import Log
 
 # The example of C2SP tlog-cosignature: which bytes are signed.

@@ -15,7 +15,8 @@ import pytest
 from audit.merkle import consistency_ranges
 from audit.witness.__main__ import main
 from audit.witness.client import NotCosigned, cosign
-from audit.witness.cosignature import Witness, WitnessKey
+from audit.witness.cosignature import Witness
+from cell.witness_key import WitnessKey
 from tests.audit.logs import Log
 from tests.audit.witness.asking import Asked, request
 from tests.audit.witness.conftest import Start
