@@ -65,6 +65,7 @@ class Store:
                 os.fsync(file.fileno())
             draft.replace(path)
             _sync(path.parent)
+            _sync(self.folder)
         except OSError as error:
             draft.unlink(missing_ok=True)
             if error.errno in FULL:
