@@ -63,7 +63,7 @@ def halve(trials: Trials, candidates: Sequence[Candidate], budget: Budget, progr
 
 
 def explore(trials: Trials, seeds: Sequence[Candidate], budget: Budget, progress: Progress) -> None:
-    """TPE from what the seeds showed, until it has had its trials or brings no gain any more.
+    """TPE from what the seeds showed, until it brings no gain any more; then what is one step from the best; then no more.
 
     It hears of the seeds and of its own proposals alone, in this order and each by its first samples: so a run that goes on
     from a journal proposes what the run before it did, and finds it measured.
@@ -82,7 +82,7 @@ def explore(trials: Trials, seeds: Sequence[Candidate], budget: Budget, progress
     progress.stage("search", budget.trials)
     idle = 0
     for _ in range(budget.trials):
-        proposed = suggestions.ask() if idle < budget.patience else None
+        proposed = suggestions.ask() if idle < budget.patience else suggestions.beside()
         if proposed is None:
             break
         if trials.prune(proposed):

@@ -66,10 +66,14 @@ class Suggestions:
             self._worst = max(self._worst, nanoseconds)
             self._best = min(self._best or (nanoseconds, candidate), (nanoseconds, candidate), key=lambda seen: seen[0])
 
-    def _untried(self) -> dict[str, Value] | None:
+    def beside(self) -> dict[str, Value] | None:
+        """A neighbour of the best that nothing was told of; None where all are known. TPE may pass by what is one step away."""
         near = [] if self._best is None else self._space.neighbours(self._best[1])
-        far = [self._space.random(self._random) for _ in range(_TRIES)]
-        return next((candidate for candidate in near + far if canonical.text(candidate) not in self._told), None)
+        return next((candidate for candidate in near if canonical.text(candidate) not in self._told), None)
+
+    def _untried(self) -> dict[str, Value] | None:
+        far = (self._space.random(self._random) for _ in range(_TRIES))
+        return self.beside() or next((each for each in far if canonical.text(each) not in self._told), None)
 
     def _penalty(self) -> float:
         return _WORSE * self._worst

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from compiler.tune import canonical
 from compiler.tune.store import Store
-from tests.compiler.tune.tunables import QUICK, Landscape, key_for
+from tests.compiler.tune.tunables import Landscape, key_for
 from tests.test_layout import ROOT
 
 COMMAND = [sys.executable, "-m", "tests.compiler.tune.a_process"]
@@ -67,33 +68,77 @@ def test_processes_that_tune_other_keys_do_not_wait_for_each_other_to_end(tmp_pa
     assert sum(one != other for one, other in pairwise(order)) > 6
 
 
+def journal_of(folder: Path) -> list[dict[str, Any]]:
+    """The journal's whole lines, or nothing where there is none."""
+    return [
+        json.loads(line.partition(b" ")[2])
+        for path in (folder / "store").rglob("*.journal")
+        for line in path.read_bytes().split(b"\n")[:-1]
+    ]
+
+
 def test_kill_9_at_random_points_loses_at_most_the_candidate_in_flight(tmp_path: Path) -> None:
     rng = random.Random(5)
     kills = 0
-    for _ in range(6):
-        before = len(built(tmp_path))
+    before: list[dict[str, Any]] = []
+    for _ in range(8):
+        lines = len(built(tmp_path))
         process = start(tmp_path)
-        wait_for(tmp_path, before + rng.randint(2, 8), process)
+        wait_for(tmp_path, lines + rng.randint(1, 7), process)
         time.sleep(rng.uniform(0, 0.02))
         process.kill()
         process.communicate()
         kills += process.returncode == -signal.SIGKILL
-        for path in (tmp_path / "store").rglob("*.json"):
-            json.loads(path.read_text())
+
+        after = journal_of(tmp_path)
+        known = {canonical.text(record["candidate"]) for record in after if record["kind"] in ("trial", "end")}
+        tried = [line.partition(" ")[2] for line in built(tmp_path)[lines:]]
+        assert after[: len(before)] == before
+        assert set(tried[:-1]) <= known
+        before = after
 
     last = said(start(tmp_path))
 
-    assert kills >= 3
-    assert last["saved"]
-    assert last["resumed"] > 0
+    row = Store(tmp_path / "store").read(key_for(Landscape()))
+    assert kills >= 6
+    assert row is not None and last["saved"]
+    assert last["resumed"] >= len(before) - 1
+    kept = {canonical.text(entry["candidate"]): entry.get("repetitions", 0) for entry in row.trials}
+    recorded: Counter[str] = Counter()
+    for record in before:
+        recorded[canonical.text(record.get("candidate"))] += len(record.get("samples", []))
+    assert all(kept[name] >= samples for name, samples in recorded.items() if samples)
+    assert not [entry for entry in row.trials if "the process ended" in entry.get("reason", "")]
+
+
+def test_who_waited_goes_on_where_the_killed_one_was(tmp_path: Path) -> None:
+    first = start(tmp_path)
+    wait_for(tmp_path, 4, first)
+    second = start(tmp_path)
+    wait_for(tmp_path, 8, first)
+    first.kill()
+    first.communicate()
+
+    after = said(second)
+
+    assert (after["fresh"], after["saved"]) == (True, True)
+    assert after["resumed"] > 0
+
+
+def test_a_candidate_that_ends_the_process_is_left_out_in_the_end(tmp_path: Path) -> None:
+    ended = []
+    for _ in range(3):
+        process = start(tmp_path, "512", "deadly")
+        process.communicate()
+        ended.append(process.returncode)
+
+    last = said(start(tmp_path, "512", "deadly"))
+
+    assert ended == [-signal.SIGABRT] * 3
+    assert last["counts"]["infeasible"] >= 1
     row = Store(tmp_path / "store").read(key_for(Landscape()))
     assert row is not None
-    assert "infeasible" not in {entry["outcome"] for entry in row.trials if "process ended" in entry.get("reason", "")}
-    measured = Counter(
-        json.dumps(entry["candidate"], sort_keys=True) for entry in row.trials if entry["outcome"] == "measured"
-    )
-    assert set(measured.values()) == {1}
-    assert max(entry["repetitions"] for entry in row.trials) <= QUICK.rungs[-1]
+    assert "the process ended 3 times while it was tried" in [entry.get("reason") for entry in row.trials]
 
 
 def test_a_signal_from_the_keyboard_leaves_a_journal_to_go_on_from(tmp_path: Path) -> None:

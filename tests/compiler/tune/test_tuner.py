@@ -3,7 +3,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import statistics
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from compiler.tune.progress import Progress
 from compiler.tune.row import row_from
 from compiler.tune.search import OptunaMissing
 from compiler.tune.store import Store
+from compiler.tune.tunable import Parity
 from compiler.tune.tuner import Tuner
 from tests.compiler.tune.tunables import (
     DEVICE,
@@ -123,6 +126,21 @@ def test_where_all_are_wrong_the_reasons_are_counted(tmp_path: Path) -> None:
 
     assert "reference backend" in str(refused.value)
     assert list(Store(tmp_path).rows()) == []
+
+
+def test_an_error_that_is_no_number_is_wrong_and_can_be_read_in_the_row(tmp_path: Path) -> None:
+    class Overflows(Cheats):
+        def parity(self, candidate: Any) -> Parity:
+            return Parity(
+                not candidate["fused"], {"max_abs": math.nan if candidate["fused"] else 0.0, "peak": math.inf}
+            )
+
+    tunable = Overflows()
+
+    tuned = tuner_in(tmp_path).tune(tunable, key_for(tunable))
+
+    assert tuned.row.provenance["counts"]["wrong"] >= 1
+    assert tuned.row.parity == {"max_abs": 0.0, "peak": "inf"}
 
 
 def test_another_driver_makes_the_old_winner_a_seed(tmp_path: Path) -> None:
@@ -247,3 +265,12 @@ def test_without_optuna_the_search_says_what_to_install(tmp_path: Path, monkeypa
 
     by_rules = tuner_in(tmp_path / "b", replace(QUICK, trials=0)).tune(tunable, key_for(tunable))
     assert tunable.truth(by_rules.winner) < tunable.truth(tunable.space.default)
+
+
+def test_known_winners_are_read_without_optuna_and_torch() -> None:
+    heavy = "('optuna', 'torch', 'sqlalchemy')"
+    code = f"import sys, compiler.tune.tuner; print([name for name in {heavy} if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

@@ -119,6 +119,18 @@ class Written(Landscape):
         return claimed
 
 
+class Deadly(Written):
+    """What is fused ends the process, as a kernel that writes where it may not does."""
+
+    def rules(self, shape: Mapping[str, int]) -> Iterable[Candidate]:
+        return [{**self.space.default, "fused": True}, *super().rules(shape)]
+
+    def run(self, candidate: Candidate) -> int:
+        if candidate == {**self.space.default, "fused": True}:
+            os.abort()
+        return super().run(candidate)
+
+
 class ClaimedTime:
     """A stopwatch that believes the runner."""
 
