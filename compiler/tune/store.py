@@ -54,8 +54,10 @@ class Store:
                 yield row
 
     def write(self, key: Key, row: Row) -> None:
-        """Puts the row in place of what was there: afterwards the disk has all of it. Raises Unsaved on a full disk."""
+        """Puts the row in place of what was there: then the disk has all of it. Hold the claim. Raises Unsaved on a full disk."""
         path = self.path(key)
+        for left in path.parent.glob(f"{key.exact}.*.tmp"):
+            left.unlink()  # by a process that was killed while it wrote
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             path.parent.mkdir(exist_ok=True, mode=0o700)

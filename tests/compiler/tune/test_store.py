@@ -102,6 +102,18 @@ def test_a_row_of_another_key_is_refused(tmp_path: Path) -> None:
         store.read(other)
 
 
+def test_what_a_killed_writer_left_is_swept_and_never_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.path(KEY)
+    path.parent.mkdir()
+    path.with_suffix(".4711.tmp").write_text(row().to_text()[:100])
+    assert (store.read(KEY), list(store.rows())) == (None, [])
+
+    store.write(KEY, row())
+
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
 def test_forgetting_leaves_nothing_to_read(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(KEY, row())
