@@ -119,17 +119,15 @@ def test_a_million_tokens_cost_what_the_device_costs_meanwhile() -> None:
     assert found.cost(3.6) == pytest.approx(1e6 / found.tokens_per_second / 1000)
 
 
-def test_a_server_that_works_three_times_as_much_is_seen_in_each_profile() -> None:
-    fast, slow = generating(384), generating(384, passes=3)
+def test_a_server_that_works_eight_times_as_much_is_seen_in_each_profile() -> None:
+    fast, slow = generating(384), generating(384, passes=8)
 
-    found = compare(fast, slow, standard(REQUESTS, seconds=alone(slow, REQUESTS)), rounds=3, workers=4)
+    found = compare(fast, slow, standard(REQUESTS, seconds=alone(slow, REQUESTS)), rounds=5, workers=4)
 
-    for comparison in found:
-        deltas = comparison.deltas()
-        assert deltas["p50"].ratio > 1.5
-        assert deltas["p50"].low > 1
-        assert deltas == comparison.deltas()
-    assert found[0].deltas()["tokens_per_second"].ratio > 1.5
+    deltas = [comparison.deltas() for comparison in found]
+    assert min(each["p50"].ratio for each in deltas) > 1.5
+    assert deltas[0]["p50"].low > 1 and deltas[0]["tokens_per_second"].low > 1
+    assert deltas == [comparison.deltas() for comparison in found]
 
 
 def test_a_server_equals_itself() -> None:
