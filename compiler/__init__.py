@@ -9,4 +9,7 @@ This package knows torch and nothing else of the house; it can be used alone. It
     schedule   which values are computed together
     memory     where everything lies while that happens
     backends   kernels of one kind of device each
+    native     a whole step over the kernels of the processor, as one call
+
+Beside them `tune`, which chooses between ways to do the same, and `bench`, which compares servers.
 """

@@ -34,9 +34,7 @@ def test_platform_is_the_standard_librarys_in_the_projects_own_folder() -> None:
 
 @pytest.mark.parametrize("folder", [".", "/"])
 def test_packages_are_importable_from_any_folder(folder: str) -> None:
-    code = (
-        "import audit, bailiwick.cli, cell.ids, inference.engine.protocol, inference.redaction, retention, workspaces"
-    )
+    code = "import audit, bailiwick.cli, cell.ids, compiler, inference.engine.protocol, inference.redaction, retention, workspaces"
 
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=folder, capture_output=True, text=True, check=False)
 
