@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.ir.graph import Graph
 from compiler.ir.op import Family
 from compiler.ir.ops import OPS
-from compiler.ir.size import product
+from compiler.ir.size import bound, product
 from compiler.ir.value import Value
 from compiler.schedule.group import Group, Kind, is_leaf
 
@@ -28,8 +28,8 @@ class Buffer:
     whoever writes the same element here, and not afterwards."""
 
 
-def buffers(graph: Graph, groups: Sequence[Group]) -> list[Buffer]:
-    """In the order in which they are filled. For a graph without symbols."""
+def buffers(graph: Graph, groups: Sequence[Group], limits: Mapping[str, int] | None = None) -> list[Buffer]:
+    """In the order in which they are filled; `limits` has the largest size that each symbol stands for."""
     last: dict[Value, int] = {}
     for number, group in enumerate(groups):
         for value in group.inputs:
@@ -40,16 +40,22 @@ def buffers(graph: Graph, groups: Sequence[Group]) -> list[Buffer]:
         for value in group.outputs:
             if value not in results and not is_effect(value):
                 found.append(
-                    Buffer(value, size_of(value), number, last[value], _over(group, value, last, number, results))
+                    Buffer(
+                        value,
+                        size_of(value, limits or {}),
+                        number,
+                        last[value],
+                        _over(group, value, last, number, results),
+                    )
                 )
     return found
 
 
-def size_of(value: Value) -> int:
-    """Bytes. Raises TypeError for a size that is not known."""
-    count = product(value.shape)
+def size_of(value: Value, limits: Mapping[str, int]) -> int:
+    """Bytes at most. Raises TypeError for a size without a limit."""
+    count = bound(product(value.shape), limits)
     if not isinstance(count, int):
-        raise TypeError(f"{value!r} has no size before its symbols are bound")
+        raise TypeError(f"{value!r} has no size before its symbols have limits")
     return count * value.dtype.itemsize
 
 

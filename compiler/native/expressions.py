@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import torch
 
+from compiler.ir.size import Size
 from compiler.ir.value import Value
 from compiler.native.indexing import Index, broadcast, offset, reshaped
-from compiler.native.storage import NotNative, Storage, c_type, numbers
+from compiler.native.storage import NotNative, Storage, c_type, cpp, number
 
 _CALLS = {
     "neg": "-({0})",
@@ -81,64 +82,66 @@ class Elements:
         raise NotNative(f"{value.op} cannot be computed one element at a time")
 
     def _loaded(self, value: Value, index: Index) -> str:
-        place = f"{self._storage.pointer(value)}[{offset(index, numbers(value.shape))}]"
+        place = f"{self._storage.pointer(value)}[{offset(index, value.shape)}]"
         return f"to_float({place})" if value.dtype == torch.bfloat16 else place
 
     def _called(self, value: Value, index: Index) -> str:
         asked = torch.bool if value.op in _LOGICAL else _kind_of_operands(value)
         operands = []
-        for number, arg in enumerate(value.args):
-            name = self.at(arg, broadcast(index, numbers(arg.shape)))
-            is_condition = value.op == "where" and number == 0
+        for place, arg in enumerate(value.args):
+            name = self.at(arg, broadcast(index, arg.shape))
+            is_condition = value.op == "where" and place == 0
             operands.append(name if is_condition else _converted(name, arg, asked))
         return _CALLS[value.op].format(*operands)
 
     def _cast(self, value: Value, index: Index) -> str:
         [arg] = value.args
-        name = self.at(arg, broadcast(index, numbers(arg.shape)))
+        name = self.at(arg, broadcast(index, arg.shape))
         if value.dtype == torch.bfloat16:
             return f"rounded_to_half({_converted(name, arg, torch.float32)})"
         return f"({computed(value)})({name})"
 
     def _reshape(self, value: Value, index: Index) -> str:
-        return self.at(value.args[0], reshaped(index, numbers(value.shape), numbers(value.args[0].shape)))
+        return self.at(value.args[0], reshaped(index, value.shape, value.args[0].shape))
 
     def _permute(self, value: Value, index: Index) -> str:
         places = dict(zip(value["order"], index, strict=True))
         return self.at(value.args[0], tuple(places[dim] for dim in range(len(index))))
 
     def _expand(self, value: Value, index: Index) -> str:
-        return self.at(value.args[0], broadcast(index, numbers(value.args[0].shape)))
+        return self.at(value.args[0], broadcast(index, value.args[0].shape))
 
     def _slice(self, value: Value, index: Index) -> str:
         dim, start = value["dim"], value["start"]
-        moved = index[dim] if start == 0 else f"({index[dim]} + {start})"
+        moved = index[dim] if start == 0 else f"({index[dim]} + {cpp(start)})"
         return self.at(value.args[0], (*index[:dim], moved, *index[dim + 1 :]))
 
     def _concat(self, value: Value, index: Index) -> str:
         """Whichever piece it is in; the others are read at a place that they have."""
-        dim, pieces, start = value["dim"], [], 0
+        dim = value["dim"]
+        pieces: list[tuple[Size, str]] = []
+        start: Size = 0
         for piece in value.args:
-            size = numbers(piece.shape)[dim]
-            place = f"inside({index[dim]} - {start}, {size})"
+            size = piece.axis(dim)
+            place = f"inside({index[dim]} - {cpp(start)}, {cpp(size)})"
             pieces.append((start + size, self.at(piece, (*index[:dim], place, *index[dim + 1 :]))))
-            start += size
+            start = start + size
         expression = pieces[-1][1]
         for end, name in reversed(pieces[:-1]):
-            expression = f"{index[dim]} < {end} ? {name} : {expression}"
+            expression = f"{index[dim]} < {cpp(end)} ? {name} : {expression}"
         return expression
 
     def _take(self, value: Value, index: Index) -> str:
         source, places = value.args
         dim, rank = value["dim"], places.rank
         place = self.at(places, index[dim : dim + rank])
-        size = numbers(source.shape)[dim]
+        size = source.axis(dim)
         # A place that there is not reads nothing beyond: it makes what no number is.
-        safe = f"inside({place}, {size})"
+        safe = f"inside({place}, {cpp(size)})"
         found = self.at(source, (*index[:dim], safe, *index[dim + rank :]))
         if not source.dtype.is_floating_point:
             return found
-        return f"{place} >= 0 && {place} < {size} ? {found} : NAN"
+        return f"{place} >= 0 && {place} < {cpp(size)} ? {found} : NAN"
 
     def _arange(self, value: Value, index: Index) -> str:
         return f"({computed(value)})({index[0]} + {value['start']})"
@@ -148,14 +151,14 @@ class Elements:
 
     def _rope(self, value: Value, index: Index) -> str:
         source, cosine, sine = value.args
-        half, last = numbers(value.shape)[-1] // 2, index[-1]
+        half, last = number(value.axis(-1)) // 2, index[-1]
         whole = self.at(source, index)
         other = self.at(source, (*index[:-1], f"({last} < {half} ? {last} + {half} : {last} - {half})"))
-        turn = [self.at(arg, broadcast(index, numbers(arg.shape))) for arg in (cosine, sine)]
+        turn = [self.at(arg, broadcast(index, arg.shape)) for arg in (cosine, sine)]
         return f"{whole} * {turn[0]} + ({last} < {half} ? -{other} : {other}) * {turn[1]}"
 
     def _gated(self, value: Value, index: Index) -> str:
-        size, last = numbers(value.shape)[-1], index[-1]
+        size, last = number(value.axis(-1)), index[-1]
         gate = self.at(value.args[0], index)
         up = self.at(value.args[0], (*index[:-1], f"({last} + {size})"))
         return f"{_CALLS[value['activation']].format(gate)} * {up}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
 
+from compiler.ir.size import Size, product
 from compiler.ir.value import Value
 from compiler.native import nests
 from compiler.native.expressions import ELEMENTWISE
 from compiler.native.packing import Packing
-from compiler.native.storage import NotNative, Storage, count, name_of, numbers
+from compiler.native.storage import NotNative, Storage, cpp, name_of, number, strides
 from compiler.schedule.group import Group, Kind
 
 Lines = list[str]
@@ -39,7 +39,7 @@ class Launches:
             return self._attention(group)
         if group.kind is Kind.NORM:
             return self._norm(group)
-        if group.kind is Kind.REDUCTION:
+        if group.kind in (Kind.REDUCTION, Kind.MATMUL):
             return self._reduction(group)
         if group.kind in (Kind.LOOP, Kind.WRITE):
             return self._tail(group, group.values)
@@ -66,7 +66,7 @@ class Launches:
 
     def _place(self, value: Value) -> str:
         """Where `value` goes, to be read after a barrier: its buffer, or memory of this launch if nobody else needs it."""
-        target = self._storage.targets.get(value) or self._storage.scratch("float", count(value.shape), 4)
+        target = self._storage.targets.get(value) or self._storage.scratch("float", product(value.shape), 4)
         self._storage.pointers[value] = target
         return target
 
@@ -87,7 +87,7 @@ class Launches:
     def _linear(self, group: Group) -> Lines:
         linear = group.anchor
         before = group.values[: group.values.index(linear)]
-        rows, columns = count(linear.shape) // numbers(linear.shape)[-1], numbers(linear.shape)[-1]
+        rows, columns = product(linear.shape[:-1]), number(linear.axis(-1))
         lines, activations = self._activations(linear, before, rows)
         tail = group.values[len(before) + 1 :]
         fused = self._fused(group, tail)
@@ -108,22 +108,22 @@ class Launches:
             lines.append("  team.barrier();")
         return lines + self._tail(group, tail)
 
-    def _activations(self, linear: Value, before: tuple[Value, ...], rows: int) -> tuple[Lines, str]:
+    def _activations(self, linear: Value, before: tuple[Value, ...], rows: Size) -> tuple[Lines, str]:
         """Statements that make the rows that a matrix product reads, and those rows."""
         asked = linear.args[0]
-        width = numbers(asked.shape)[-1]
+        width = number(asked.axis(-1))
         norm = asked if asked in before else None
         source = self._storage.pointer(norm.args[0] if norm is not None else asked)
-        share = f"const Range rows = team.share({rows});"
+        share = f"const Range rows = team.share({cpp(rows)});"
         loop = "for (long row = rows.begin; row < rows.end; row++)"
         if linear.op == "linear":
             if norm is None:
-                return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {rows}}}"
+                return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {cpp(rows)}}}"
             out = self._storage.scratch("float", rows * width, 4)
             body = (
                 f"normalize({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, {out} + row * {width});"
             )
-            made = f"Rows<Float>{{(const int32_t*){out}, {width}, {rows}}}"
+            made = f"Rows<Float>{{(const int32_t*){out}, {width}, {cpp(rows)}}}"
         elif linear.op == "half_linear":
             stride = width + width % 2
             out = self._storage.scratch("bf16", rows * stride, 2)
@@ -134,7 +134,7 @@ class Launches:
                     f"normalize_to_halves({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
                     f"{spare} + row * {width}, {out} + row * {stride});"
                 )
-            made = f"Rows<Bf16>{{(const int32_t*){out}, {stride // 2}, {rows}}}"
+            made = f"Rows<Bf16>{{(const int32_t*){out}, {stride // 2}, {cpp(rows)}}}"
         else:
             stride = width + -width % 4
             out = self._storage.scratch("uint8_t", rows * stride, 1)
@@ -146,7 +146,7 @@ class Launches:
                     f"{scales}[row] = normalize_to_bytes({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
                     f"{spare} + row * {width}, {out} + row * {stride});"
                 )
-            made = f"Rows<Int8>{{(const int32_t*){out}, {stride // 4}, {rows}, {scales}}}"
+            made = f"Rows<Int8>{{(const int32_t*){out}, {stride // 4}, {cpp(rows)}, {scales}}}"
         return [f"  {{ {share} {loop} {body} }}", "  team.barrier();"], made
 
     def _fused(self, group: Group, tail: tuple[Value, ...]) -> tuple[str, str | None, str] | None:
@@ -179,20 +179,20 @@ class Launches:
     def _norm_of(self, norm: Value) -> str:
         weight = self._storage.pointer(norm.args[1])
         bias = self._storage.pointer(norm.args[2]) if norm.op == "layer_norm" else "nullptr"
-        return f"Norm{{{weight}, {bias}, {norm['eps']!r}f, {numbers(norm.shape)[-1]}}}"
+        return f"Norm{{{weight}, {bias}, {norm['eps']!r}f, {number(norm.axis(-1))}}}"
 
     def _normalized(self, norm: Value, target: str) -> Lines:
         """Rows of `norm`, whose argument need not be in memory as it stands."""
-        source, width = norm.args[0], numbers(norm.shape)[-1]
+        source, width = norm.args[0], number(norm.axis(-1))
         lines: Lines = []
         if source not in self._storage:
-            place = self._storage.targets.get(source) or self._storage.scratch("float", count(source.shape), 4)
+            place = self._storage.targets.get(source) or self._storage.scratch("float", product(source.shape), 4)
             lines += [*nests.stored(source, place, self._storage), "  team.barrier();"]
             self._storage.pointers[source] = place
-        rows = count(norm.shape) // width
+        rows = product(norm.shape[:-1])
         row = f"(float*){self._storage.pointer(source)} + row * {width}"
         call = f"normalize({self._norm_of(norm)}, {row}, nullptr, {target} + row * {width});"
-        share = f"const Range rows = team.share({rows});"
+        share = f"const Range rows = team.share({cpp(rows)});"
         return [*lines, f"  {{ {share} for (long row = rows.begin; row < rows.end; row++) {call} }}"]
 
     def _norm(self, group: Group) -> Lines:
@@ -206,15 +206,16 @@ class Launches:
         if before:
             raise NotNative("a reduction of what is computed in its own group")
         _, target, tail = self._result(group)
-        lines = nests.reduced(anchor, target, self._storage)
+        written = nests.multiplied if group.kind is Kind.MATMUL else nests.reduced
+        lines = written(anchor, target, self._storage)
         return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
 
     def _attention(self, group: Group) -> Lines:
         anchor = group.anchor
         q, k, v = anchor.args[:3]
-        batch, heads, tokens, width = numbers(q.shape)
-        groups, places = numbers(k.shape)[1:3]
-        if heads % groups or numbers(v.shape)[3] != width or width > 256:
+        batch, tokens, places = cpp(q.axis(0)), cpp(q.axis(2)), cpp(k.axis(2))
+        heads, groups, width = number(q.axis(1)), number(k.axis(1)), number(q.axis(3))
+        if heads % groups or v.axis(3) != width or width > 256:
             raise NotNative("attention of this form has no kernel")
         by_token, target, tail = self._attended(group)
         kind = "bf16" if k.dtype == torch.bfloat16 else "float"
@@ -243,8 +244,8 @@ class Launches:
             mask = anchor.args[3]
             if mask.dtype != torch.bool or mask not in self._storage:
                 raise NotNative("a mask that is added has no kernel")
-            shape = (1,) * (4 - mask.rank) + numbers(mask.shape)
-            steps = ", ".join(str(step if size != 1 else 0) for size, step in zip(shape, _strides(shape), strict=True))
+            shape = (1,) * (4 - mask.rank) + mask.shape
+            steps = ", ".join("0" if size == 1 else cpp(step) for size, step in zip(shape, strides(shape), strict=True))
             line += f", nullptr, {self._storage.pointer(mask)}, {{{steps}}}}}"
         elif anchor["causal"]:
             line += ", nullptr, nullptr, {}, true}"
@@ -275,9 +276,5 @@ def _lies_alike(value: Value) -> bool:
         return True
     if value.op != "permute":
         return False
-    moved = [dim for dim in value["order"] if numbers(value.args[0].shape)[dim] != 1]
+    moved = [dim for dim in value["order"] if value.args[0].axis(dim) != 1]
     return moved == sorted(moved)
-
-
-def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(math.prod(shape[dim + 1 :]) for dim in range(len(shape)))

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from compiler.ir.size import Shape, product
 from compiler.ir.value import Value
 from compiler.native.expressions import Elements, computed
-from compiler.native.indexing import Index, offset, spread
-from compiler.native.storage import NotNative, Storage, numbers
+from compiler.native.indexing import Index, broadcast, offset, spread
+from compiler.native.storage import NotNative, Storage, cpp
 
 Lines = list[str]
 
 
 def stored(value: Value, target: str, storage: Storage) -> Lines:
     """Every element of `value` to `target`, one row after another."""
-    shape = numbers(value.shape)
+    shape = value.shape
     outer, last = shape[:-1], shape[-1] if shape else 1
     elements = Elements(storage)
     places = tuple(spread("outer", outer)) + (("i",) if shape else ())
@@ -24,7 +25,7 @@ def stored(value: Value, target: str, storage: Storage) -> Lines:
     place = f"{target}[{offset(places, shape)}]"
     return [
         *_shared(outer),
-        f"    for (long i = 0; i < {last}; i++) {{",
+        f"    for (long i = 0; i < {cpp(last)}; i++) {{",
         *(f"      {line}" for line in elements.statements),
         f"      {_put(place, name, value.dtype)}",
         "    }}}",
@@ -34,19 +35,40 @@ def stored(value: Value, target: str, storage: Storage) -> Lines:
 def written(write: Value, storage: Storage) -> Lines:
     """The content of a `write` to its places in the cache; a place that the cache does not have is left out."""
     state, places, content = write.args
-    shape, dim = numbers(content.shape), write["dim"]
+    shape, dim = content.shape, write["dim"]
     outer, last = shape[:-1], shape[-1]
     elements = Elements(storage)
     index = (*spread("outer", outer), "i")
     name = elements.at(content, index)
     place = elements.at(places, (index[dim],))
-    size = numbers(state.shape)[dim]
-    target = f"{storage.pointer(state)}[{offset((*index[:dim], place, *index[dim + 1 :]), numbers(state.shape))}]"
+    size = state.axis(dim)
+    target = f"{storage.pointer(state)}[{offset((*index[:dim], place, *index[dim + 1 :]), state.shape)}]"
     return [
         *_shared(outer),
-        f"    for (long i = 0; i < {last}; i++) {{",
+        f"    for (long i = 0; i < {cpp(last)}; i++) {{",
         *(f"      {line}" for line in elements.statements),
-        f"      if ({place} >= 0 && {place} < {size}) {_put(target, name, state.dtype)}",
+        f"      if ({place} >= 0 && {place} < {cpp(size)}) {_put(target, name, state.dtype)}",
+        "    }}}",
+    ]
+
+
+def multiplied(value: Value, target: str, storage: Storage) -> Lines:
+    """A product of matrices of which neither is a weight, each of its elements a sum."""
+    one, other = value.args
+    shape, inner = value.shape, one.axis(-1)
+    places = (*spread("outer", shape[:-1]), "i")
+    left, right = (*places[:-1], "k"), (*places[:-2], "k", "i")
+    elements = Elements(storage)
+    names = [elements.at(arg, broadcast(index, arg.shape)) for arg, index in ((one, left), (other, right))]
+    return [
+        *_shared(shape[:-1]),
+        f"    for (long i = 0; i < {cpp(shape[-1])}; i++) {{",
+        f"      {computed(value)} sum = 0;",
+        f"      for (long k = 0; k < {cpp(inner)}; k++) {{",
+        *(f"        {line}" for line in elements.statements),
+        f"        sum += {names[0]} * {names[1]};",
+        "      }",
+        f"      {_put(f'{target}[{offset(places, shape)}]', 'sum', value.dtype)}",
         "    }}}",
     ]
 
@@ -58,7 +80,7 @@ def reduced(value: Value, target: str, storage: Storage) -> Lines:
     if value.op not in _REDUCTIONS:
         raise NotNative(f"there is no generated code for {value.op}")
     source = value.args[0]
-    shape = numbers(source.shape)
+    shape = source.shape
     dims = value["dims"] if "dims" in value.attributes else (value["dim"],)
     inner = [dim % len(shape) for dim in dims]
     kept = [dim for dim in range(len(shape)) if dim not in inner]
@@ -67,14 +89,12 @@ def reduced(value: Value, target: str, storage: Storage) -> Lines:
     index = dict(zip(kept, spread("outer", outer), strict=True)) | {dim: f"i{dim}" for dim in inner}
     name = elements.at(source, tuple(index[dim] for dim in range(len(shape))))
     start, step, end = _REDUCTIONS[value.op]
-    how_many = 1
-    for dim in inner:
-        how_many *= shape[dim]
+    how_many = cpp(product(shape[dim] for dim in inner))
     place = f"i{inner[0]}" if inner else "0"
     return [
         *_shared(outer),
         f"    {computed(source)} best = {start}; int64_t where = 0; (void)where;",
-        *(f"    for (long i{dim} = 0; i{dim} < {shape[dim]}; i{dim}++) {{" for dim in inner),
+        *(f"    for (long i{dim} = 0; i{dim} < {cpp(shape[dim])}; i{dim}++) {{" for dim in inner),
         *(f"      {line}" for line in elements.statements),
         f"      {step.format(name, place)}",
         "    " + "}" * len(inner),
@@ -85,7 +105,7 @@ def reduced(value: Value, target: str, storage: Storage) -> Lines:
 
 _REDUCTIONS: Mapping[str, tuple[str, str, str]] = {
     "sum": ("0", "best += {0};", "best"),
-    "mean": ("0", "best += {0};", "best / {0}.0f"),
+    "mean": ("0", "best += {0};", "best / (float){0}"),
     "amax": ("-INFINITY", "best = larger(best, {0});", "best"),
     "amin": ("INFINITY", "best = lesser(best, {0});", "best"),
     # The first of the largest, as torch has it on a CPU; what is no number is larger than any.
@@ -97,7 +117,7 @@ _REDUCTIONS: Mapping[str, tuple[str, str, str]] = {
 def _along(value: Value, target: str, storage: Storage) -> Lines:
     """A softmax or a running sum along one dimension."""
     source, dim = value.args[0], value["dim"]
-    shape = numbers(value.shape)
+    shape = value.shape
     outer = (*shape[:dim], *shape[dim + 1 :])
     places = spread("outer", outer)
     index: Index = (*places[:dim], "i", *places[dim:])
@@ -106,7 +126,7 @@ def _along(value: Value, target: str, storage: Storage) -> Lines:
         elements = Elements(storage)
         line = body(elements.at(source, index))
         each = [f"      {statement}" for statement in elements.statements]
-        return [f"    for (long i = 0; i < {shape[dim]}; i++) {{", *each, f"      {line}", "    }"]
+        return [f"    for (long i = 0; i < {cpp(shape[dim])}; i++) {{", *each, f"      {line}", "    }"]
 
     out = f"{target}[{offset(index, shape)}]"
     if value.op == "cumsum":
@@ -122,18 +142,15 @@ def _along(value: Value, target: str, storage: Storage) -> Lines:
         *loop(lambda name: f"top = larger(top, {name});"),
         "    if (top == -INFINITY) top = NAN;  // nothing is left to weigh",
         *loop(lambda name: f"const float w = std::exp({name} - top); {out} = w; sum += w;"),
-        f"    for (long i = 0; i < {shape[dim]}; i++) {out} /= sum;",
+        f"    for (long i = 0; i < {cpp(shape[dim])}; i++) {out} /= sum;",
         "  }}",
     ]
 
 
-def _shared(outer: tuple[int, ...]) -> Lines:
-    total = 1
-    for size in outer:
-        total *= size
+def _shared(outer: Shape) -> Lines:
     return [
         "  {",
-        f"    const Range mine = team.share({total});",
+        f"    const Range mine = team.share({cpp(product(outer))});",
         "    for (long outer = mine.begin; outer < mine.end; outer++) {",
     ]
 

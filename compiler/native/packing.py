@@ -12,7 +12,7 @@ from compiler.backends.cpu.layout import TILE, interleave, pack
 from compiler.backends.cpu.quantize import Int8
 from compiler.ir.program import Program
 from compiler.ir.value import Value
-from compiler.native.storage import NotNative, c_type, numbers
+from compiler.native.storage import NotNative, c_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,6 @@ class Packing:
     def _tensor(self, weight: Value) -> torch.Tensor:
         if weight.op != "weight":
             raise NotNative("a matrix that is no weight is not packed")
-        numbers(weight.shape)
         return self._weights[weight["name"]]
 
     def _kept(self, tensor: torch.Tensor) -> str:

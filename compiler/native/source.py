@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,13 +15,13 @@ from compiler.memory.liveness import buffers
 from compiler.memory.plan import Plan, plan
 from compiler.native.launches import Launches
 from compiler.native.packing import Packing
-from compiler.native.storage import NotNative, Storage, c_type, count, numbers
-from compiler.passes.specialize import is_specialized
+from compiler.native.storage import NotNative, Storage, c_type
+from compiler.passes.specialize import free_symbols
 from compiler.schedule.fuse import fuse
 from compiler.schedule.group import Group, is_leaf
 
 _HEAD = """\
-// Made by the compiler: one step, as every thread of the pool runs it.
+// Made by the compiler: one step, as every thread of the pool runs it. A launch is a function of where its values lie.
 #include "step.h"
 
 """
@@ -32,6 +33,7 @@ extern "C" __attribute__((visibility("default"))) void step_run(Pool* pool, cons
   });
 }
 """
+_PLACE = re.compile(r"step\.(?:arena \+ \d+|(?:weights|states|inputs|outputs)\[\d+\])")
 
 
 @dataclass(frozen=True)
@@ -40,37 +42,66 @@ class Source:
     groups: Sequence[Group]
     weights: Sequence[torch.Tensor]
     """What the step reads, in its order: packed, and not the program's own tensors."""
+    symbols: Sequence[str]
+    """Sizes that a call says, in their order."""
+    limits: Mapping[str, int]
+    """The largest that each may be."""
     arena: Plan
     scratch_bytes: int
 
 
-def source_of(program: Program) -> Source:
-    """Raises NotNative for what there is no generated code for."""
-    graph = program.graph
-    if not is_specialized(graph):
-        raise NotNative("generated code is for one bucket: bind the symbols first")
+def source_of(program: Program, limits: Mapping[str, int] | None = None, packing: Packing | None = None) -> Source:
+    """One source for all sizes up to `limits`. Programs over the same weights may share a `packing`.
+
+    Raises NotNative for what there is no generated code for.
+    """
+    graph, limits = program.graph, dict(limits or {})
+    if missing := free_symbols(graph) - limits.keys():
+        raise NotNative(f"how large {', '.join(sorted(missing))} can be has to be said")
     groups = fuse(graph)
-    arena = plan(buffers(graph, groups))
-    packing = Packing(program)
-    storage = _storage(graph, groups, arena, packing)
-    launches = Launches(storage, packing)
-    functions, calls = [], []
-    for number, group in enumerate(groups):
-        body = launches.group(group)
-        if body:
-            title = ", ".join(value.op for value in group.values[:6])
-            functions.append(
-                f"// {group.kind}: {title}\nstatic void launch_{number}(const Step& step, const Team& team) {{\n"
-                + "\n".join(body)
-                + "\n}\n"
-            )
-            calls.append(f"    launch_{number}(step, team);\n    team.barrier();")
-    text = _HEAD + "\n".join(functions) + "\n" + _TAIL % "\n".join(calls)
-    return Source(text, groups, tuple(packing.tensors), arena, storage.scratch_bytes)
+    arena = plan(buffers(graph, groups, limits))
+    packing = packing or Packing(program)
+    storage = _storage(graph, arena, packing, limits)
+    launches, functions = Launches(storage, packing), _Functions(sorted(limits))
+    calls = [call for group in groups for call in functions.add(group, launches.group(group))]
+    text = _HEAD + "\n".join(functions.texts) + "\n" + _TAIL % "\n".join(calls)
+    return Source(text, groups, tuple(packing.tensors), tuple(sorted(limits)), limits, arena, storage.scratch_bytes)
 
 
-def _storage(graph: Graph, groups: Sequence[Group], arena: Plan, packing: Packing) -> Storage:
-    storage = Storage()
+class _Functions:
+    """Launches that differ in nothing but where their values lie are one function: a network of any depth compiles in the
+    time of a layer."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.texts: list[str] = []
+        self._symbols = symbols
+        self._names: dict[str, str] = {}
+
+    def add(self, group: Group, body: Sequence[str]) -> list[str]:
+        """The calls that do what `body` says."""
+        if not body:
+            return []
+        places: dict[str, str] = {}
+        text = _PLACE.sub(lambda found: places.setdefault(found[0], f"at[{len(places)}]"), "\n".join(body))
+        if text not in self._names:
+            self._names[text] = f"launch_{len(self._names)}"
+            sizes = [
+                f"  const long {name} = step.sizes[{number}];"
+                for number, name in enumerate(self._symbols)
+                if re.search(rf"\b{re.escape(name)}\b", text)
+            ]
+            title = ", ".join(value.op for value in group.values[:8])
+            head = f"static void {self._names[text]}(const Step& step, const Team& team, char* const* at) {{"
+            self.texts.append("\n".join([f"// {group.kind}: {title}", head, *sizes, text, "}", ""]))
+        given = ", ".join(f"(char*)({place})" for place in places) or "nullptr"
+        return [
+            f"    {{ char* const at[] = {{{given}}}; {self._names[text]}(step, team, at); }}",
+            "    team.barrier();",
+        ]
+
+
+def _storage(graph: Graph, arena: Plan, packing: Packing, limits: Mapping[str, int]) -> Storage:
+    storage = Storage(limits)
     for number, value in enumerate(graph.inputs):
         storage.pointers[value] = f"((const {c_type(value)}*)step.inputs[{number}])"
     states = {value["name"]: value for value in graph.values if value.op == "state"}
@@ -82,9 +113,8 @@ def _storage(graph: Graph, groups: Sequence[Group], arena: Plan, packing: Packin
     for value, offset in arena.offsets.items():
         storage.targets[value] = f"(({c_type(value)}*)(step.arena + {offset}))"
     for number, value in enumerate(graph.outputs):
-        if is_leaf(value) or value.op == "write" or value in storage.targets or count(value.shape) == 0:
+        if is_leaf(value) or value.op == "write" or value in storage.targets:
             raise NotNative("an output that nothing computes, or twice the same")
-        numbers(value.shape)
         storage.targets[value] = f"(({c_type(value)}*)step.outputs[{number}])"
     return storage
 

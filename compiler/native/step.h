@@ -16,6 +16,7 @@ struct Step {
   void* const* outputs;
   const void* const* weights;
   void* const* states;
+  const int64_t* sizes;
   char* arena;
   char* scratch;
 };

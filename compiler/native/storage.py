@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 
-from compiler.ir.size import Shape, product
+from compiler.ir.size import Shape, Size, bound, product
 from compiler.ir.value import Value
 
 C_TYPES = {
@@ -36,31 +36,29 @@ def c_type(value: Value) -> str:
     return C_TYPES[value.dtype]
 
 
-def numbers(shape: Shape) -> tuple[int, ...]:
-    """Raises NotNative for a shape with symbols."""
-    known = tuple(size for size in shape if isinstance(size, int))
-    if len(known) != len(shape):
-        raise NotNative("generated code is for one bucket: bind the symbols first")
-    return known
+def number(size: Size) -> int:
+    """Raises NotNative for a size with symbols, where a kernel is made for one size."""
+    if not isinstance(size, int):
+        raise NotNative(f"a kernel needs to know a size that is only known as {size}")
+    return size
 
 
-def count(shape: Shape) -> int:
-    return int(product(numbers(shape)))  # type: ignore[arg-type]  # of numbers
+def cpp(size: Size) -> str:
+    """A size as a C++ expression; symbols are variables there."""
+    return str(size) if isinstance(size, int) else f"({size})"
 
 
-def strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+def strides(shape: Shape) -> Shape:
     """Elements from one place to the next, of a tensor that lies one row after another."""
-    found, step = [], 1
-    for size in reversed(shape):
-        found.append(step)
-        step *= size
-    return tuple(reversed(found))
+    return tuple(product(shape[dim + 1 :]) for dim in range(len(shape)))
 
 
 @dataclass
 class Storage:
     """Where each value lies, or will: a C++ expression of a pointer to its type."""
 
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """The largest size that each symbol stands for."""
     pointers: dict[Value, str] = field(default_factory=dict)
     """Of what can be read."""
     targets: dict[Value, str] = field(default_factory=dict)
@@ -85,9 +83,9 @@ class Storage:
         """What launches before this one had for themselves is free again."""
         self._used = 0
 
-    def scratch(self, kind: str, elements: int, size: int) -> str:
+    def scratch(self, kind: str, elements: Size, size: int) -> str:
         """A pointer to memory of this launch, of `elements` times `size` bytes, all threads' together."""
         at = self._used
-        self._used += -(-elements * size // 64) * 64
+        self._used += -(-number(bound(elements, self.limits)) * size // 64) * 64
         self.scratch_bytes = max(self.scratch_bytes, self._used)
         return f"(({kind}*)(step.scratch + {at}))"

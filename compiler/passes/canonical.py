@@ -84,7 +84,8 @@ def _expanded_twice(x: Value, it: Value) -> Value:
 
 def _linear(x: Value, turned: Value, w: Value, it: Value) -> Value | None:
     """A product with a weight that was turned for it."""
-    return make("linear", x, w) if w.rank == 2 and turned["order"] == (1, 0) and x.rank >= 2 else None
+    fits = w.op == "weight" and w.rank == 2 and turned["order"] == (1, 0) and x.rank >= 2
+    return make("linear", x, w) if fits else None
 
 
 def _biased(x: Value, w: Value, b: Value, it: Value) -> Value | None:
