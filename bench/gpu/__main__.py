@@ -126,15 +126,15 @@ def shown(batch: int, found: Decoded) -> dict[str, Any]:
 def wipe(model: ServedModel) -> dict[str, Any]:
     """How fast blocks are zeroed, in bytes written a second."""
     runner = cast(DecoderWorker, model.worker)._runner
-    blocks = list(range(1, min(4000, len(runner._cache[0]))))
+    blocks = list(range(1, min(4000, len(runner.store.layers[0]))))
     times = []
     for _ in range(4):
         torch.cuda.synchronize()
         began = perf_counter()
-        runner.wipe_blocks(blocks)
+        runner.store.wipe(blocks)
         torch.cuda.synchronize()
         times.append(perf_counter() - began)
-    size = len(blocks) * runner.block_bytes()
+    size = len(blocks) * runner.store.block_bytes
     return {"bytes": size, "gb_per_s": size / min(times) / 1e9}
 
 

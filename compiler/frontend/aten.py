@@ -204,6 +204,10 @@ def attention(
     return make("attention", *given, scale=scale or 1 / math.sqrt(width), causal=is_causal)  # type: ignore[arg-type]
 
 
+def paged(q: Value, cache: Value, tables: Value, lengths: Value, block: int, scale: float, window: int) -> Value:
+    return make("paged_attention", q, cache, tables, lengths, block=block, scale=scale, window=window)
+
+
 def index_copy(state: Value, dim: int, places: Value, content: Value) -> Value:
     return make("write", state, places, content, dim=axis_of(dim, state.rank))
 
@@ -332,6 +336,7 @@ TABLE: Mapping[str, Callable[..., Translated]] = {
     "rms_norm": rms_norm,
     "layer_norm": layer_norm,
     "index_copy": index_copy,
+    "paged_attention": paged,
     "topk": topk,
     "sort": sort,
     "argmax": argmax,

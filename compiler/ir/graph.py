@@ -39,6 +39,11 @@ class Graph:
         return {value: tuple(users) for value, users in found.items()}
 
     @property
+    def caches(self) -> dict[str, Value]:
+        """The caches as the program finds them, by name."""
+        return {value["name"]: value for value in self.values if value.op == "state"}
+
+    @property
     def weights(self) -> dict[str, Value]:
         return {value["name"]: value for value in self.values if value.op == "weight"}
 

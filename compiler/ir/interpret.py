@@ -34,7 +34,7 @@ def interpret(
     states: Mapping[str, torch.Tensor] | None = None,
 ) -> Computed:
     """Raises Unfit."""
-    binding = bind(graph, inputs)
+    binding = bind(graph, inputs, states or {})
     given = dict(zip(graph.inputs, inputs, strict=True))
     last_use = {arg: number for number, value in enumerate(graph.values) for arg in value.args}
     kept = set(graph.results)
@@ -51,18 +51,22 @@ def interpret(
     )
 
 
-def bind(graph: Graph, inputs: Sequence[torch.Tensor]) -> dict[str, int]:
-    """What the symbols in the types of a graph's inputs stand for in a call. Raises Unfit."""
+def bind(graph: Graph, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> dict[str, int]:
+    """What the symbols in the types of a graph's inputs and caches stand for in a call. Raises Unfit."""
     if len(inputs) != len(graph.inputs):
         raise Unfit(f"the graph takes {len(graph.inputs)} inputs, not {len(inputs)}")
+    caches = graph.caches
+    if missing := caches.keys() - states.keys():
+        raise Unfit(f"there is no state {', '.join(sorted(missing))}")
+    given = [*zip(graph.inputs, inputs, strict=True), *((value, states[name]) for name, value in caches.items())]
     binding: dict[str, int] = {}
-    for value, tensor in zip(graph.inputs, inputs, strict=True):
+    for value, tensor in given:
         if value.dtype != tensor.dtype or value.rank != tensor.dim():
             raise Unfit(f"{value['name']} is {value.type}, not {tensor.dtype}{list(tensor.shape)}")
         for size, actual in zip(value.shape, tensor.shape, strict=True):
             if isinstance(size, Polynomial) and size.name is not None:
                 binding.setdefault(size.name, actual)
-    for value, tensor in zip(graph.inputs, inputs, strict=True):
+    for value, tensor in given:
         if tuple(bound(size, binding) for size in value.shape) != tuple(tensor.shape):
             raise Unfit(f"{value['name']} is {value.type}, not {list(tensor.shape)}")
     return binding

@@ -41,8 +41,9 @@ def _check_value(value: Value, allowed: set[Family]) -> None:
 
 
 def _check_symbols(graph: Graph, names: dict[Value, str]) -> None:
-    """Every symbol is one that a call binds: it stands alone in the type of an input."""
-    free = {size.name for value in graph.inputs for size in value.shape if not isinstance(size, int)}
+    """Every symbol is one that a call binds: it stands alone in the type of an input or a cache."""
+    given = (*graph.inputs, *graph.caches.values())
+    free = {size.name for value in given for size in value.shape if not isinstance(size, int)}
     for value in graph.values:
         types = [value.type] if isinstance(value.type, TensorType) else value.type.items
         for type_ in types:

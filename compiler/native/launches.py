@@ -212,6 +212,8 @@ class Launches:
 
     def _attention(self, group: Group) -> Lines:
         anchor = group.anchor
+        if anchor.op == "paged_attention":
+            return self._paged(group)
         q, k, v = anchor.args[:3]
         batch, tokens, places = cpp(q.axis(0)), cpp(q.axis(2)), cpp(k.axis(2))
         heads, groups, width = number(q.axis(1)), number(k.axis(1)), number(q.axis(3))
@@ -252,6 +254,24 @@ class Launches:
         else:
             line += "}"
         lines = [f"  attend({line}, team);"]
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _paged(self, group: Group) -> Lines:
+        q, cache, tables, lengths = (self._storage.pointer(arg) for arg in group.anchor.args)
+        tokens, heads, width = group.anchor.shape
+        kept, table = group.anchor.args[1], group.anchor.args[2]
+        groups = number(kept.axis(1)) // 2
+        if number(width) > 256 or number(heads) % groups:
+            raise NotNative("attention of this form has no kernel")
+        kind = "bf16" if kept.dtype == torch.bfloat16 else "float"
+        _, target, tail = self._result(group)
+        attributes = group.anchor.attributes
+        pages = f"Pages<{kind}>{{{cache}, {attributes['block']}, {groups}, {width}}}"
+        work = (
+            f"DecodeAttention<{kind}>{{{pages}, {tables}, {cpp(table.axis(1))}, {lengths}, {cpp(tokens)}, {heads}, "
+            f"{attributes['window']}, {attributes['scale']!r}f, {q}, {number(heads) * number(width)}, {target}}}"
+        )
+        lines = [f"  attend({work}, team);"]
         return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
 
     def _attended(self, group: Group) -> tuple[bool, str, tuple[Value, ...]]:

@@ -44,14 +44,14 @@ class Native:
         self._memory = memory
         arena = -(-memory.data_ptr() // ALIGNMENT) * ALIGNMENT
         self._weights = _pointers(self.source.weights)
-        self._state_names = sorted({value["name"] for value in program.graph.values if value.op == "state"})
+        self._state_names = sorted(program.graph.caches)
         self._step = _Step(
             weights=ctypes.addressof(self._weights), arena=arena, scratch=arena + self.source.arena.bytes
         )
 
     def __call__(self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """The outputs; what the program writes to its caches is in `states` afterwards. Raises Unfit."""
-        binding = bind(self._graph, inputs)
+        binding = bind(self._graph, inputs, states)
         for name, limit in self.source.limits.items():
             if binding[name] > limit:
                 raise Unfit(f"{name} is {binding[name]}, and at most {limit} here")

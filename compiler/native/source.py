@@ -10,6 +10,7 @@ import torch
 
 from compiler.ir.graph import Graph
 from compiler.ir.program import Program
+from compiler.ir.size import symbols
 from compiler.ir.value import Value
 from compiler.memory.liveness import buffers
 from compiler.memory.plan import Plan, plan
@@ -62,10 +63,11 @@ def source_of(program: Program, limits: Mapping[str, int] | None = None, packing
     arena = plan(buffers(graph, groups, limits))
     packing = packing or Packing(program)
     storage = _storage(graph, arena, packing, limits)
-    launches, functions = Launches(storage, packing), _Functions(sorted(limits))
+    names = sorted(free_symbols(graph) | {name for value in graph.caches.values() for name in symbols(value.shape)})
+    launches, functions = Launches(storage, packing), _Functions(names)
     calls = [call for group in groups for call in functions.add(group, launches.group(group))]
     text = _HEAD + "\n".join(functions.texts) + "\n" + _TAIL % "\n".join(calls)
-    return Source(text, groups, tuple(packing.tensors), tuple(sorted(limits)), limits, arena, storage.scratch_bytes)
+    return Source(text, groups, tuple(packing.tensors), tuple(names), limits, arena, storage.scratch_bytes)
 
 
 class _Functions:
@@ -104,9 +106,8 @@ def _storage(graph: Graph, arena: Plan, packing: Packing, limits: Mapping[str, i
     storage = Storage(limits)
     for number, value in enumerate(graph.inputs):
         storage.pointers[value] = f"((const {c_type(value)}*)step.inputs[{number}])"
-    states = {value["name"]: value for value in graph.values if value.op == "state"}
-    for number, name in enumerate(sorted(states)):
-        storage.pointers[states[name]] = f"(({c_type(states[name])}*)step.states[{number}])"
+    for number, (_, cache) in enumerate(sorted(graph.caches.items())):
+        storage.pointers[cache] = f"(({c_type(cache)}*)step.states[{number}])"
     for value in graph.values:
         if value.op == "weight" and _is_read_as_it_is(value, graph):
             storage.pointers[value] = packing.plain(value)

@@ -9,7 +9,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.interpret import bound_attribute
 from compiler.ir.ops import make
 from compiler.ir.program import Program
-from compiler.ir.size import symbols
+from compiler.ir.size import symbol, symbols
 from compiler.ir.value import TensorType, Value
 
 
@@ -20,6 +20,22 @@ class OutsideBucket(ValueError):
 def free_symbols(graph: Graph) -> set[str]:
     """The symbols in the types of a graph's inputs: what a bucket has to bind."""
     return {name for value in graph.inputs for name in symbols(value.shape)}
+
+
+def generalize(program: Program, caches: Mapping[str, Mapping[int, str]]) -> Program:
+    """`program` with symbols in the place of some dimensions of caches, which a call then brings in any size.
+
+    For caches that are only written to and attended to. Raises Illegal if something depends on the size that one had.
+    """
+    new: dict[Value, Value] = {}
+    for value in (*program.graph.inputs, *program.graph.values):
+        attributes = dict(value.attributes)
+        if value.op == "state" and value["name"] in caches:
+            named = caches[value["name"]]
+            shape = tuple(symbol(named[dim]) if dim in named else size for dim, size in enumerate(value.shape))
+            attributes["type"] = TensorType(shape, value.dtype)
+        new[value] = make(value.op, *(new[arg] for arg in value.args), **attributes)
+    return replace(program, graph=program.graph.mapped(new))
 
 
 def specialize(program: Program, bucket: Mapping[str, int]) -> Program:
@@ -35,11 +51,3 @@ def specialize(program: Program, bucket: Mapping[str, int]) -> Program:
     inputs = tuple(new[value] for value in program.graph.inputs)
     return replace(program, graph=replace(program.graph.mapped(new), inputs=inputs))
 
-
-def is_specialized(graph: Graph) -> bool:
-    return all(
-        isinstance(size, int)
-        for value in (*graph.inputs, *graph.values)
-        for type_ in ([value.type] if isinstance(value.type, TensorType) else value.type.items)
-        for size in type_.shape
-    )

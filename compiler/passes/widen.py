@@ -16,7 +16,8 @@ from compiler.ir.value import Value
 
 HALVES = (torch.bfloat16, torch.float16)
 _STORED = {"weight", "state", "write"}
-_CACHE_READERS = {"cached_attention"}
+_CACHE_READERS = {"cached_attention", "paged_attention"}
+"""Operators that read a cache in the type that it has."""
 
 
 def widen(program: Program) -> Program:
@@ -39,8 +40,8 @@ def widen(program: Program) -> Program:
         elif value.op == "take" and value.args[0].op == "weight":
             new[value] = make("take", new[value.args[0]], new[value.args[1]], dim=value["dim"])
         elif value.op in _CACHE_READERS:
-            q, k, v, *rest = value.args
-            new[value] = make(value.op, wide(q), new[k], new[v], *(new[arg] for arg in rest), **value.attributes)
+            q, *rest = value.args
+            new[value] = make(value.op, wide(q), *(new[arg] for arg in rest), **value.attributes)
         elif value.op == "opaque":
             # Whatever it does, it was made for the types that it was given.
             new[value] = make(value.op, *(_narrow(new[arg], arg.dtype) for arg in value.args), **value.attributes)

@@ -25,7 +25,7 @@ class Fusions:
 
     norm_before_linear: bool = True
     """Normalize the rows that a matrix product reads."""
-    epilogues: frozenset[str] = frozenset({"rms_norm", "rope", "gated", "write"})
+    epilogues: frozenset[str] = frozenset({"rms_norm", "rope", "gated", "write", "concat"})
     """Compounds that can follow a matrix product in its kernel; a norm there is of heads, of which a tile holds whole ones."""
     elementwise: bool = True
     """Whether elementwise operators can follow anything."""
@@ -36,6 +36,7 @@ _ANCHORS = {
     "matmul": Kind.MATMUL,
     "attention": Kind.ATTENTION,
     "cached_attention": Kind.ATTENTION,
+    "paged_attention": Kind.ATTENTION,
     "rms_norm": Kind.NORM,
     "layer_norm": Kind.NORM,
     "opaque": Kind.OPAQUE,

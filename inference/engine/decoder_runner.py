@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
-import numpy
 import torch
 
 from inference.engine.architecture import DecoderConfig
-from inference.engine.batches import PINNED_ROWS, Batches, Indices
-from inference.engine.blocks import BLOCK_TOKENS
+from inference.engine.batches import PINNED_ROWS, Batches
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decode_graphs import DecodeGraphs
 from inference.engine.errors import CheckpointError
-from inference.engine.models.decoder import Decoder, KvCache
+from inference.engine.kv_store import KvStore
+from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
 from inference.engine.models.threads import Threads, threads
 from inference.engine.scheduler import Chunk
@@ -50,7 +49,7 @@ class DecoderRunner:
                 raise CheckpointError(f"{error}; serve this checkpoint as float32 or bfloat16") from None
             self._network = self._load(checkpoint, "float32")
         self._dtype = self._network.norm.weight.dtype
-        self._cache: KvCache = []
+        self.store = KvStore(self.config, self._device, self._dtype)
         token_bytes = 2 * self.config.kv_heads * self.config.head_dim * 4
         self._batches = Batches(self._device, token_bytes=token_bytes, max_tokens=self.config.max_tokens)
         self._pinned_rows = PINNED_ROWS if self._ignores_slots() else 1
@@ -59,18 +58,12 @@ class DecoderRunner:
         self.slow_path = 0
         """Decode steps that no captured graph fitted, while graphs are on."""
 
-    def block_bytes(self) -> int:
-        """Memory of one cache block over all layers."""
-        config = self.config
-        return 2 * config.layers * BLOCK_TOKENS * config.kv_heads * config.head_dim * int(self._dtype.itemsize)
-
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
         # One block more takes what the padding rows of a captured step write.
-        shape = (blocks + self._wants_graphs, BLOCK_TOKENS, 2 * self.config.kv_heads, self.config.head_dim)
-        self._cache = [self._zeros(shape) for _ in range(self.config.layers)]
+        self.store.reserve(blocks + self._wants_graphs)
         if self._wants_graphs:
-            self._graphs = DecodeGraphs(self._network, self._cache, self._device, sink=blocks)
+            self._graphs = DecodeGraphs(self._network, self.store.layers, self._device, sink=blocks)
 
     @torch.inference_mode()
     def step(self, chunks: list[Chunk]) -> torch.Tensor:
@@ -87,41 +80,13 @@ class DecoderRunner:
             for start in range(0, len(answers), self._pinned_rows):
                 some = answers[start : start + self._pinned_rows]
                 self._keep(
-                    rows, some, self._network(self._batches.pinned_answers(some, self._pinned_rows), self._cache)
+                    rows, some, self._network(self._batches.pinned_answers(some, self._pinned_rows), self.store.layers)
                 )
             for chunk in pinned:
                 if chunk.start < chunk.generation.prompt_tokens:
-                    self._keep(rows, [chunk], self._network(self._batches.pinned_piece(chunk), self._cache))
+                    self._keep(rows, [chunk], self._network(self._batches.pinned_piece(chunk), self.store.layers))
         found = [rows[id(chunk)] for chunk in chunks if chunk.samples]
-        return torch.stack(found) if found else self._cache[0].new_empty(0, self.config.vocab_size)
-
-    @torch.inference_mode()
-    def copy_blocks(self, pairs: list[tuple[int, int]]) -> None:
-        """Copies the cache of each pair's first block to its second."""
-        if pairs:
-            source, target = self._indices(*zip(*pairs, strict=True))
-            for stored in self._cache:
-                stored.index_copy_(0, target, stored.index_select(0, source))
-
-    @torch.inference_mode()
-    def wipe_blocks(self, blocks: list[int]) -> None:
-        """Zeroes blocks that nobody holds now: nothing of a request outlives it, and no NaN reaches the next holder, whose
-        masked positions are still multiplied."""
-        if blocks:
-            [index] = self._indices(blocks)
-            for stored in self._cache:
-                stored.index_fill_(0, index, 0)
-
-    @torch.inference_mode()
-    def nonzero_blocks(self, blocks: list[int]) -> int:
-        """How many of the blocks hold anything but zeroes."""
-        if not blocks:
-            return 0
-        [index] = self._indices(blocks)
-        dirty = torch.zeros(len(blocks), dtype=torch.bool, device=self._device)
-        for stored in self._cache:
-            dirty |= stored.index_select(0, index).flatten(1).ne(0).any(1)
-        return int(dirty.sum())
+        return torch.stack(found) if found else self.store.layers[0].new_empty(0, self.config.vocab_size)
 
     def wipe_buffers(self) -> int:
         """Zeroes what steps leave in buffers that outlive them; the number of bytes."""
@@ -134,7 +99,7 @@ class DecoderRunner:
                 return logits
             self.slow_path += 1
         with self._threads.fit(sum(chunk.end - chunk.start for chunk in chunks)):
-            return self._network(self._batches.mixed(chunks), self._cache)  # type: ignore[no-any-return]
+            return self._network(self._batches.mixed(chunks), self.store.layers)  # type: ignore[no-any-return]
 
     @staticmethod
     def _keep(rows: dict[int, torch.Tensor], chunks: Sequence[Chunk], logits: torch.Tensor) -> None:
@@ -164,19 +129,6 @@ class DecoderRunner:
             if any(not torch.equal(matrix(rows.roll(by, 0)), out.roll(by, 0)) for by in _CHECKED_SHIFTS):
                 return False
         return True
-
-    def _indices(self, *arrays: Sequence[int]) -> list[torch.Tensor]:
-        indices = Indices()
-        for array in arrays:
-            indices.add(array)
-        return indices.upload(self._device)
-
-    def _zeros(self, shape: tuple[int, ...]) -> torch.Tensor:
-        if self._device.type == "cpu":
-            # numpy takes zero pages from the system, which cost memory only when written; torch would write them all now.
-            numpy_type = numpy.uint16 if self._dtype == torch.bfloat16 else numpy.float32
-            return torch.from_numpy(numpy.zeros(shape, dtype=numpy_type)).view(self._dtype)
-        return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
 
 def _threads_that_divide(rows: int, device: torch.device) -> AbstractContextManager[None]:

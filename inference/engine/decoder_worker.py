@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
@@ -20,6 +21,9 @@ from inference.engine.stats import LaneStats, ModelStats
 from inference.engine.tokenizer import Tokenizer
 from inference.engine.worker import SAMPLED_BLOCKS, Found, Wiped, Worker
 
+if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from inference.engine.compiled_runner import CompiledRunner
+
 _CACHED_OVER_RUNNING = 4
 """The cache need not hold more than this many times what can run at once."""
 
@@ -27,7 +31,7 @@ _CACHED_OVER_RUNNING = 4
 class DecoderWorker(Worker[Generation]):
     def __init__(
         self,
-        runner: DecoderRunner,
+        runner: DecoderRunner | CompiledRunner,
         tokenizer: Tokenizer,
         limits: Limits,
         *,
@@ -37,7 +41,7 @@ class DecoderWorker(Worker[Generation]):
         """The cache holds every running answer at full length if `cache_bytes` allows, and one such answer in any case."""
         super().__init__()
         longest = blocks_for(runner.config.max_tokens)
-        affordable = max(longest, cache_bytes // runner.block_bytes())
+        affordable = max(longest, cache_bytes // runner.store.block_bytes)
         blocks = min(_CACHED_OVER_RUNNING * limits.max_running * longest, affordable) + 1
         self._runner = runner
         self._runner.reserve(blocks)
@@ -107,18 +111,18 @@ class DecoderWorker(Worker[Generation]):
         held = self._pool.forget(scope.workspace)
         blocks = self._wipe()
         buffers = self._runner.wipe_buffers()
-        return Wiped(epoch, len(covered), blocks, blocks * self._runner.block_bytes() + buffers, held)
+        return Wiped(epoch, len(covered), blocks, blocks * self._runner.store.block_bytes + buffers, held)
 
     def verify(self, scope: Scope) -> Found:
         sample = self._pool.some_free(SAMPLED_BLOCKS)
-        nonzero = self._runner.nonzero_blocks(sample)
+        nonzero = self._runner.store.nonzero(sample)
         return Found(len(self._covered(scope)), self._pool.index.owned(scope.workspace), len(sample), nonzero)
 
     def _covered(self, scope: Scope) -> list[Generation]:
         return [request for request in self._scheduler.requests_of(scope.workspace) if request.is_of(scope)]
 
     def close(self) -> None:
-        self._runner.wipe_blocks(list(range(1, self._pool.size)))
+        self._runner.store.wipe(list(range(1, self._pool.size)))
         super().close()
 
     def stats(self, model: str) -> ModelStats:
@@ -144,7 +148,7 @@ class DecoderWorker(Worker[Generation]):
     def _wipe(self) -> int:
         """Zeroes what nobody holds any more; the number of blocks."""
         dirty = self._pool.take_dirty()
-        self._runner.wipe_blocks(dirty)
+        self._runner.store.wipe(dirty)
         return len(dirty)
 
     def abandon(self, error: EngineError) -> None:
@@ -158,7 +162,7 @@ class DecoderWorker(Worker[Generation]):
         generation = chunk.generation
         if generation.sampling.n == 1 or len(generation.choices) > 1:
             return [chunk.choice]
-        self._runner.copy_blocks(self._scheduler.fork(generation))
+        self._runner.store.copy(self._scheduler.fork(generation))
         return list(generation.choices)
 
     def _accept(self, generation: Generation, choice: Choice, drawn: Drawn, at: float) -> None:

@@ -11,12 +11,13 @@ from compiler.ir.ops.leaf import LEAVES
 from compiler.ir.ops.mixed import MIXED
 from compiler.ir.ops.movement import MOVEMENT
 from compiler.ir.ops.opaque import OPAQUE
+from compiler.ir.ops.paged import PAGED
 from compiler.ir.ops.reduction import REDUCTIONS
 from compiler.ir.value import Attribute, Value, intern
 
 OPS: dict[str, Op] = {
     op.name: op
-    for family in (LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, EFFECTS, OPAQUE)
+    for family in (LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, PAGED, EFFECTS, OPAQUE)
     for op in family
 }
 

@@ -25,6 +25,12 @@ class Rope:
         cosine, sine = (angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)
         self._table = torch.cat((cosine, cosine, -sine, sine), -1).view(positions, 2, 1, head_dim)
 
+    @property
+    def table(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosines and signed sines [positions, head_dim] of all positions."""
+        cosine, signed_sine = self._table.squeeze(2).unbind(1)
+        return cosine, signed_sine
+
     def __call__(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Cosines and signed sines [tokens, 1, head_dim] for `rotate_`, of positions [tokens]."""
         cosine, signed_sine = self._table.index_select(0, positions).unbind(1)

@@ -148,5 +148,5 @@ def test_what_does_not_fit_is_refused_before_anything_is_computed(library: Libra
     for inputs in ((tokens,), (tokens[:1], positions), (tokens.int(), positions)):
         with pytest.raises(Unfit):
             native(inputs, _states(program))
-    with pytest.raises(KeyError):
+    with pytest.raises(Unfit):
         native((tokens, positions), {})

@@ -146,7 +146,7 @@ def test_blocks_that_nothing_keeps_are_zero_once_nothing_runs(llama: Loaded) -> 
 
     assert all(isinstance(events.outcome, object) and events.outcome is not None for _, events in pairs)
     assert worker.running == worker.waiting == 0
-    assert all(not stored.any() for layer in llama.runner._cache for stored in layer)
+    assert all(not stored.any() for layer in llama.runner.store.layers for stored in layer)
     assert all(request.prompt == [] and request.choices[0].tokens == [] for request, _ in pairs)
 
 
@@ -222,7 +222,7 @@ def test_a_weight_that_float16_cannot_hold_is_refused_or_served_as_float32(llama
 
     with pytest.raises(CheckpointError, match="float32 or bfloat16"):
         DecoderRunner(checkpoint, dtype="float16")
-    assert DecoderRunner(checkpoint, dtype="auto").block_bytes() > 0
+    assert DecoderRunner(checkpoint, dtype="auto").store.block_bytes > 0
 
 
 def test_one_long_context_among_short_ones_changes_no_answer(llama: Loaded) -> None:

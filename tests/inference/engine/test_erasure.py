@@ -33,7 +33,7 @@ def worker(checkpoint: Checkpoint) -> DecoderWorker:
 
 def memory(worker: DecoderWorker) -> torch.Tensor:
     """[blocks] whether a block holds anything but zeroes."""
-    return torch.stack([stored.flatten(1).ne(0).any(1) for stored in worker._runner._cache]).any(0)
+    return torch.stack([stored.flatten(1).ne(0).any(1) for stored in worker._runner.store.layers]).any(0)
 
 
 def test_a_prompt_that_is_met_again_gets_the_same_answer(worker: DecoderWorker) -> None:
@@ -51,7 +51,9 @@ def test_a_prompt_that_is_met_again_gets_the_same_answer(worker: DecoderWorker) 
 def test_a_preempted_answer_goes_on_where_it_was(checkpoint: Checkpoint) -> None:
     roomy = DecoderWorker(DecoderRunner(checkpoint), checkpoint.tokenizer(), Limits(), cache_bytes=1 << 24)
     runner = DecoderRunner(checkpoint)
-    tight = DecoderWorker(runner, checkpoint.tokenizer(), Limits(max_running=4), cache_bytes=41 * runner.block_bytes())
+    tight = DecoderWorker(
+        runner, checkpoint.tokenizer(), Limits(max_running=4), cache_bytes=41 * runner.store.block_bytes
+    )
     answers = []
     for worker in (roomy, tight):
         pairs = [
@@ -83,7 +85,7 @@ def test_erasing_a_workspace_ends_its_requests_zeroes_its_memory_and_says_so(wor
     assert isinstance(events.outcome, EngineError)
     assert (events.outcome.status, events.outcome.code) == (410, "request_erased")
     assert wiped.requests == 1
-    assert wiped.blocks * worker._runner.block_bytes() == wiped.bytes
+    assert wiped.blocks * worker._runner.store.block_bytes == wiped.bytes
     assert int(memory(worker).sum()) == others - wiped.blocks == 8  # the other workspace's
     found = worker.verify(Scope("a"))
     assert (found.requests, found.indexed, found.nonzero) == (0, 0, 0)
@@ -133,7 +135,7 @@ def test_erasing_a_request_that_nobody_made_drops_the_cache_and_ends_nothing(wor
 
 
 def test_verify_sees_what_was_not_zeroed(worker: DecoderWorker) -> None:
-    worker._runner._cache[1][1:, 3] = 1.0
+    worker._runner.store.layers[1][1:, 3] = 1.0
     found = worker.verify(Scope("a"))
     assert found.nonzero == found.sampled > 0
 

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.engine.blocks import BlockPool, blocks_for
+from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_runner import CompiledRunner
+from inference.engine.compiled_step import MOST_TOKENS
+from inference.engine.decoder_runner import DecoderRunner
+from inference.engine.request import Choice, Generation
+from inference.engine.scheduler import Chunk
+from tests.inference.engine import checkpoints
+from tests.inference.engine.harness import generation
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+BLOCKS = 200
+LENGTHS = (37, 5, 90)
+ANSWER = 6
+FAMILIES = ("llama", "llama-tied", "mistral", "qwen2-windows", "qwen3")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="session")
+def checkpoint_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Checkpoint]:
+    return {name: Checkpoint.open(checkpoints.save_decoder(tmp_path_factory.mktemp(name), name)) for name in FAMILIES}
+
+
+class Rig:
+    """A runner that is driven as a scheduler would, beside any other on the same requests."""
+
+    def __init__(self, runner: DecoderRunner | CompiledRunner, checkpoint: Checkpoint) -> None:
+        self.runner, self._checkpoint = runner, checkpoint
+        self.runner.reserve(BLOCKS)
+        self._pool = BlockPool(BLOCKS)
+
+    def requests(self, lengths: Sequence[int]) -> list[tuple[Generation, Choice]]:
+        made = []
+        for seed, length in enumerate(lengths):
+            ids = torch.randint(2, 320, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+            request, _ = generation(self._checkpoint.tokenizer(), ids)
+            made.append((request, request.add_choice(self._pool.allocate(blocks_for(length + ANSWER)), 0)))
+        return made
+
+    def step(self, requests: Sequence[tuple[Generation, Choice]], most: int = 64) -> torch.Tensor:
+        """One step of all requests, prompts in pieces of `most`; answers are the likeliest tokens."""
+        ends = [min(choice.computed + most, len(choice.tokens)) for _, choice in requests]
+        chunks = [Chunk(*pair, pair[1].computed, end) for pair, end in zip(requests, ends, strict=True)]
+        logits = self.runner.step(chunks)
+        for chunk in chunks:
+            chunk.choice.computed = chunk.end
+        for chunk, row in zip([chunk for chunk in chunks if chunk.samples], logits, strict=True):
+            chunk.choice.tokens.append(int(row.argmax()))
+        return logits
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_computes_what_the_network_does(
+    family: str, checkpoint_of: dict[str, Checkpoint], compiled: Path
+) -> None:
+    checkpoint = checkpoint_of[family]
+    ours = Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint)
+    theirs = Rig(DecoderRunner(checkpoint, dtype="float32"), checkpoint)
+    mine, others = ours.requests(LENGTHS), theirs.requests(LENGTHS)
+
+    for _ in range(ANSWER):
+        torch.testing.assert_close(ours.step(mine), theirs.step(others), rtol=1e-3, atol=1e-3)
+
+    assert [choice.tokens for _, choice in mine] == [choice.tokens for _, choice in others]
+
+
+def test_halves_are_as_near_to_the_truth_as_the_network_in_halves(
+    checkpoint_of: dict[str, Checkpoint], compiled: Path
+) -> None:
+    checkpoint = checkpoint_of["llama"]
+    ours = Rig(CompiledRunner(checkpoint, compiled, dtype="bfloat16"), checkpoint)
+    theirs = Rig(DecoderRunner(checkpoint, dtype="bfloat16"), checkpoint)
+    exact = Rig(DecoderRunner(checkpoint, dtype="float32"), checkpoint)
+
+    found, eager, truth = (rig.step(rig.requests(LENGTHS), most=128).float() for rig in (ours, theirs, exact))
+
+    assert (found - truth).norm() < 1.2 * (eager - truth).norm()
+
+
+def test_bytes_stay_near(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    ours = Rig(CompiledRunner(checkpoint, compiled, dtype="float32", weights="int8"), checkpoint)
+    exact = Rig(DecoderRunner(checkpoint, dtype="float32"), checkpoint)
+
+    found, truth = (rig.step(rig.requests(LENGTHS), most=128) for rig in (ours, exact))
+
+    assert (found - truth).norm() < 0.05 * truth.norm()
+
+
+def test_bits_are_the_same_alone_and_in_company(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["qwen3"]
+    runner = CompiledRunner(checkpoint, compiled, dtype="float32", weights="int8")
+    rig = Rig(runner, checkpoint)
+    [alone], company = rig.requests([45]), rig.requests([45, 30, 7, 61])
+
+    rows = [rig.step([alone], most=64)[0] for _ in range(ANSWER)]
+    others = [rig.step(company, most=64)[0] for _ in range(ANSWER)]
+
+    assert all(torch.equal(one, other) for one, other in zip(rows, others, strict=True))
+
+
+def test_a_step_of_many_tokens_is_several_calls(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    ours = Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint)
+    theirs = Rig(DecoderRunner(checkpoint, dtype="float32"), checkpoint)
+    lengths = [400, 300, 20]
+    assert sum(lengths) > MOST_TOKENS
+
+    found = ours.step(ours.requests(lengths), most=1000)
+
+    torch.testing.assert_close(found, theirs.step(theirs.requests(lengths), most=1000), rtol=1e-3, atol=1e-3)
+
+
+def test_what_a_step_left_is_wiped(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    runner = CompiledRunner(checkpoint, compiled, dtype="float32")
+    rig = Rig(runner, checkpoint)
+    rig.step(rig.requests([20]))
+    native = runner._step._native
+    assert native._memory.any()
+
+    assert runner.wipe_buffers() > 0
+    assert not native._memory.any()
+
+
+def test_a_second_start_compiles_nothing(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    CompiledRunner(checkpoint_of["llama"], compiled, dtype="float32")
+    before = sorted(path.name for path in compiled.iterdir())
+
+    CompiledRunner(checkpoint_of["llama"], compiled, dtype="float32")
+
+    assert sorted(path.name for path in compiled.iterdir()) == before
