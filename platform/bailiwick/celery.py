@@ -34,6 +34,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "jobs-sweep": {"task": "cell.jobs.sweep", "schedule": 5.0},
     "key-operations": {"task": "retention.tasks.record_key_operations", "schedule": 5.0},
     "objects-sweep": {"task": "cell.objects.sweep", "schedule": 3600.0},
+    "keys-rewrite": {"task": "cell.keystore.rewrite", "schedule": 3600.0},
     "data-expire": {"task": "retention.tasks.expire", "schedule": 60.0},
     "erasures-late-keys": {"task": "retention.tasks.destroy_late_keys", "schedule": 60.0},
     "erasures-age": {"task": "retention.tasks.age_erasures", "schedule": 300.0},

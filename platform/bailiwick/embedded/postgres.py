@@ -224,6 +224,15 @@ def provision(postgres: Postgres, superuser_password: str, passwords: Mapping[st
         with psycopg.connect(postgres.url(SUPERUSER, superuser_password, database), autocommit=True) as connection:
             connection.execute("revoke create on schema public from public")
             connection.execute(sql.SQL("grant create, usage on schema public to {}").format(sql.Identifier(owner)))
+    with psycopg.connect(postgres.url(SUPERUSER, superuser_password, KEYSTORE_DATABASE), autocommit=True) as connection:
+        # So that it can see to it that no file of the server holds a key that was destroyed.
+        connection.execute(sql.SQL("grant pg_checkpoint to {}").format(sql.Identifier(KEYSTORE_ROLE)))
+        for function in ("pg_switch_wal()", "pg_ls_waldir()", "pg_ls_dir(text)"):
+            connection.execute(
+                sql.SQL("grant execute on function pg_catalog.{} to {}").format(
+                    sql.SQL(function), sql.Identifier(KEYSTORE_ROLE)
+                )
+            )
 
 
 def _account() -> pwd.struct_passwd | None:
