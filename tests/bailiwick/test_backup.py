@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from uuid import UUID
@@ -303,6 +304,30 @@ def test_an_embedded_cell_is_put_back_into_a_new_home(cluster, place) -> None:
     assert (home / "erasures" / "ledger.jsonl").read_bytes() == erasure_ledger().path.read_bytes()
     again = run(place.settings, *arguments)
     assert (again.returncode, "is not empty" in again.stderr) == (1, True)
+
+
+def test_a_drill_that_is_killed_takes_its_server_along_and_the_next_one_sweeps(cluster, folder) -> None:
+    environ = environ_of(cluster)
+    back_up(environ, folder)
+    sockets = "bw-drill-*/pg/run/.s.PGSQL.5432"
+    before = set(Path(tempfile.gettempdir()).glob(sockets))
+    process = subprocess.Popen(command("backup", "drill", "--from", folder), env=whole(environ))
+    deadline = time.monotonic() + 60
+    while not (began := set(Path(tempfile.gettempdir()).glob(sockets)) - before):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    [scratch] = [socket.parents[2] for socket in began]
+    server = int((scratch / "pg" / "data" / "postmaster.pid").read_text().split()[0])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while Path(f"/proc/{server}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert scratch.exists()
+
+    assert run(environ, "backup", "drill", "--from", folder).returncode == 0
+
+    assert not scratch.exists()
 
 
 @pytest.mark.chaos

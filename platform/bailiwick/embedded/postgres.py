@@ -12,6 +12,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from bailiwick.embedded.process import bind_to
 
 OLDEST = 15
 SUPERUSER = "postgres"
@@ -291,11 +294,20 @@ def stop(process: subprocess.Popen[Any], timeout_s: float = 20.0) -> None:
     process.wait(timeout_s)
 
 
-def start(postgres: Postgres, password: str, log: Path) -> subprocess.Popen[bytes]:
-    """Starts the server in the foreground of a child and waits for it: for tests and benchmarks, which have no supervisor."""
+def start(postgres: Postgres, password: str, log: Path, *, ends_with_us: bool = False) -> subprocess.Popen[bytes]:
+    """Starts the server in the foreground of a child and waits for it: for tests and benchmarks, which have no supervisor.
+
+    With `ends_with_us` it ends at once when the thread that called this does, as by SIGKILL.
+    """
+    bound = bind_to(os.getpid(), signal.SIGQUIT) if ends_with_us else None
     with log.open("ab") as out:
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            postgres.command, stdout=out, stderr=out, start_new_session=True, **postgres.popen_options
+            postgres.command,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=bound,
+            **postgres.popen_options,
         )
     postgres.wait(password)
     return process
