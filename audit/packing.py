@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from audit import bundle, ustar
@@ -12,9 +10,9 @@ from audit.formats import Format, Log, forms
 from audit.signing import signers
 from audit.stretches import bodies
 from cell.access import WorkspaceRef
-from cell.config import config
 from cell.jobs import Lease
 from cell.objects import store
+from cell.scratch import scratch
 
 
 class Packed(NamedTuple):
@@ -27,12 +25,12 @@ def pack(lease: Lease, workspace: WorkspaceRef, stretch: bundle.Stretch, names: 
 
     Raises bundle.LogDamaged if the database no longer holds what was signed.
     """
-    with tempfile.TemporaryDirectory(prefix="export-", dir=config().home) as name:
-        folder = Path(name, "files")
+    with scratch("export") as made:
+        folder = made / "files"
         folder.mkdir()
         chosen = forms(names, Log(stretch.region, stretch.origin))
         manifest = bundle.write(folder, stretch, bodies(lease, workspace, stretch), signers(), chosen)
-        with Path(name, "export.tar").open("w+b") as file:
+        with (made / "export.tar").open("w+b") as file:
             ustar.pack(folder, file)
             file.seek(0)
             stored = store().put(key, file)

@@ -1,4 +1,5 @@
-"""How long an erasure takes, from the wish to the certificate: of a request, of a subject with 10,000, of a workspace with 100,000.
+"""How long an erasure takes, from the wish to the certificate: of a request, of a subject with 10,000, of a workspace with 100,000;
+and how long a restore takes to carry out 10,000 of them again.
 
 PostgreSQL, Redis, the Celery worker (two processes) and beat are those of a cell; no engine runs. Requests are erased one after
 another by a single caller: what is measured is how long one person waits.
@@ -22,6 +23,7 @@ from bench.report import Measure, Options, at_most
 SINGLE = 200
 OF_SUBJECT = 10_000
 OF_WORKSPACE = 100_000
+TOMBSTONES = 10_000
 _WORKER = ["worker", "--pool", "prefork", "-c", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 
@@ -53,12 +55,33 @@ def run(options: Options) -> Iterator[Measure]:
         command = [sys.executable, "-m", "bench.peers.erasing", *counts]
         done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout)
+    replayed = _replayed(options)
     singles = len(found["certified_s"])
     yield Measure("erasure/request/median", _at(found["certified_s"], 0.5), "s", samples=singles)
     yield at_most("erasure/request/p99", _at(found["certified_s"], 0.99), "s", 5, samples=singles)
     yield at_most("erasure/request/fenced/p99", _at(found["fenced_s"], 0.99), "s", 1, samples=singles)
     yield Measure(f"erasure/subject/{OF_SUBJECT}_requests", found["subject_s"], "s")
     yield at_most(f"erasure/workspace/{OF_WORKSPACE}_requests", found["workspace_s"], "s", 60)
+    yield at_most(f"erasure/replay/{TOMBSTONES}_tombstones", replayed, "s", 60)
+
+
+def _replayed(options: Options) -> float:
+    """Seconds that a replay takes in a cell of its own, whose databases have everything again."""
+    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        cluster = Cluster(folder)
+        cluster.write_files()
+        stack.callback(cluster.stop)
+        cluster.start()
+        options.say(f"a ledger with {TOMBSTONES} tombstones")
+        command = [sys.executable, "-m", "bench.peers.replaying", str(TOMBSTONES)]
+        env = environ(**cluster.owner_environ(), OMP_NUM_THREADS="1")
+        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout)
+    if found["tombstones"] != TOMBSTONES:
+        raise RuntimeError(f"of {TOMBSTONES} tombstones {found['tombstones']} were replayed")
+    return float(found["seconds"])
 
 
 def _at(seconds: list[float], share: float) -> float:

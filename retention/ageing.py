@@ -13,14 +13,16 @@ from audit.actions import Action
 from cell.access import WorkspaceRef, system_actor
 from cell.config import config
 from cell.keystore import custody
+from cell.keystore.rewriting import last_rewrite
 from cell.telemetry import get_logger
 from cell.tenancy import workspace_scope
 from retention.backups.catalogue import key_backups
-from retention.certificate import certificate_of, final_statement_of, has_aged_out
+from retention.certificate import Aged, certificate_of, final_statement_of, has_aged_out
 from retention.clock import shared_now, surely_now
 from retention.erasure import evidence_of, row_of, target_of, targets_of, unclean_of
 from retention.fences import CLOCKS
 from retention.models import Erasure, ErasureState, Tombstone
+from retention.stores import keystore_auditor
 from retention.terms import due_workspaces, workspace_here
 
 AIM_S = 300.0
@@ -64,8 +66,8 @@ def _age(workspace: WorkspaceRef, erasure: UUID) -> int:
 
 
 def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
-    """Looks into every store once more, and commits the statement with its entry. False if a store is not clean any more, or if the
-    catalogue of backups still lists a copy of the key store from before the erasure.
+    """Looks into every store once more, and commits the statement with its entry. False if a store is not clean any more, if the
+    catalogue of backups still lists a copy of the key store from before the erasure, or if its tables were not written anew since.
     """
     at = surely_now()
     if not has_aged_out(row, at):
@@ -75,11 +77,15 @@ def _state_finally(workspace: WorkspaceRef, row: Erasure) -> bool:
         logger.error("erasure.backup_outlives_horizon", erasure=str(row.id), backup_begun=backups.oldest.isoformat())
         return False
     target = target_of(workspace, row)
+    rewritten = last_rewrite(keystore_auditor())
+    if rewritten is None or row.erased_at is None or rewritten <= row.erased_at + CLOCKS:
+        logger.warning("erasure.waits_for_rewrite", erasure=str(row.id))
+        return False
     evidence = evidence_of(row, target)
     if unclean := unclean_of(evidence):
         logger.error("erasure.came_back", erasure=str(row.id), stores=unclean)
         return False
-    statement = final_statement_of(row, target, evidence, at, backups)
+    statement = final_statement_of(row, target, evidence, at, Aged(backups, rewritten))
     with workspace_scope(workspace):
         entry = log.record(
             actor=system_actor("job", workspace.organization),

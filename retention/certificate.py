@@ -82,22 +82,36 @@ def statement_of(row: Erasure, target: Target, evidence: Mapping[str, Evidence],
     return Statement(canonical.dumps(document))
 
 
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """What is known of copies of keys, besides the stores themselves."""
+
+    backups: KeyBackups
+    rewritten: datetime
+    """When the last rewrite of the key store's files began that came to its end."""
+
+
 def final_statement_of(
-    row: Erasure, target: Target, evidence: Mapping[str, Evidence], at: datetime, backups: KeyBackups
+    row: Erasure, target: Target, evidence: Mapping[str, Evidence], at: datetime, aged: Aged
 ) -> Statement:
-    """What is signed when the last backup that may hold a key has aged out, and every store was found clean once more.
+    """What is signed when the last backup that may hold a key has aged out, the key store's files were written anew, and every
+    store was found clean once more.
 
     Raises ValueError before that, or if a store was not.
     """
+    backups = aged.backups
     if row.erased_at is None or row.statement is None or not has_aged_out(row, at):
         raise ValueError("an erasure whose backups have not aged out is not beyond recovery")
     if backups.oldest is not None and backups.oldest <= row.erased_at:
         raise ValueError("an erasure with an older copy of the key store is not beyond recovery")
+    if aged.rewritten <= row.erased_at:
+        raise ValueError("an erasure whose keys may be in the key store's files is not beyond recovery")
     document = _common(row, target, evidence, BEYOND_RECOVERY) | {
         "erased": timestamp(row.erased_at),
         "primary_statement_sha256": Statement(bytes(row.statement)).sha256,
         "horizon_days": config().keys.horizon_days,
         "beyond_recovery": timestamp(at),
+        "key_store_rewritten": timestamp(aged.rewritten),
         **_backups(backups),
     }
     return Statement(canonical.dumps(document))

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import UUID
 
-import psycopg
-
 from cell.access import WorkspaceRef
+from cell.auditing import auditing
 from cell.config import config
 from cell.database_url import DatabaseUrl
 from retention.models import ErasureScope
@@ -176,7 +175,7 @@ def ask_auditor(statement: str, parameters: tuple[object, ...]) -> Answer:
     url = config().auditor_database
     if url is None:
         raise MissingAuditor("BAILIWICK_AUDITOR_DATABASE_URL is not set: this process cannot verify an erasure")
-    with psycopg.connect(url.conninfo, connect_timeout=5, autocommit=True) as connection:
+    with auditing(url) as connection:
         row = connection.execute(
             f"select ({statement}), current_user::text, (select system_identifier::text from pg_control_system()),"
             " pg_current_wal_lsn()::text",

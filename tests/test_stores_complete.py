@@ -93,6 +93,7 @@ TABLES: dict[str, Fate] = {
     "retention_replay": NoTenants("how far the ledger was replayed"),
     "audit_signer": NoTenants("verifier keys of the cell"),
     "cell_identity": NoTenants("which cell this is"),
+    "keystore_rewrite": NoTenants("when the tables of keys were written anew"),
     "keystore_identity": NoTenants("which cell this is"),
     "gateway_process": NoTenants("processes of the cell"),
     "gateway_deployment": NoTenants("what the operator serves"),

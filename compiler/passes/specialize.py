@@ -50,4 +50,3 @@ def specialize(program: Program, bucket: Mapping[str, int]) -> Program:
         new[value] = make(value.op, *(new[arg] for arg in value.args), **attributes)
     inputs = tuple(new[value] for value in program.graph.inputs)
     return replace(program, graph=replace(program.graph.mapped(new), inputs=inputs))
-

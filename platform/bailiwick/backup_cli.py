@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     home: dict[str, Any] = {"type": Path, "metavar": "DIR", "help": "the cell's folder (.bailiwick)"}
     parser.add_argument("--home", default=Path(".bailiwick"), **home)
-    parser.add_argument("--to", metavar="PLACE", help="where the backup shall lie: a folder outside of the cell's")
+    parser.add_argument(
+        "--to",
+        metavar="PLACE",
+        help="where the backup shall lie: a folder outside of the cell's, or s3://bucket/prefix",
+    )
     parser.add_argument("--region", metavar="REGION", help="in which region that is: the cell's own, or its peer")
     parser.add_argument(
         "--ledger-only", action="store_true", help="only the ledger of erasures, if it has grown since its last copy"
@@ -190,7 +194,7 @@ def told(action: Callable[[argparse.Namespace], int | None]) -> Callable[[argpar
         from bailiwick.embedded.postgres import PostgresError
         from cell.config import ConfigError
         from cell.keys.provider import KeysError
-        from cell.objects import StoreFull
+        from cell.objects import ObjectStoreError
         from cell.regions import DirectoryError
         from retention.backups.errors import BackupError
         from retention.ledger import LedgerBroken
@@ -204,12 +208,13 @@ def told(action: Callable[[argparse.Namespace], int | None]) -> Callable[[argpar
             KeysError,
             LedgerBroken,
             PostgresError,
-            StoreFull,
         )
         try:
             return action(options) or 0
         except ours as error:
             print(f"bailiwick: {error}", file=sys.stderr)
+        except ObjectStoreError as error:
+            print(f"bailiwick: {error}.", file=sys.stderr)
         except (psycopg.OperationalError, django.db.OperationalError) as error:
             print(f"bailiwick: A database does not answer: {str(error).partition(chr(10))[0]}", file=sys.stderr)
         except OSError as error:

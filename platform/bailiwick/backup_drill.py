@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from bailiwick.embedded.cluster import Cluster
 from cell.access import system_actor
 from cell.config import config
 from cell.keys import cell_keys
+from cell.scratch import scratch, sweep_folder
 from retention.backups.errors import RestoreRefused
 from retention.backups.manifest import Manifest
 from retention.backups.places import Place
@@ -45,11 +45,10 @@ def drill(place: Place) -> Drilled:
         raise RestoreRefused(f"There is no backup in {place.name}.")
     began = time.monotonic()
     # /tmp: the path of a Unix socket is short, and PostgreSQL's account has to walk there.
-    scratch = Path(tempfile.mkdtemp(prefix="bw-drill-"))
-    try:
-        done = _restored(place, manifests[-1], scratch)
-    finally:
-        shutil.rmtree(scratch)
+    root = Path(tempfile.gettempdir())
+    sweep_folder(root, "bw-drill-*")  # of a drill that was killed
+    with scratch("bw-drill", root=root) as folder:
+        done = _restored(place, manifests[-1], folder)
     duration = time.monotonic() - began
     passed = done.returncode == 0
     result = json.loads(done.stdout) if passed else {}
@@ -70,17 +69,17 @@ def drill(place: Place) -> Drilled:
     return Drilled(passed, duration, counts, done.stderr.strip())
 
 
-def _restored(place: Place, manifest: Manifest, scratch: Path) -> subprocess.CompletedProcess[str]:
-    cluster = Cluster(scratch, region=manifest.region, cell=manifest.cell)
+def _restored(place: Place, manifest: Manifest, folder: Path) -> subprocess.CompletedProcess[str]:
+    cluster = Cluster(folder, region=manifest.region, cell=manifest.cell)
     password = cluster.passwords[pg.SUPERUSER]
     cluster.postgres.initialise(password)
-    server = pg.start(cluster.postgres, password, scratch / "postgres.log")
+    server = pg.start(cluster.postgres, password, folder / "postgres.log", ends_with_us=True)
     try:
         pg.provision(cluster.postgres, password, cluster.passwords)
         command = [sys.executable, "-m", "bailiwick.cli", "restore", "--json"]
         command += ["--from", place.name, "--point", manifest.point.hex]
         return subprocess.run(
-            command, env=_environment(cluster), cwd=scratch, capture_output=True, text=True, check=False
+            command, env=_environment(cluster), cwd=folder, capture_output=True, text=True, check=False
         )
     finally:
         pg.stop(server)

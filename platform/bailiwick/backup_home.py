@@ -18,7 +18,9 @@ from bailiwick.embedded.directory import write_directory
 from bailiwick.embedded.errors import CellError
 from bailiwick.embedded.home import Home, write
 from bailiwick.embedded.services import Plan
-from cell.objects import FileObjectStore
+from cell.config import backup_server
+from cell.objects import ObjectNotFound
+from retention.backups.places import locate, told
 
 _WriteHome = Callable[[Mapping[str, bytes]], None]
 
@@ -75,13 +77,16 @@ def _write_home(home: Home, files: Mapping[str, bytes]) -> None:
 
 
 def _region_in(source: str) -> str:
-    """Of the cell whose backups lie there, unverified: it says only what to make ready. Raises CellError."""
-    store = FileObjectStore(Path(source).expanduser().absolute())
-    for key in store.keys("points/"):
-        if key.endswith("/manifest"):
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                return str(json.loads(store.get(key))["manifest"]["region"])
-    raise CellError(f"There is no backup in {source}.")
+    """Of the cell whose backups lie there, unverified: it says only what to make ready. Raises CellError, PlaceFailed,
+    PlaceRefused or ConfigError.
+    """
+    found = locate(source, backup_server(os.environ))
+    with told(found.name):
+        for key in found.store.keys(f"{found.prefix}points/"):
+            if key.endswith("/manifest"):
+                with contextlib.suppress(ValueError, KeyError, TypeError, ObjectNotFound):
+                    return str(json.loads(found.store.get(key))["manifest"]["region"])
+    raise CellError(f"There is no backup in {found.name}.")
 
 
 def _read(path: Path) -> str:

@@ -35,6 +35,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "jobs-sweep": {"task": "cell.jobs.sweep", "schedule": 5.0},
     "key-operations": {"task": "retention.tasks.record_key_operations", "schedule": 5.0},
     "objects-sweep": {"task": "cell.objects.sweep", "schedule": 3600.0},
+    "scratch-sweep": {"task": "cell.scratch.sweep", "schedule": 60.0},
+    "keys-rewrite": {"task": "cell.keystore.rewrite", "schedule": 3600.0},
     "data-expire": {"task": "retention.tasks.expire", "schedule": 60.0},
     "erasures-late-keys": {"task": "retention.tasks.destroy_late_keys", "schedule": 60.0},
     "erasures-age": {"task": "retention.tasks.age_erasures", "schedule": 300.0},
@@ -93,6 +95,7 @@ def _check_region(**_: object) -> None:
     from cell.guard import RegionMismatch, check_region
 
     django.setup()
+    from cell import scratch
     from retention.backups import admission
     from retention.backups.errors import NotReplayed
     from retention.ledger import LedgerBroken
@@ -102,6 +105,7 @@ def _check_region(**_: object) -> None:
         admission.look()
     except (RegionMismatch, NotReplayed, LedgerBroken, OSError) as error:
         sys.exit(str(error))
+    scratch.sweep()
 
 
 @worker_ready.connect

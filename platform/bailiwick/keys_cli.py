@@ -35,6 +35,17 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
     )
     under.add_argument("--cell", action="store_true", help="under the cell's root")
     one.set_defaults(run=told(_rotate))
+    rewrite = commands.add_parser(
+        "rewrite", parents=[home], help="write the key store's tables anew, as a job does once a day: destroyed keys go"
+    )
+    rewrite.add_argument(
+        "--longest-lock-s",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="how long no key may be made or opened meanwhile, at most (10)",
+    )
+    rewrite.set_defaults(run=told(_rewrite))
 
 
 def _init(_: argparse.Namespace) -> None:
@@ -119,3 +130,19 @@ def _rotate(options: argparse.Namespace) -> None:
     except (KeyAbroad, RotatedMeanwhile) as error:
         raise Told(str(error)) from None
     print(f"version {done.version} of the workspace's key wraps its {done.epochs} epoch keys")
+
+
+def _rewrite(options: argparse.Namespace) -> None:
+    become_a_process(options.home)
+    from cell.config import config
+    from cell.keystore.rewriting import TABLES, WITHIN_S, RewriteUnfinished, rewrite
+
+    longest = options.longest_lock_s
+    try:
+        done = rewrite(
+            config().keystore_database, longest_lock_s=longest, within_s=max(WITHIN_S, longest * (len(TABLES) + 1))
+        )
+    except RewriteUnfinished as error:
+        raise Told(f"Destroyed keys may still be in the key store's files: {error}.") from None
+    print(f"what was destroyed before {done.began_at:%Y-%m-%d %H:%M:%S} UTC is in no file of the key store's server")
+    print(f"the table that took longest was locked for {done.longest_lock_s:.1f} s")

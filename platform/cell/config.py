@@ -16,7 +16,7 @@ from cell.config_reader import Reader
 from cell.database_url import DatabaseUrl
 from cell.ids import CELL_CODE
 from cell.key_config import LONGEST_HORIZON_DAYS, KeyConfig, Pkcs11Token, VaultServer
-from cell.object_config import S3Bucket
+from cell.object_config import S3Bucket, S3Server
 from cell.operator_config import AgreementConfig, OperatorConfig
 from cell.witness_config import CellWitness
 
@@ -50,6 +50,8 @@ class CellConfig:
     redis_url: str
     objects: Path | S3Bucket
     """Folder of the file-system object store, or the bucket of an S3 server."""
+    backups: S3Server | None
+    """Where buckets of backups are, for commands that name one; None where backups go to folders."""
     keys: KeyConfig
     """The cell's root key, and how to reach it."""
     cells_file: Path
@@ -114,6 +116,7 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         auditor_database=reader.optional_database("BAILIWICK_AUDITOR_DATABASE_URL"),
         redis_url=reader.text("BAILIWICK_REDIS_URL", pattern=r"(rediss?|redis\+socket|unix)://.+", example="redis://…"),
         objects=_objects(reader),
+        backups=_backups(reader),
         keys=_keys(reader),
         cells_file=reader.path("BAILIWICK_CELLS_FILE"),
         cells_vkey=reader.text("BAILIWICK_CELLS_VKEY", pattern=r"[^+\s]+\+[0-9a-f]{8}\+\S+", example="name+hash+key"),
@@ -147,6 +150,8 @@ def load(environ: Mapping[str, str]) -> CellConfig:
         problems += found.keys.problems(embedded=found.embedded)
         if isinstance(found.objects, S3Bucket):
             problems += found.objects.problems(embedded=found.embedded)
+        if found.backups is not None:
+            problems += found.backups.problems(embedded=found.embedded)
         problems += found.agreement.problems()
         if found.otlp_endpoint is not None and found.otlp_region is None:
             problems.append(
@@ -154,6 +159,16 @@ def load(environ: Mapping[str, str]) -> CellConfig:
             )
         if not found.embedded and not found.base_url.startswith("https://"):
             problems.append("BAILIWICK_BASE_URL must begin with https:// (only the embedded cell serves plain HTTP)")
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def backup_server(environ: Mapping[str, str]) -> S3Server | None:
+    """Of `environ` only where buckets of backups are: for an embedded cell that has to be put back first. Raises ConfigError."""
+    reader = Reader(environ)
+    found = _backups(reader)
+    problems = reader.problems or ([] if found is None else list(found.problems(embedded=True)))
     if problems:
         raise ConfigError(problems)
     return found
@@ -193,13 +208,25 @@ def _objects(reader: Reader) -> Path | S3Bucket:
             if reader.environ.get(f"BAILIWICK_OBJECTS_{name}"):
                 reader.problems.append(f"BAILIWICK_OBJECTS_{name} is for a bucket, and BAILIWICK_OBJECTS names none")
         return place
-    return S3Bucket(
-        name=place,
-        region=reader.text("BAILIWICK_OBJECTS_REGION", pattern=r"[a-z0-9][a-z0-9-]{0,62}", example="eu-central-1"),
-        declared_area=reader.optional_text("BAILIWICK_OBJECTS_LEGAL_AREA"),
-        endpoint=reader.optional_url("BAILIWICK_OBJECTS_ENDPOINT"),
-        ca_file=reader.optional_path("BAILIWICK_OBJECTS_CA_FILE"),
-        credentials_file=reader.optional_path("BAILIWICK_OBJECTS_CREDENTIALS_FILE"),
+    server = _server(reader, "BAILIWICK_OBJECTS")
+    return server.bucket(place)
+
+
+def _backups(reader: Reader) -> S3Server | None:
+    names = ("REGION", "LEGAL_AREA", "ENDPOINT", "CA_FILE", "CREDENTIALS_FILE")
+    if not any(reader.environ.get(f"BAILIWICK_BACKUPS_{name}") for name in names):
+        return None
+    return _server(reader, "BAILIWICK_BACKUPS")
+
+
+def _server(reader: Reader, variables: str) -> S3Server:
+    return S3Server(
+        region=reader.text(f"{variables}_REGION", pattern=r"[a-z0-9][a-z0-9-]{0,62}", example="eu-central-1"),
+        declared_area=reader.optional_text(f"{variables}_LEGAL_AREA"),
+        endpoint=reader.optional_url(f"{variables}_ENDPOINT"),
+        ca_file=reader.optional_path(f"{variables}_CA_FILE"),
+        credentials_file=reader.optional_path(f"{variables}_CREDENTIALS_FILE"),
+        variables=variables,
     )
 
 

@@ -49,7 +49,7 @@ def complete(manifest: Manifest) -> None:
 def adopt(manifests: Iterable[Manifest], place: Place) -> None:
     """Lists backups that are newer than this database: it was restored from an older one."""
     for manifest in manifests:
-        gone = None if place.has(manifest.point, KEYS) else timezone.now()
+        gone = None if place.remains(manifest.point, KEYS) else timezone.now()
         Backup.objects.using(OWNER).get_or_create(
             id=manifest.point,
             defaults={

@@ -15,6 +15,10 @@ class PlaceRefused(BackupError):
     """Backups of this cell must not, or cannot, lie there."""
 
 
+class PlaceFailed(BackupError):
+    """The place does not answer, refuses, is full, or does not hold what was put into it. A backup that met this is none."""
+
+
 class ManifestBroken(BackupError):
     """Not a manifest of this cell, or one that was altered."""
 

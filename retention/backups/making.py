@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 import tempfile
@@ -48,7 +49,7 @@ def backup_make(
     """A backup of this cell in `place`; restorable when this returns, and not there at all if it is cut off before.
 
     `home` is what the cell's folder needs besides, by file name. With `ledger_only` it is of the ledger of erasures alone, which
-    is small. Raises NotOwner, DumpFailed, PlaceRefused, LedgerBroken, cell.keys.RootUnavailable, cell.objects.StoreFull or OSError.
+    is small. Raises NotOwner, DumpFailed, PlaceRefused, PlaceFailed, LedgerBroken, cell.keys.RootUnavailable or OSError.
     """
     cell, owner = config(), owner_database()
     area = check_area(place.region, cell)
@@ -94,15 +95,16 @@ def backup_make(
                 "ledger_head": manifest.ledger.head,
             },
         )
-    place.put(point, MANIFEST, manifest.encode(cell_keys()))
+    encoded = manifest.encode(cell_keys())
+    place.put(point, MANIFEST, encoded, File(len(encoded), hashlib.sha256(encoded).hexdigest()))
     catalogue.complete(manifest)
     return Made(manifest, size)
 
 
 def is_copied(place: Place) -> bool:
     """Whether the newest copy of the ledger in `place` has all of it."""
-    newest = max((one.ledger.lines for one in place.manifests(cell_keys(), config().region)), default=-1)
-    return newest >= erasure_ledger().end().lines
+    newest = next(place.manifests(cell_keys(), config().region, newest_first=True), None)
+    return newest is not None and newest.ledger.lines >= erasure_ledger().end().lines
 
 
 def owner_database() -> DatabaseUrl:
@@ -133,8 +135,8 @@ class _Parts:
             write(writer)  # type: ignore[arg-type]  # a raw binary file is one, too
             writer.finish()
             spool.seek(0)
-            self.place.put(self.point, name, spool)
             self.files[name] = File(writer.size, writer.sha256)
+            self.place.put(self.point, name, spool, self.files[name])
 
 
 class _Copied:

@@ -16,7 +16,8 @@ from cell.access import system_actor
 from cell.config import config
 from cell.databases import OWNER
 from retention.backups import catalogue
-from retention.backups.manifest import KEYS
+from retention.backups.errors import PlaceFailed
+from retention.backups.manifest import FILES, KEYS
 from retention.backups.places import MANIFEST, Place
 
 EARLY: Final = timedelta(hours=1)
@@ -37,7 +38,7 @@ def backup_prune(place: Place, *, older_than_days: int | None = None, now: datet
     """Removes copies of the key store that are as old as the horizon, what was begun and never finished, and backups older than
     `older_than_days`, if that is said. Each file is looked for once more before the catalogue and the log say that it is gone.
 
-    Raises RuntimeError if one is still there.
+    Raises PlaceFailed if one is still there.
     """
     at = now or timezone.now()
     horizon = timedelta(days=config().keys.horizon_days)
@@ -50,7 +51,7 @@ def backup_prune(place: Place, *, older_than_days: int | None = None, now: datet
         gone |= {*catalogue.listed(place, cutoff), *(point for point in place.points() if _begun(point) < cutoff)}
     for point in gone:
         # The manifest first: from then on it is no backup, wherever this is cut off.
-        for name in (MANIFEST, *place.files(point)):
+        for name in (MANIFEST, *sorted({*FILES, *place.files(point)} - {MANIFEST})):
             _remove(place, point, name)
     if aged or gone:
         with transaction.atomic(using=OWNER):
@@ -68,7 +69,7 @@ def backup_prune(place: Place, *, older_than_days: int | None = None, now: datet
 
 def _aged(place: Place, before: datetime) -> list[UUID]:
     """Points with a copy of the key store from before then: by the catalogue, and by what lies there."""
-    lying = [point for point in place.points() if _begun(point) < before and place.has(point, KEYS)]
+    lying = [point for point in place.points() if _begun(point) < before and place.remains(point, KEYS)]
     return sorted({*catalogue.keys_listed(place, before), *lying})
 
 
@@ -84,5 +85,5 @@ def _begun(point: UUID) -> datetime:
 
 def _remove(place: Place, point: UUID, name: str) -> None:
     place.remove(point, name)
-    if place.has(point, name):
-        raise RuntimeError("a file of a backup was removed and is still there")
+    if place.remains(point, name):
+        raise PlaceFailed(f"{place.name}: a file of backup {point.hex} was removed and is still there; prune again.")

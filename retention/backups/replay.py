@@ -18,6 +18,7 @@ from django.utils import timezone
 from audit import log
 from audit.actions import Action, Value
 from cell.access import WorkspaceRef, system_actor
+from cell.auditing import connections_kept
 from cell.config import config
 from cell.databases import OWNER
 from cell.ids import Tag, untag, uuid7
@@ -84,15 +85,16 @@ def replay(ledger: Ledger) -> Replayed:
         _collect(told[untag(line.workspace, Tag.WORKSPACE, config().cell)], line)
         done.mark = mark
     known = _workspaces()
-    for number, stones in sorted(told.items()):
-        done.requests += len(stones.requests)
-        done.subjects += len(stones.subjects)
-        done.workspaces += stones.whole is not None
-        if number in known:
-            _bury(known[number], stones, done)
-        else:
-            done.unknown += 1
-            _destroy_keys(number, stones)
+    with connections_kept():
+        for number, stones in sorted(told.items()):
+            done.requests += len(stones.requests)
+            done.subjects += len(stones.subjects)
+            done.workspaces += stones.whole is not None
+            if number in known:
+                _bury(known[number], stones, done)
+            else:
+                done.unknown += 1
+                _destroy_keys(number, stones)
     return done
 
 

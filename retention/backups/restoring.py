@@ -22,6 +22,7 @@ from cell.config import config
 from cell.durable import sync_folder
 from cell.keys import cell_keys
 from cell.objects import ObjectNotFound
+from cell.scratch import scratch
 from retention.backups import catalogue, sealed
 from retention.backups.admission import erasure_ledger
 from retention.backups.checks import Sound, check
@@ -85,8 +86,8 @@ def restore(place: Place, programs: Programs, wish: Wish, steps: Steps) -> Resto
     for one, names in ((manifest, manifest.files.keys() - {KEYS}), (keys_from, {KEYS})):
         for name in sorted(names if one is not None else ()):
             _verify(place, one or manifest, name)
-    with tempfile.TemporaryDirectory(dir=config().home) as scratch:
-        ledger, older = _newest_ledger(place, manifests, wish, Path(scratch))
+    with scratch("restore") as folder:
+        ledger, older = _newest_ledger(place, manifests, wish, folder)
         steps.say("putting the databases and the objects back")
         _install(ledger)
         with closing(_reader(place, manifest, DATABASE)) as source:
@@ -176,7 +177,7 @@ def _verify(place: Place, manifest: Manifest, name: str) -> None:
         raise SealBroken(f"the file {name} of backup {manifest.point.hex} is not the one that its manifest signs")
 
 
-def _newest_ledger(place: Place, manifests: Sequence[Manifest], wish: Wish, scratch: Path) -> tuple[Ledger, bool]:
+def _newest_ledger(place: Place, manifests: Sequence[Manifest], wish: Wish, folder: Path) -> tuple[Ledger, bool]:
     """The longest ledger there is, and whether a longer one is known to have been. Raises RestoreRefused or LedgerBroken."""
     known = max((one.ledger for one in manifests), key=lambda mark: mark.lines)
     candidates = [ledger for ledger in (erasure_ledger(), Ledger(wish.ledger) if wish.ledger else None) if ledger]
@@ -187,7 +188,7 @@ def _newest_ledger(place: Place, manifests: Sequence[Manifest], wish: Wish, scra
             _verify(place, one, LEDGER)
         except (SealBroken, RestoreRefused):
             continue  # an older copy is then measured against what this one was known to hold
-        copy = Ledger(scratch / "ledger.jsonl")
+        copy = Ledger(folder / "ledger.jsonl")
         with closing(_reader(place, one, LEDGER)) as reader, copy.path.open("wb") as file:
             while content := reader.read(_CHUNK):
                 file.write(content)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connection
 
 from audit.actions import Action
 from audit.exports import ExportInfo, export_create, export_download, export_get, object_key
@@ -19,10 +24,12 @@ from audit.verifier.__main__ import main
 from bailiwick.embedded.cluster import Cluster
 from cell import jobs
 from cell.access import WorkspaceRef
+from cell.config import config
 from cell.ids import uuid7
 from cell.models import Job
 from cell.objects import open_store, store
 from cell.problems import Problem
+from cell.tasks import sweep_scratch
 from cell.tenancy import workspace_scope
 from tests.audit.people import a_member, a_workspace
 from tests.audit.unpacking import unpack
@@ -168,3 +175,35 @@ def test_a_log_that_was_changed_in_the_database_is_not_exported(workspace: Works
         owner.execute("alter table audit_entry enable trigger user")
 
     assert _run(workspace, _ask(workspace)).state == "failed"
+
+
+DIES = """
+import django, os, signal, sys
+django.setup()
+from uuid import UUID
+from audit import packing
+from cell import jobs
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+packing.store = die
+jobs.run(UUID(sys.argv[1]))
+"""
+
+
+def test_what_a_killed_worker_had_in_the_making_does_not_stay(workspace: WorkspaceRef) -> None:
+    _record(workspace, 3)
+    export = _ask(workspace)
+    with workspace_scope(workspace):
+        job = Job.objects.get(effect_key=f"export/{export.id}").id
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    worker = subprocess.run([sys.executable, "-c", DIES, str(job)], env=environ, check=False)
+    assert worker.returncode == -signal.SIGKILL
+    left = list((config().home / "scratch").glob("export-*/files/entries-*"))
+    assert left
+
+    sweep_scratch()
+
+    assert list((config().home / "scratch").iterdir()) == []
+    with workspace_scope(workspace), connection.cursor() as cursor:
+        cursor.execute("update cell_job set lease_until = null where id = %s", [job])
+    assert _run(workspace, export).state == "ready"

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bailiwick.embedded import postgres as pg
 from bailiwick.embedded.cluster import ROOT, Cluster
 from cell.config import load
+from cell.object_config import S3Bucket
+from cell.objects import FileObjectStore, ObjectStore, open_store
 from cell.regions import Region, sign_directory
 
 ELSEWHERE = (
@@ -23,6 +25,45 @@ ELSEWHERE = (
     Region("eu-es-1", "eues1", "eu", "https://api.eu-es.example", "https://console.eu-es.example"),
     Region("us-va-1", "usva1", "us", "https://api.us-va.example", "https://console.us-va.example"),
 )
+
+
+PREFIX = "cells/eude1/"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A place of backups, as an operator names it, and its store, to look behind the commands."""
+
+    address: str
+    store: ObjectStore
+    prefix: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What a process needs in its environment to reach it."""
+
+    def __str__(self) -> str:
+        return self.address
+
+    def key(self, point: str, file: str = "") -> str:
+        return f"{self.prefix}points/{point}/{file}"
+
+    @property
+    def points(self) -> set[str]:
+        start = f"{self.prefix}points/"
+        return {key.removeprefix(start).partition("/")[0] for key in self.store.keys(start)}
+
+
+def folder_place(folder: Path) -> Kept:
+    return Kept(str(folder), FileObjectStore(folder))
+
+
+def bucket_place(bucket: S3Bucket) -> Kept:
+    settings = {
+        "BAILIWICK_BACKUPS_REGION": bucket.region,
+        "BAILIWICK_BACKUPS_LEGAL_AREA": bucket.declared_area or "",
+        "BAILIWICK_BACKUPS_ENDPOINT": bucket.endpoint or "",
+        "BAILIWICK_BACKUPS_CREDENTIALS_FILE": str(bucket.credentials_file),
+    }
+    return Kept(f"s3://{bucket.name}/{PREFIX.rstrip('/')}", open_store(bucket), PREFIX, settings)
 
 
 def environ_of(cluster: Cluster) -> dict[str, str]:
@@ -60,7 +101,7 @@ def python(environ: Mapping[str, str], script: str, *arguments: str) -> subproce
     )
 
 
-def back_up(environ: Mapping[str, str], place: Path) -> str:
+def back_up(environ: Mapping[str, str], place: Kept) -> str:
     """The id of a new backup in `place`."""
     done = run(environ, "backup", "--to", place, "--region", "eu-fr-1")
     assert done.returncode == 0, done.stderr
@@ -68,8 +109,10 @@ def back_up(environ: Mapping[str, str], place: Path) -> str:
 
 
 @contextlib.contextmanager
-def empty_cell(source: Cluster) -> Iterator[dict[str, str]]:
-    """The owner's configuration of an empty cell with the root, the region and the directory of `source`; its server runs."""
+def empty_cell(source: Cluster, place: Kept | None = None) -> Iterator[dict[str, str]]:
+    """The owner's configuration of an empty cell with the root, the region and the directory of `source`, and what reaches `place`;
+    its server runs.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bw-to-"))
     cluster = Cluster(folder)
     password = cluster.passwords[pg.SUPERUSER]
@@ -80,7 +123,8 @@ def empty_cell(source: Cluster) -> Iterator[dict[str, str]]:
             pg.provision(cluster.postgres, password, cluster.passwords)
             kept = ("ROOT_KEY", "CELLS_FILE", "CELLS_VKEY")
             of_source = environ_of(source)
-            yield cluster.owner_environ() | {f"BAILIWICK_{name}": of_source[f"BAILIWICK_{name}"] for name in kept}
+            same = {f"BAILIWICK_{name}": of_source[f"BAILIWICK_{name}"] for name in kept}
+            yield cluster.owner_environ() | same | (place.settings if place else {})
         finally:
             pg.stop(server)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +21,20 @@ from retention.backups.dumps import Programs
 from retention.backups.errors import PlaceRefused
 from retention.backups.places import open_place
 from retention.ledger import Ledger
-from tests.bailiwick.backing_up import back_up, command, databases, empty_cell, environ_of, run, starts, state, whole
+from tests.bailiwick.backing_up import (
+    Kept,
+    back_up,
+    bucket_place,
+    command,
+    databases,
+    empty_cell,
+    environ_of,
+    folder_place,
+    run,
+    starts,
+    state,
+    whole,
+)
 from tests.factories import make_organization, make_workspace
 from tests.retention.conftest import committed
 from tests.retention.erasing import ask, erasure_ledger
@@ -30,6 +44,23 @@ from tests.retention.requests import serve
 __all__ = ["committed"]
 pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.timeout(400)]
 ANNA, BEN = "anna@example.org", "ben"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Kept:
+    return folder_place(tmp_path / "place")
+
+
+@pytest.fixture
+def bucket(radosgw) -> Kept:
+    return bucket_place(radosgw.bucket())
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request) -> Kept:
+    """What holds for one kind of place holds for the other."""
+    kept: Kept = request.getfixturevalue(request.param)
+    return kept
 
 
 class Served:
@@ -73,8 +104,8 @@ def entries(environ, action: str) -> list[dict]:
     return [body for (raw,) in rows if (body := json.loads(bytes(raw)))["action"] == action]
 
 
-def test_what_is_erased_after_a_backup_does_not_come_back_with_it(cluster, tmp_path) -> None:
-    environ, place = environ_of(cluster), tmp_path / "place"
+def test_what_is_erased_after_a_backup_does_not_come_back_with_it(cluster, place) -> None:
+    environ = environ_of(cluster) | place.settings
     FileObjectStore(cluster.folder / "objects").put("exports/0123", b"an object")
     served = Served()
     seal_all()
@@ -90,7 +121,7 @@ def test_what_is_erased_after_a_backup_does_not_come_back_with_it(cluster, tmp_p
     copied = run(environ, "backup", "--to", place, "--region", "eu-fr-1", "--ledger-only")
     assert copied.returncode == 0, copied.stderr
 
-    with empty_cell(cluster) as new:
+    with empty_cell(cluster, place) as new:
         done = run(new, "restore", "--from", place, "--json")
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
@@ -152,12 +183,12 @@ def test_a_database_that_another_tool_put_back_serves_nothing_until_the_ledger_i
         assert "A restore of this cell was not finished" in starts(new)
 
 
-def test_what_was_altered_is_not_put_back(cluster, tmp_path) -> None:
-    environ, place = environ_of(cluster), tmp_path / "place"
+def test_what_was_altered_is_not_put_back(cluster, folder, tmp_path) -> None:
+    environ, place = environ_of(cluster), folder
     first = back_up(environ, place)
     ask_and_erase()
     second = back_up(environ, place)
-    store = FileObjectStore(place)
+    store = place.store
 
     def alter(name: str, content: bytes | None = None) -> None:
         raw = bytearray(store.get(f"points/{second}/{name}"))
@@ -206,18 +237,23 @@ def ask_and_erase() -> None:
         ("eu-xx-1", "no region eu-xx-1"),
     ],
 )
-def test_a_backup_stays_in_the_legal_area(cluster, tmp_path, region, told) -> None:
-    here = load(environ_of(cluster))
+def test_a_backup_stays_in_the_legal_area(cluster, place, region, told) -> None:
+    here = load(environ_of(cluster) | place.settings)
     with pytest.raises(PlaceRefused, match=told):
-        open_place(str(tmp_path / "place"), region=region, config=here, make=True)
-    assert not (tmp_path / "place").exists()
+        open_place(str(place), region=region, config=here, make=True)
+    assert place.store.region() is None
+    assert list(place.store.keys("")) == []
 
 
-def test_a_place_keeps_the_region_that_was_stated_first(cluster, tmp_path) -> None:
-    here = load(environ_of(cluster))
-    assert open_place(str(tmp_path), region="eu-fr-1", config=here, make=True).region == "eu-fr-1"
+def test_a_place_keeps_the_region_that_was_stated_first(cluster, place) -> None:
+    here = load(environ_of(cluster) | place.settings)
+    assert open_place(str(place), region="eu-fr-1", config=here, make=True).region == "eu-fr-1"
     with pytest.raises(PlaceRefused, match="was said to be in eu-fr-1 before"):
-        open_place(str(tmp_path), region="eu-de-1", config=here, make=True)
+        open_place(str(place), region="eu-de-1", config=here, make=True)
+
+
+def test_a_place_is_not_the_cells_own_folder(cluster) -> None:
+    here = load(environ_of(cluster))
     with pytest.raises(PlaceRefused, match="the cell's own folder"):
         open_place(str(here.home / "backups"), region="eu-de-1", config=here, make=True)
 
@@ -227,8 +263,8 @@ def test_the_command_says_what_is_refused(cluster, tmp_path) -> None:
     assert (done.returncode, "this cell's data stays in eu" in done.stderr) == (1, True), done.stderr
 
 
-def test_a_backup_that_is_killed_is_none(cluster, tmp_path) -> None:
-    environ, place = environ_of(cluster), tmp_path / "place"
+def test_a_backup_that_is_killed_is_none(cluster, place) -> None:
+    environ = environ_of(cluster) | place.settings
     began = time.monotonic()
     whole_one = back_up(environ, place)
     takes = time.monotonic() - began
@@ -244,10 +280,9 @@ def test_a_backup_that_is_killed_is_none(cluster, tmp_path) -> None:
         process.wait()
 
     listed = run(environ, "backup", "list", "--from", place).stdout.splitlines()
-    store = FileObjectStore(place)
-    points = {key.split("/")[1] for key in store.keys("points/")}
+    points = place.points
     assert {line.split()[0] for line in listed[1:-1]} == {
-        point for point in points if store.versions(f"points/{point}/manifest")
+        point for point in points if place.store.versions(place.key(point, "manifest"))
     }
     assert whole_one in listed[1]
     with psycopg.connect(databases(environ)[0].conninfo) as connection:
@@ -255,12 +290,52 @@ def test_a_backup_that_is_killed_is_none(cluster, tmp_path) -> None:
     assert points <= known  # also what was cut off: it may hold keys
 
 
+def test_an_embedded_cell_is_put_back_into_a_new_home(cluster, place) -> None:
+    environ = environ_of(cluster) | place.settings
+    ask_and_erase()
+    point = back_up(environ, place)
+    home = cluster.folder / point[-8:]  # where PostgreSQL's account may walk
+    arguments = ("restore", "--home", home, "--from", place, "--root-key", cluster.folder / "root.key")
+
+    done = run(place.settings, *arguments, "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["point"] == point
+    assert (home / "erasures" / "ledger.jsonl").read_bytes() == erasure_ledger().path.read_bytes()
+    again = run(place.settings, *arguments)
+    assert (again.returncode, "is not empty" in again.stderr) == (1, True)
+
+
+def test_a_drill_that_is_killed_takes_its_server_along_and_the_next_one_sweeps(cluster, folder) -> None:
+    environ = environ_of(cluster)
+    back_up(environ, folder)
+    sockets = "bw-drill-*/pg/run/.s.PGSQL.5432"
+    before = set(Path(tempfile.gettempdir()).glob(sockets))
+    process = subprocess.Popen(command("backup", "drill", "--from", folder), env=whole(environ))
+    deadline = time.monotonic() + 60
+    while not (began := set(Path(tempfile.gettempdir()).glob(sockets)) - before):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    [scratch] = [socket.parents[2] for socket in began]
+    server = int((scratch / "pg" / "data" / "postmaster.pid").read_text().split()[0])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while Path(f"/proc/{server}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert scratch.exists()
+
+    assert run(environ, "backup", "drill", "--from", folder).returncode == 0
+
+    assert not scratch.exists()
+
+
 @pytest.mark.chaos
-def test_an_older_ledger_is_accepted_on_the_record(cluster, tmp_path) -> None:
-    environ, place = environ_of(cluster), tmp_path / "place"
+def test_an_older_ledger_is_accepted_on_the_record(cluster, folder) -> None:
+    environ, place = environ_of(cluster), folder
     first = back_up(environ, place)
     ask_and_erase()
-    second, store = back_up(environ, place), FileObjectStore(place)
+    second, store = back_up(environ, place), place.store
     store.delete_all_versions(f"points/{second}/ledger")
     with empty_cell(cluster) as new:
         refused = run(new, "restore", "--from", place, "--point", first)
@@ -273,8 +348,8 @@ def test_an_older_ledger_is_accepted_on_the_record(cluster, tmp_path) -> None:
 
 
 @pytest.mark.chaos
-def test_a_restore_that_is_killed_starts_nothing(cluster, tmp_path) -> None:
-    environ, place = environ_of(cluster), tmp_path / "place"
+def test_a_restore_that_is_killed_starts_nothing(cluster, folder) -> None:
+    environ, place = environ_of(cluster), folder
     back_up(environ, place)
     with empty_cell(cluster) as new:
         process = subprocess.Popen(
@@ -295,29 +370,29 @@ def test_a_restore_that_is_killed_starts_nothing(cluster, tmp_path) -> None:
         assert (replay.returncode, "was not finished" in replay.stderr) == (1, True)
 
 
-def test_copies_of_the_key_store_go_with_the_horizon(cluster, tmp_path) -> None:
-    environ, place = environ_of(cluster), tmp_path / "place"
+def test_copies_of_the_key_store_go_with_the_horizon(cluster, place) -> None:
+    environ = environ_of(cluster) | place.settings
     point = back_up(environ, place)
     assert "removed 0 copies" in run(environ, "backup", "prune", "--from", place).stdout
     soon = {**environ, "BAILIWICK_KEY_HORIZON_DAYS": "1"}
-    store, owner = FileObjectStore(place), databases(environ)[0]
-    old = _made_older(store, owner, point, days=1)
+    owner = databases(environ)[0]
+    old = _made_older(place, owner, point, days=1)
 
     assert "removed 1 copies of the key store and 0 backups" in run(soon, "backup", "prune", "--from", place).stdout
-    assert store.versions(f"points/{old}/keys") == []
+    assert place.store.versions(place.key(old, "keys")) == []
     with psycopg.connect(owner.conninfo) as connection:
         row = connection.execute("select keys_removed_at is null from retention_backup where id = %s", [old]).fetchone()
     assert row == (False,)
     assert entries(environ, "backup.removed")[-1]["after"]["keys_removed"] == 1
 
 
-def _made_older(store: FileObjectStore, owner, point: str, days: float) -> str:
+def _made_older(place: Kept, owner, point: str, days: float) -> str:
     """As if the backup had been made days ago: moved to the id that it would have had then."""
     number = UUID(hex=point)
     older = UUID(int=number.int - (int(days * 86_400_000) << 80))
-    for key in list(store.keys(f"points/{point}/")):
-        store.put(key.replace(point, older.hex), store.get(key))
-        store.delete_all_versions(key)
+    for key in list(place.store.keys(place.key(point))):
+        place.store.put(key.replace(point, older.hex), place.store.get(key))
+        place.store.delete_all_versions(key)
     with psycopg.connect(owner.conninfo) as connection:
         connection.execute(
             "update retention_backup set id = %s, begun_at = begun_at - make_interval(secs => %s) where id = %s",

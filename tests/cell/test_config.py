@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cell.config import ConfigError, load
+from cell.config import ConfigError, backup_server, load
 from cell.witness_key import WitnessKey
 
 
@@ -214,6 +214,31 @@ def test_a_bucket_that_may_be_elsewhere_is_refused_by_variable(changed: dict[str
 
     assert [problem.split()[0] for problem in caught.value.problems] == [f"BAILIWICK_{name}" for name in variables]
     assert "hunter2" not in str(caught.value)
+
+
+def test_backups_go_to_buckets_where_it_is_said_where_those_are():
+    assert load(os.environ).backups is None
+
+    aws = load({**os.environ, "BAILIWICK_BACKUPS_REGION": "eu-central-1"}).backups
+    assert aws.bucket("backups").legal_area == "eu"
+
+
+@pytest.mark.parametrize(
+    ("given", "variables"),
+    [
+        ({"ENDPOINT": "https://s3.example"}, ["REGION"]),
+        ({"REGION": "default", "ENDPOINT": "https://s3.example"}, ["LEGAL_AREA"]),
+        ({"REGION": "eu-central-2"}, ["REGION"]),
+        ({"REGION": "eu-central-1", "CA_FILE": "ca"}, ["CA_FILE"]),
+    ],
+)
+def test_a_place_of_backups_that_may_be_elsewhere_is_refused_by_variable(given: dict[str, str], variables: list[str]):
+    named = {f"BAILIWICK_BACKUPS_{name}": value for name, value in given.items()}
+    for parse in (load, backup_server):
+        with pytest.raises(ConfigError) as caught:
+            parse({**os.environ, **named})
+        found = [problem.split()[0] for problem in caught.value.problems]
+        assert found == [f"BAILIWICK_BACKUPS_{name}" for name in variables]
 
 
 def test_entries_are_sent_to_public_networks_unless_the_operator_adds_one():

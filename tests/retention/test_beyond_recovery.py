@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import msgspec
+import psycopg
 import pytest
 
 from audit.signing import vkeys
 from audit.verifier.certificate import verify_certificate
+from cell.config import config
 from cell.ids import uuid7
 from cell.problems import Problem
 from retention import ageing
 from retention.erasures import erasure_get
 from tests.factories import make_organization
-from tests.retention.erasing import ask, download, run, states
+from tests.retention.erasing import ask, download, rewrite_keys, run, states
 from tests.retention.requests import serve
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -33,6 +35,7 @@ def test_the_second_certificate_comes_when_the_last_backup_has_aged_out(owner, s
     assert not erasure_get(workspace, info.id).beyond_recovery
 
     owner("update retention_erasure set erased_at = erased_at - interval '8 days' where id = %s", info.id)
+    rewrite_keys()
     ageing.age_erasures()
 
     done = erasure_get(workspace, info.id)
@@ -41,6 +44,7 @@ def test_the_second_certificate_comes_when_the_last_backup_has_aged_out(owner, s
     verify_certificate(second, vkeys())
     statement = msgspec.json.decode(second)["statement"]
     assert statement["type"] == "bailiwick/erasure/beyond-recovery"
+    assert statement["erased"] < statement["key_store_rewritten"] < statement["beyond_recovery"]
     assert states(workspace, info)[-1] == "beyond-recovery"
     ageing.age_erasures()
     assert download(organization, info, final=True) == second
@@ -58,6 +62,7 @@ def test_a_copy_of_the_key_store_from_before_it_keeps_an_erasure_from_being_beyo
         backup,
     )
     owner("update retention_erasure set erased_at = erased_at - interval '8 days' where id = %s", info.id)
+    rewrite_keys()
     try:
         ageing.age_erasures()
         assert erasure_get(workspace, info.id).state == "primary-erased"
@@ -72,6 +77,32 @@ def test_a_copy_of_the_key_store_from_before_it_keeps_an_erasure_from_being_beyo
     assert "no copy of the key store from before the erasure is left" in statement["backups"]
 
 
+def test_nothing_is_beyond_recovery_before_the_key_store_was_written_anew(owner) -> None:
+    organization = make_organization()
+    workspace = organization.workspace
+    rewrite_keys()
+    info = ask(organization, serve(workspace))
+    run(workspace, info)
+    # The horizon is over, and the last rewrite was before the erasure.
+    owner("update retention_erasure set erased_at = erased_at - interval '8 days' where id = %s", info.id)
+    with psycopg.connect(config().keystore_database.conninfo, autocommit=True) as keys:
+        keys.execute("update keystore_rewrite set began_at = began_at - interval '9 days'")
+        ageing.age_erasures()
+        assert erasure_get(workspace, info.id).state == "primary-erased"
+        # One that came from elsewhere, with a backup, says nothing of this server's files.
+        keys.execute(
+            "insert into keystore_rewrite (id, began_at, ended_at, server, lsn) values (%s, now(), now(), '4711', '0/0')",
+            [uuid7()],
+        )
+        ageing.age_erasures()
+        assert erasure_get(workspace, info.id).state == "primary-erased"
+
+    rewrite_keys()
+    ageing.age_erasures()
+
+    assert erasure_get(workspace, info.id).beyond_recovery
+
+
 def test_nothing_is_beyond_recovery_that_came_back(owner) -> None:
     organization = make_organization()
     workspace = organization.workspace
@@ -79,6 +110,7 @@ def test_nothing_is_beyond_recovery_that_came_back(owner) -> None:
     info = ask(organization, request)
     run(workspace, info)
     owner("update retention_erasure set erased_at = erased_at - interval '8 days' where id = %s", info.id)
+    rewrite_keys()
     owner("delete from retention_tombstone where request_id = %s", request)
     owner(
         "insert into retention_payload (id, workspace_id, organization_id, stored_at, prompt, answer)"

@@ -46,7 +46,7 @@ from retention.holds import hold_place, hold_release
 from retention.models import Erasure, ErasureScope
 from retention.payloads import PayloadHeld, payload_open
 from tests.factories import make_organization, make_workspace
-from tests.retention.erasing import Crash, download, erasure_ledger, job_of, run
+from tests.retention.erasing import Crash, download, erasure_ledger, job_of, rewrite_keys, run
 from tests.retention.faults import Fault, FaultAt, end_lease
 from tests.retention.requests import serve
 from tests.retention.world import Asked, Auditor, Served, begin, end, pseudonym
@@ -191,6 +191,7 @@ class ErasureMachine(RuleBasedStateMachine):
             "update retention_erasure set erased_at = erased_at - interval '8 days' where id = any(%s)", [info.id]
         )
         ageing.destroy_late_keys()
+        rewrite_keys()
         ageing.age_erasures()
         assert erasure_get(self.workspace, info.id).beyond_recovery
         final = download(self.organization, info, workspace=self.workspace, final=True)

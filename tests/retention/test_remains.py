@@ -1,6 +1,7 @@
 """What is left on disk of payloads that were erased: ciphertext that nothing opens, and neither a word of them nor a key.
 
-The search goes over everything that a server here wrote: pages, write-ahead logs, Redis' persistence, objects, logs, the ledger,
+The search goes over everything that a server here wrote: pages, write-ahead logs (in which wrapped keys stay until the key store
+is written anew), Redis' persistence, objects, logs, the ledger,
 and dumps of both databases as a backup takes them. Engine memory is searched in tests/inference/engine/test_memory_scan.py.
 """
 
@@ -30,7 +31,7 @@ from retention.payloads import payload_open
 from retention.vault import PROMPT
 from tests.factories import make_organization, make_workspace
 from tests.peers import missing
-from tests.retention.erasing import ask, download, erasure_ledger, run
+from tests.retention.erasing import ask, download, erasure_ledger, rewrite_keys, run
 from tests.retention.requests import serve
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -119,7 +120,12 @@ def test_nothing_that_was_erased_can_be_read_anywhere(cluster) -> None:
         encrypted |= ciphertext.found(content)
     assert encrypted == set(sealed), "ciphertext stays in pages and logs: the search does look at what there is"
     # A backup of the key store that is made from now on has no key that opens what was erased.
-    assert Search(**wrapped).found(dump(cluster, pg.KEYSTORE_DATABASE)) == {"kept"}
+    search = Search(**wrapped)
+    assert search.found(dump(cluster, pg.KEYSTORE_DATABASE)) == {"kept"}
+    assert {name for _, content in sinks(cluster) for name in search.found(content)} == set(wrapped)
+    rewrite_keys()
+    for name, content in sinks(cluster):
+        assert search.found(content) <= {"kept"}, name
     for name in ("single", "subject", "workspace"):
         with pytest.raises(custody.KeyDestroyed):
             custody.open_data_key(homes[name].id, requests[name])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import redis
 from celery import Celery
 from django.db import connections
 
@@ -74,3 +75,26 @@ def test_erasures_end_although_all_workers_are_killed(workers):
     for info in asked:
         text = certificate_download(actor=organization.owner, workspace=workspace, erasure=info.id)
         verify_certificate(text.encode(), vkeys())
+
+
+def test_erasures_end_although_redis_forgets_everything(workers, cluster):
+    organization = make_organization()
+    workspace = organization.workspace
+    requests = [serve(workspace) for _ in range(3)]
+    asked = [erasure_request(actor=organization.owner, workspace=workspace, request=r)[0] for r in requests]
+    with redis.Redis(unix_socket_path=str(cluster.redis_socket)) as broker:
+        broker.flushall()  # and with it every wake-up
+        workers.start()
+        beat = Celery("beat", broker=config().redis_url, set_as_current=False)
+        deadline = time.monotonic() + 90
+
+        def certified() -> int:
+            connections.close_all()
+            return sum(erasure_get(workspace, info.id).certified for info in asked)
+
+        while certified() < len(asked) and time.monotonic() < deadline:
+            broker.flushall()
+            beat.send_task(SWEEP_TASK)
+            time.sleep(1)
+    assert certified() == len(asked)
+    assert payloads(workspace) == set()

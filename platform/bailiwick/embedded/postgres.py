@@ -12,6 +12,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from bailiwick.embedded.process import bind_to
 
 OLDEST = 15
 SUPERUSER = "postgres"
@@ -224,6 +227,15 @@ def provision(postgres: Postgres, superuser_password: str, passwords: Mapping[st
         with psycopg.connect(postgres.url(SUPERUSER, superuser_password, database), autocommit=True) as connection:
             connection.execute("revoke create on schema public from public")
             connection.execute(sql.SQL("grant create, usage on schema public to {}").format(sql.Identifier(owner)))
+    with psycopg.connect(postgres.url(SUPERUSER, superuser_password, KEYSTORE_DATABASE), autocommit=True) as connection:
+        # So that it can see to it that no file of the server holds a key that was destroyed.
+        connection.execute(sql.SQL("grant pg_checkpoint to {}").format(sql.Identifier(KEYSTORE_ROLE)))
+        for function in ("pg_switch_wal()", "pg_ls_waldir()", "pg_ls_dir(text)"):
+            connection.execute(
+                sql.SQL("grant execute on function pg_catalog.{} to {}").format(
+                    sql.SQL(function), sql.Identifier(KEYSTORE_ROLE)
+                )
+            )
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -282,11 +294,20 @@ def stop(process: subprocess.Popen[Any], timeout_s: float = 20.0) -> None:
     process.wait(timeout_s)
 
 
-def start(postgres: Postgres, password: str, log: Path) -> subprocess.Popen[bytes]:
-    """Starts the server in the foreground of a child and waits for it: for tests and benchmarks, which have no supervisor."""
+def start(postgres: Postgres, password: str, log: Path, *, ends_with_us: bool = False) -> subprocess.Popen[bytes]:
+    """Starts the server in the foreground of a child and waits for it: for tests and benchmarks, which have no supervisor.
+
+    With `ends_with_us` it ends at once when the thread that called this does, as by SIGKILL.
+    """
+    bound = bind_to(os.getpid(), signal.SIGQUIT) if ends_with_us else None
     with log.open("ab") as out:
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            postgres.command, stdout=out, stderr=out, start_new_session=True, **postgres.popen_options
+            postgres.command,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=bound,
+            **postgres.popen_options,
         )
     postgres.wait(password)
     return process

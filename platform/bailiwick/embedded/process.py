@@ -59,7 +59,7 @@ class Process:
             stderr=STDOUT,
             # Its own session: Ctrl-C reaches the supervisor alone, which stops everything in order.
             start_new_session=True,
-            preexec_fn=_bind_to(os.getpid(), service.death_signal),
+            preexec_fn=bind_to(os.getpid(), service.death_signal),
             **service.options,
         )
         return cls(service, process, LogFile(logs / f"{service.name}.log"))
@@ -113,7 +113,7 @@ class Process:
             self._log.close()
 
 
-def _bind_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
+def bind_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
     """For the child, after fork and any change of user (which would clear the setting): die when `parent` dies."""
 
     def bind() -> None:

@@ -117,6 +117,21 @@ class Operation(models.Model):
         db_table = "keystore_operation"
 
 
+class Rewrite(models.Model):
+    """That every table of keys was written anew, and nothing destroyed before is in any file of the server."""
+
+    id = models.UUIDField(primary_key=True)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    server = models.TextField()
+    """System identifier of the cluster; in another one, into which a backup was put, this row says nothing."""
+    lsn = models.TextField()
+    """Position in its log of writes when it had ended."""
+
+    class Meta:
+        db_table = "keystore_rewrite"
+
+
 class NamedKey(models.Model):
     """A key for one purpose of one owner, which no day ends. A destroyed one is followed by another."""
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-import psycopg
-
+from cell.auditing import auditing
 from cell.database_url import DatabaseUrl
 
 _WHERE_AND_WHO = (
@@ -43,7 +42,7 @@ def workspace_trace_of(store: DatabaseUrl, workspace: UUID) -> KeyTrace:
 
 
 def _trace(store: DatabaseUrl, where: str, *values: UUID | list[UUID]) -> KeyTrace:
-    with psycopg.connect(store.conninfo, connect_timeout=5, autocommit=True) as connection:
+    with auditing(store) as connection:
         row = connection.execute(
             "select count(*) filter (where has_material), count(*) filter (where not has_material),"
             f" {_WHERE_AND_WHO} from keystore_material where {where}",

@@ -174,7 +174,7 @@ class S3ObjectStore:
         found = self._client.ask("get_bucket_location").get("LocationConstraint") or "us-east-1"
         location = {"EU": "eu-west-1"}.get(found, found)
         if location != bucket.region:
-            wrong.append(f"the bucket is in {location}, BAILIWICK_OBJECTS_REGION is {bucket.region}")
+            wrong.append(f"the bucket is in {location}, {bucket.variables}_REGION is {bucket.region}")
         if self._client.ask("get_bucket_versioning").get("Status") != "Enabled":
             wrong.append("the bucket does not keep versions: turn its versioning on")
         return wrong

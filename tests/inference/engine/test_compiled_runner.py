@@ -96,7 +96,7 @@ def test_bytes_stay_near(checkpoint_of: dict[str, Checkpoint], compiled: Path) -
 
     found, truth = (rig.step(rig.requests(LENGTHS), most=128) for rig in (ours, exact))
 
-    assert (found - truth).norm() < 0.05 * truth.norm()
+    assert torch.cosine_similarity(found, truth).min() > 0.99
 
 
 def test_bits_are_the_same_alone_and_in_company(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
