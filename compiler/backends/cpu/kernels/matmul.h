@@ -12,17 +12,27 @@
 
 namespace kernels {
 
-// A strip is what one pass keeps in registers: up to ROWS rows of SPAN vectors. AVX-512 has 32 registers, AVX2 and SSE 16.
+// A strip is what one pass keeps in registers: up to ROWS rows of SPAN vectors. AVX-512 has 32 registers, AVX2 and SSE 16. The
+// macros are the tuner's knobs.
+#ifndef MATMUL_ROWS
 #if defined(__AVX512F__)
-constexpr int SPAN = 4, ROWS = 6;
+#define MATMUL_ROWS 6
 #elif defined(__AVX2__)
-constexpr int SPAN = 4, ROWS = 3;
+#define MATMUL_ROWS 3
 #else
-constexpr int SPAN = 4, ROWS = 2;
+#define MATMUL_ROWS 2
 #endif
-constexpr int AHEAD = 8192;              // bytes that a single pass prefetches ahead, into the L2 cache
-constexpr int FEW_PASSES = 3;            // with more, arithmetic takes so long that memory needs no help
-constexpr long L2_ROWS = 320 * 1024;     // bytes of activations in one block of rows
+#endif
+#ifndef MATMUL_AHEAD
+#define MATMUL_AHEAD 8192
+#endif
+#ifndef MATMUL_L2_ROWS
+#define MATMUL_L2_ROWS 320
+#endif
+constexpr int SPAN = 4, ROWS = MATMUL_ROWS;
+constexpr int AHEAD = MATMUL_AHEAD;  // bytes that a single pass prefetches ahead, into the L2 cache
+constexpr int FEW_PASSES = 3;        // with more, arithmetic takes so long that memory needs no help
+constexpr long L2_ROWS = MATMUL_L2_ROWS * 1024l;  // bytes of activations in one block of rows
 
 template <class T>
 struct Rows {
