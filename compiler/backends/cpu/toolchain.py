@@ -20,7 +20,8 @@ from compiler.backends.cpu.isa import Variant
 KERNELS = Path(__file__).parent / "kernels"
 STANDARD = ("-std=c++17", "-fPIC", "-shared", "-pthread", "-fvisibility=hidden")
 # Contraction to fused multiply-add is the one licence taken with floats: NaN, infinities and the order of sums are as written.
-OPTIMIZE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+# The same memory is bytes, halves and words to different kernels, which the aliasing rules of C++ do not foresee.
+OPTIMIZE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing")
 QUIET = ("-w",)
 CANDIDATES = ("g++", "c++", "clang++")
 TIMEOUT = 600.0

@@ -49,7 +49,7 @@ extern "C" __attribute__((visibility("default"))) void step(
   const Pages<float> cache{pages, %(BLOCK)d, KV, DIM};
   pool.run([&](const Team& team) {
     // Few rows are quantized by every thread for itself: cheaper than a barrier.
-    uint8_t bytes[ROWS * WIDEST];
+    alignas(64) uint8_t bytes[ROWS * WIDEST];
     float scales[ROWS], scratch[WIDEST];
     const Norm first{layer->norm1, nullptr, 1e-6f, WIDTH}, second{layer->norm2, nullptr, 1e-6f, WIDTH};
     for (long row = 0; row < ROWS; row++)
