@@ -14,7 +14,7 @@ from compiler.backends.cpu import isa, toolchain
 from compiler.backends.cpu.bindings import declare
 
 ENTRIES = Path(__file__).parent / "entries"
-SPINS = 2000
+SPINS = 1000
 """Pauses before a waiting thread sleeps: about 30 µs on a Zen 4, which is longer than a kernel's parts differ by."""
 
 
