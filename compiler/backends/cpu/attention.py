@@ -14,6 +14,8 @@ from compiler.backends.cpu.bindings import PagesCall, pointer
 from compiler.backends.cpu.library import Library
 
 MOST_HEAD_DIM = 256
+MOST_ROWS, MOST_VALUES = 1024, 16384
+"""Of query heads that share a kv head, and their values in whole vectors; as in kernels/attention.h."""
 _TYPES = (torch.float32, torch.bfloat16)
 
 
@@ -110,6 +112,9 @@ def _checked(
     pages = _pages(cache)
     if q.dtype != torch.float32 or q.dim() != 3 or q.shape[2] != cache.shape[3] or q.shape[1] % (cache.shape[2] // 2):
         raise ValueError(f"queries of {q.dtype} {tuple(q.shape)} do not fit pages of shape {tuple(cache.shape)}")
+    group = q.shape[1] // (cache.shape[2] // 2)
+    if group > MOST_ROWS or group * (q.shape[2] + 16) > MOST_VALUES:
+        raise ValueError(f"{group} query heads of {q.shape[2]} for one kv head are too many for a kernel")
     if tables.dtype != torch.int32:
         raise ValueError(f"tables are int32, not {tables.dtype}")
     return pages, q.shape[2] ** -0.5 if scale is None else scale

@@ -81,7 +81,7 @@ def embed(
 
 
 def argmax(library: Library, logits: torch.Tensor) -> torch.Tensor:
-    """The likeliest token int64 of each row, the first of equals; -1 where a logit is NaN or infinite, or all are -infinity."""
+    """The likeliest token int64 of each row, the first of equals; -1 where a logit is NaN or infinity, or all are minus that."""
     return _sample(library, logits, None)
 
 

@@ -20,7 +20,8 @@ from compiler.backends.cpu.isa import Variant
 KERNELS = Path(__file__).parent / "kernels"
 STANDARD = ("-std=c++17", "-fPIC", "-shared", "-pthread", "-fvisibility=hidden")
 # Contraction to fused multiply-add is the one licence taken with floats: NaN, infinities and the order of sums are as written.
-OPTIMIZE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+# The same memory is bytes, halves and words to different kernels, which the aliasing rules of C++ do not foresee.
+OPTIMIZE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing")
 QUIET = ("-w",)
 CANDIDATES = ("g++", "c++", "clang++")
 TIMEOUT = 600.0
@@ -58,15 +59,17 @@ def build(
     variant: Variant,
     compiler: Compiler | None = None,
     include: Path = KERNELS,
+    knobs: Mapping[str, int] | None = None,
 ) -> Path:
     """The shared object of `sources` {file name: C++ text} for one instruction set, compiled where `folder` does not have it yet.
 
-    Sources may include the headers of `include`. Several processes may build at once: each writes a file of its own and the
-    last to finish takes the name, with the same content. The folder is the caller's to keep and to erase; nothing outside it
-    is written. Raises ToolchainError.
+    Sources may include the headers of `include`, whose macros `knobs` sets, such as MATMUL_AHEAD. Several processes may build
+    at once: each writes a file of its own and the last to finish takes the name, with the same content. The folder is the
+    caller's to keep and to erase; nothing outside it is written. Raises ToolchainError.
     """
     compiler = compiler or find_compiler()
-    flags = (*STANDARD, *OPTIMIZE, *variant.flags, *QUIET)
+    defined = (f"-D{name}={value}" for name, value in sorted((knobs or {}).items()))
+    flags = (*STANDARD, *OPTIMIZE, *variant.flags, *defined, *QUIET)
     target = folder / f"{variant.name}-{_key(sources, compiler, flags, include)}.so"
     if target.exists():
         return target

@@ -1,5 +1,5 @@
-// Attention of one new token a request over its pages (flash-decode): every key and value is read once, for all query heads that
-// share it, and nothing beyond the request's length is touched.
+// Attention of one new token a request over its pages (flash-decode): a page is read once and in order, by all query heads of a
+// thread, and nothing beyond the request's length is touched.
 //
 // Softmax is online (Milakov and Gimelshein, arXiv 1805.02867): after each chunk of tokens the sums so far are scaled to the new
 // maximum. All arithmetic is float32, whatever the pages hold.
@@ -19,21 +19,39 @@ constexpr int TOGETHER = 4;  // query heads whose sums the registers hold at onc
 #else
 constexpr int TOGETHER = 2;
 #endif
-constexpr long PADDED = MOST_HEAD_DIM;  // floats from one head's scratch to the next
+constexpr long MOST_VALUES = 16384, MOST_ROWS = 1024;  // of queries at once: 128 KB of scratch with the results
 
-// scores[g][t] = q[g] · key(t) for t below CHUNK and G query heads [G, PADDED], which are zero beyond `dim`.
+// Keys and values lie far apart, where no processor foresees the next: one chunk ahead they are asked for by name.
+template <class C>
+INLINE void prefetch_token(const C* key, long to_value, long dim) {
+  for (long byte = 0; byte < dim * (long)sizeof(C); byte += 64) {
+    __builtin_prefetch((const char*)key + byte, 0, 2);
+    __builtin_prefetch((const char*)(key + to_value) + byte, 0, 2);
+  }
+}
+
+// A head's keys of one chunk, those of the chunk after it or NULL, and how far they and their values are from the pointers.
+template <class C>
+struct Chunk {
+  const C* const* keys;
+  const C* const* next;
+  long offset, to_value, count, dim, wide;  // wide: dim in whole vectors, from one query to the next
+};
+
+// scores[g][t] = q[g] · key(t) for t below CHUNK and G query heads [G, wide], which are zero beyond `dim`.
 template <int G, class C>
-INLINE void chunk_scores(const float* q, const C* const* keys, long to_value, long dim, float (*scores)[CHUNK]) {
+INLINE void chunk_scores(const Chunk<C>& chunk, const float* q, float (*scores)[CHUNK]) {
+  const long dim = chunk.dim, wide = chunk.wide;
   for (int t = 0; t < CHUNK; t += W) {
     F dots[G][W];
     for (int i = 0; i < W; i++) {
-      const C* key = keys[t + i];
-      __builtin_prefetch(key + to_value);
+      const C* key = chunk.keys[t + i] + chunk.offset;
+      if (chunk.next) prefetch_token(chunk.next[t + i] + chunk.offset, chunk.to_value, dim);
       F acc[G] = {};
       for (long d = 0; d < dim; d += W) {
         const F k = load(key + d, dim - d);
 #pragma GCC unroll 4
-        for (int g = 0; g < G; g++) acc[g] += k * load(q + g * PADDED + d);
+        for (int g = 0; g < G; g++) acc[g] += k * load(q + g * wide + d);
       }
       for (int g = 0; g < G; g++) dots[g][i] = acc[g];
     }
@@ -41,18 +59,17 @@ INLINE void chunk_scores(const float* q, const C* const* keys, long to_value, lo
   }
 }
 
-// out[g] = out[g] * kept[g] + sum over t below `count` of weights[g][t] * value(t), for S vectors from d on; n values are left of
-// the last.
+// out[g] = out[g] * kept[g] + sum over t below `count` of weights[g][t] * value(t), for S vectors from d on.
 template <int G, int S, class C>
-INLINE void chunk_values(const float (*weights)[CHUNK], const C* const* keys, long to_value, long count, long n,
-                         const float* kept, float* out) {
+INLINE void chunk_values(const Chunk<C>& chunk, long d, const float (*weights)[CHUNK], const float* kept, float* out) {
+  const long wide = chunk.wide, n = chunk.dim - d;
   F acc[G][S];
 #pragma GCC unroll 4
   for (int g = 0; g < G; g++)
 #pragma GCC unroll 4
-    for (int s = 0; s < S; s++) acc[g][s] = load(out + g * PADDED + s * W) * kept[g];
-  for (long t = 0; t < count; t++) {
-    const C* value = keys[t] + to_value;
+    for (int s = 0; s < S; s++) acc[g][s] = load(out + g * wide + d + s * W) * kept[g];
+  for (long t = 0; t < chunk.count; t++) {
+    const C* value = chunk.keys[t] + chunk.offset + chunk.to_value + d;
     F v[S];
 #pragma GCC unroll 4
     for (int s = 0; s < S; s++) v[s] = S == 1 ? load(value, n) : load(value + s * W);
@@ -66,7 +83,7 @@ INLINE void chunk_values(const float (*weights)[CHUNK], const C* const* keys, lo
 #pragma GCC unroll 4
   for (int g = 0; g < G; g++)
 #pragma GCC unroll 4
-    for (int s = 0; s < S; s++) store(out + g * PADDED + s * W, acc[g][s]);
+    for (int s = 0; s < S; s++) store(out + g * wide + d + s * W, acc[g][s]);
 }
 
 // scores[0..CHUNK) become weights e^(score - maximum); updates the running maximum and sum, and returns what the sums before are
@@ -89,44 +106,67 @@ INLINE float online_softmax(float* scores, float& maximum, float& total) {
   return kept;
 }
 
-// G query heads q [G, dim] over the tokens `first` to before `last` of one kv head, at least one; out [G, dim].
-template <int G, class Tokens>
-void attend_heads(const Tokens& tokens, const float* q, long dim, float scale, long first, long last, float* out) {
-  alignas(64) float queries[G * PADDED], mixed[G * PADDED], scores[G][CHUNK];
-  float maximum[G], total[G] = {}, kept[G];
-  for (int g = 0; g < G; g++) {
-    maximum[g] = -INFINITY;
-    for (long d = 0; d < dim; d += W) {
-      store(queries + g * PADDED + d, load(q + g * dim + d, dim - d) * scale);
-      store(mixed + g * PADDED + d, F{});
-    }
-  }
-  const long to_value = tokens.value_after_key();
-  for (long start = first; start < last; start += CHUNK) {
-    const long count = std::min<long>(last - start, CHUNK);
-    const typename Tokens::Type* keys[CHUNK];
-    // Beyond the last token its own key stands in, and is hidden below.
-    for (long t = 0; t < CHUNK; t++) keys[t] = t < count ? tokens.key(start + t) : keys[count - 1];
-    chunk_scores<G>(queries, keys, to_value, dim, scores);
-    for (int g = 0; g < G; g++) {
-      std::fill(scores[g] + count, scores[g] + CHUNK, -INFINITY);
-      kept[g] = online_softmax(scores[g], maximum[g], total[g]);
-    }
-    long d = 0;
-    for (; d + 4 * W <= dim; d += 4 * W) chunk_values<G, 4>(scores, keys, to_value + d, count, W, kept, mixed + d);
-    for (; d < dim; d += W) chunk_values<G, 1>(scores, keys, to_value + d, count, dim - d, kept, mixed + d);
-  }
-  for (int g = 0; g < G; g++)
-    for (long d = 0; d < dim; d += W) store(out + g * dim + d, load(mixed + g * PADDED + d) / total[g], dim - d);
-}
+// Query heads and what they have seen so far.
+struct Queries {
+  alignas(64) float rows[MOST_VALUES], mixed[MOST_VALUES];
+  float maximum[MOST_ROWS], total[MOST_ROWS];
 
-template <int G, class Tokens>
-void attend_group(const Tokens& tokens, const float* q, long group, long dim, float scale, long first, long last, float* out) {
-  long g = 0;
-  for (; g + G <= group; g += G) attend_heads<G>(tokens, q + g * dim, dim, scale, first, last, out + g * dim);
-  if constexpr (G > 1) {
-    if (g < group) attend_group<G - 1>(tokens, q + g * dim, group - g, dim, scale, first, last, out + g * dim);
+  Queries(const float* q, long count, long dim, long wide, float scale) {
+    for (long r = 0; r < count; r++) {
+      maximum[r] = -INFINITY, total[r] = 0;
+      for (long d = 0; d < dim; d += W) {
+        store(rows + r * wide + d, load(q + r * dim + d, dim - d) * scale);
+        store(mixed + r * wide + d, F{});
+      }
+    }
   }
+
+  // `count` queries from `row` on, at most G, see a chunk of their kv head.
+  template <int G, class C>
+  void see(const Chunk<C>& chunk, long row, long count) {
+    if (count < G) {
+      if constexpr (G > 1) see<G - 1>(chunk, row, count);
+      return;
+    }
+    float scores[G][CHUNK], kept[G];
+    chunk_scores<G>(chunk, rows + row * chunk.wide, scores);
+    for (int g = 0; g < G; g++) {
+      std::fill(scores[g] + chunk.count, scores[g] + CHUNK, -INFINITY);
+      kept[g] = online_softmax(scores[g], maximum[row + g], total[row + g]);
+    }
+    float* out = mixed + row * chunk.wide;
+    long d = 0;
+    for (; d + 4 * W <= chunk.dim; d += 4 * W) chunk_values<G, 4>(chunk, d, scores, kept, out);
+    for (; d < chunk.dim; d += W) chunk_values<G, 1>(chunk, d, scores, kept, out);
+  }
+};
+
+// Queries q [heads * group, dim] over the tokens `first` to before `last`, at least one, of `heads` kv heads from that of `tokens`
+// on; out [heads * group, dim]. At most MOST_VALUES values.
+template <class Tokens>
+void attend_heads(const Tokens& tokens, const float* q, long heads, long group, long dim, float scale, long first, long last,
+                  float* out) {
+  typedef typename Tokens::Type C;
+  const long wide = (dim + W - 1) / W * W, rows = heads * group;
+  Queries queries(q, rows, dim, wide, scale);
+  const C* keys[2][CHUNK];
+  // Beyond the last token its own key stands in; its scores are hidden.
+  const auto find = [&](long start, const C** found) {
+    for (long t = 0; t < CHUNK; t++) found[t] = start + t < last ? tokens.key(start + t) : found[t - 1];
+  };
+  find(first, keys[0]);
+  for (long start = first, turn = 0; start < last; start += CHUNK, turn ^= 1) {
+    const bool more = start + CHUNK < last;
+    if (more) find(start + CHUNK, keys[turn ^ 1]);
+    Chunk<C> chunk{keys[turn], nullptr, 0, tokens.value_after_key(), std::min<long>(last - start, CHUNK), dim, wide};
+    for (long head = 0; head < heads; head++, chunk.offset += dim)
+      for (long g = 0; g < group; g += TOGETHER) {
+        chunk.next = more && g == 0 ? keys[turn ^ 1] : nullptr;
+        queries.see<TOGETHER>(chunk, head * group + g, std::min<long>(group - g, TOGETHER));
+      }
+  }
+  for (long r = 0; r < rows; r++)
+    for (long d = 0; d < dim; d += W) store(out + r * dim + d, load(queries.mixed + r * wide + d) / queries.total[r], dim - d);
 }
 
 template <class C>
@@ -135,7 +175,7 @@ struct DecodeAttention {
   const int32_t* tables;   // [requests, table_width] blocks of each request, in order
   long table_width;
   const int32_t* lengths;  // [requests] tokens in the pages, the new one included; 0 is padding, whose result is zeros
-  long requests, heads;
+  long requests, heads;    // heads / kv heads * head_dim at most MOST_VALUES
   long window;             // the last so many tokens are seen; 0 for all
   float scale;
   const float* q;  // [requests, q_stride]: heads * head_dim values
@@ -148,22 +188,25 @@ struct DecodeAttention {
 // This thread's requests and kv heads, dealt out by the tokens that each sees.
 template <class C>
 void attend(const DecodeAttention<C>& a, const Team& team) {
-  const long group = a.heads / a.pages.kv_heads, width = group * a.pages.head_dim;
+  const long dim = a.pages.head_dim, group = a.heads / a.pages.kv_heads, width = group * dim;
   double tokens = 0;
   for (long request = 0; request < a.requests; request++) tokens += a.seen(request) + 1;
   Dealer dealer(team, tokens * a.pages.kv_heads);
   for (long request = 0; request < a.requests; request++) {
-    const long length = a.lengths[request];
+    long first = 0, last = 0;  // this thread's kv heads: neighbours
     for (long head = 0; head < a.pages.kv_heads; head++) {
       if (!dealer.mine(a.seen(request) + 1)) continue;
-      float* out = a.out + request * a.heads * a.pages.head_dim + head * width;
-      if (length <= 0) {
-        std::fill(out, out + width, 0.0f);
-        continue;
-      }
+      if (last == 0) first = head;
+      last = head + 1;
+    }
+    const long length = a.lengths[request];
+    float* out = a.out + request * a.heads * dim;
+    if (length <= 0) std::fill(out + first * width, out + last * width, 0.0f);
+    const long most = std::max<long>(1, std::min(MOST_VALUES / (group * (dim + W)), MOST_ROWS / group));
+    for (long head = first; head < last && length > 0; head += most) {
       const PagedTokens<C> found{a.pages, a.tables + request * a.table_width, head};
-      attend_group<TOGETHER>(found, a.q + request * a.q_stride + head * width, group, a.pages.head_dim, a.scale,
-                             length - a.seen(request), length, out);
+      attend_heads(found, a.q + request * a.q_stride + head * width, std::min(most, last - head), group, dim, a.scale,
+                   length - a.seen(request), length, out + head * width);
     }
   }
 }

@@ -7,6 +7,7 @@
 
 namespace kernels {
 
+constexpr long PADDED = MOST_HEAD_DIM;  // floats from one row of scratch to the next
 constexpr int QUERY_ROWS = 48;  // of a block: a multiple of ROWS in every variant
 
 // Query rows of one kv head, each with the range of tokens that it sees; about 230 KB, on the stack.
@@ -69,9 +70,9 @@ class QueryBlock {
       if constexpr (R > 1) pass<R - 1>(rows, top, start, count);
       return;
     }
-    F sums[R * V];
+    F sums[R * V] = {};
     for (int v = 0; v < V; v += SPAN)
-      strip<Float, R, SPAN, false>(words(queries_ + top * PADDED), PADDED, words(keys_) + v * W, dim_, CHUNK, sums + v);
+      strip<Float, R>(words(queries_ + top * PADDED), PADDED, words(keys_) + v * W, dim_, CHUNK, sums + v);
     float weights[R][CHUNK], kept[R];
     for (int r = 0; r < R; r++) {
       for (int v = 0; v < V; v++) store(weights[r] + v * W, sums[r * V + v]);
@@ -87,8 +88,8 @@ class QueryBlock {
 
   template <int R, int S>
   INLINE void mix(int top, const float (*weights)[CHUNK], const float* kept, long d, long count) {
-    F sums[R * V];
-    strip<Float, R, S, false>(words(&weights[0][0]), CHUNK, words(values_ + d), count, wide_, sums);
+    F sums[R * V] = {};
+    strip<Float, R, S>(words(&weights[0][0]), CHUNK, words(values_ + d), count, wide_, sums);
     for (int r = 0; r < R; r++)
       for (int s = 0; s < S; s++) {
         float* out = mixed_ + (top + r) * PADDED + d + s * W;

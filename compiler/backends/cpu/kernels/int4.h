@@ -32,8 +32,8 @@ struct HalfRows {
   long rows;
 };
 
-// Two vectors of a tile at a time, so that sums of a group, sums of all and four rows' words fit the registers.
-constexpr int NIBBLE_SPAN = 2, NIBBLE_ROWS = W == 16 ? 4 : 1;
+// As many as have room in the registers for the sums of a group, the sums of all and the rows' words.
+constexpr int NIBBLE_SPAN = W == 16 ? 4 : 2, NIBBLE_ROWS = W == 16 ? 3 : 1;
 
 // For ByteRows.sums: of bytes [groups * group] to [groups].
 INLINE void group_sums(const uint8_t* bytes, long group, long groups, int32_t* out) {
@@ -54,7 +54,7 @@ INLINE void nibble_group(const ByteRows& x, long row, long g, const Nibbles& w, 
   const I low = splat(0x0f0f0f0f), flip = splat((int32_t)0x80808080);
   for (long k = 0; k < w.group; k += 8, words += TILE) {
     if (R <= 2)
-      for (int line = 0; line < NIBBLE_SPAN * W; line += 16) __builtin_prefetch((const char*)(words + line) + PREFETCH);
+      for (int line = 0; line < NIBBLE_SPAN * W; line += 16) __builtin_prefetch((const char*)(words + line) + AHEAD, 0, 2);
     I first[R], second[R];
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
@@ -94,7 +94,7 @@ INLINE void nibble_group(const HalfRows& x, long row, long g, const Nibbles& w, 
   F sum[R][NIBBLE_SPAN] = {};
   for (long k = 0; k < w.group; k += 8, words += TILE) {
     if (R <= 2)
-      for (int line = 0; line < NIBBLE_SPAN * W; line += 16) __builtin_prefetch((const char*)(words + line) + PREFETCH);
+      for (int line = 0; line < NIBBLE_SPAN * W; line += 16) __builtin_prefetch((const char*)(words + line) + AHEAD, 0, 2);
     I word[NIBBLE_SPAN];
     for (int v = 0; v < NIBBLE_SPAN; v++) word[v] = load(words + v * W);
     const bf16* values = x.values + row * x.stride + g * w.group + k;

@@ -12,16 +12,27 @@
 
 namespace kernels {
 
-// A strip is what one pass keeps in registers: up to ROWS rows of SPAN vectors. AVX-512 has 32 registers, AVX2 and SSE 16.
+// A strip is what one pass keeps in registers: up to ROWS rows of SPAN vectors. AVX-512 has 32 registers, AVX2 and SSE 16. The
+// macros are the tuner's knobs.
+#ifndef MATMUL_ROWS
 #if defined(__AVX512F__)
-constexpr int SPAN = 4, ROWS = 6;
+#define MATMUL_ROWS 6
 #elif defined(__AVX2__)
-constexpr int SPAN = 4, ROWS = 3;
+#define MATMUL_ROWS 3
 #else
-constexpr int SPAN = 4, ROWS = 2;
+#define MATMUL_ROWS 2
 #endif
-constexpr int PREFETCH = 4096;          // bytes ahead, with one to four rows, where memory is the limit
-constexpr long L2_ROWS = 320 * 1024;    // bytes of activations in one block of rows
+#endif
+#ifndef MATMUL_AHEAD
+#define MATMUL_AHEAD 8192
+#endif
+#ifndef MATMUL_L2_ROWS
+#define MATMUL_L2_ROWS 320
+#endif
+constexpr int SPAN = 4, ROWS = MATMUL_ROWS;
+constexpr int AHEAD = MATMUL_AHEAD;  // bytes that a single pass prefetches ahead, into the L2 cache
+constexpr int FEW_PASSES = 3;        // with more, arithmetic takes so long that memory needs no help
+constexpr long L2_ROWS = MATMUL_L2_ROWS * 1024l;  // bytes of activations in one block of rows
 
 template <class T>
 struct Rows {
@@ -40,14 +51,15 @@ struct Weights {
   const int32_t* sums = nullptr;   // Int8: [tiles * 64] 128 * the sum of a column, what the zero point adds
 };
 
-// The sums of R rows and S vectors of a tile whose steps are `width` words apart, to out[R][V].
-template <class T, int R, int S = SPAN, bool STREAMED = true>
-INLINE void strip(const int32_t* x, long stride, const int32_t* w, long steps, long width, typename T::Sum* out) {
+// The products of R rows with S vectors of a tile, whose steps are `width` words apart, to sums[R][V]. At each step the next L cache
+// lines from `ahead` on are prefetched.
+template <class T, int R, int S = SPAN, int L = 0>
+INLINE void strip(const int32_t* x, long stride, const int32_t* w, long steps, long width, typename T::Sum* sums,
+                  const char* ahead = nullptr) {
   typename T::Sum acc[R][S] = {};
-  for (long k = 0; k < steps; k++, w += width) {
-    if (STREAMED && R <= 4)
+  for (long k = 0; k < steps; k++, w += width, ahead += L * 64) {
 #pragma GCC unroll 8
-      for (int line = 0; line < S * W; line += 16) __builtin_prefetch((const char*)(w + line) + PREFETCH);
+    for (int line = 0; line < L; line++) __builtin_prefetch(ahead + line * 64, 0, 2);
     I weights[S];
 #pragma GCC unroll 8
     for (int v = 0; v < S; v++) weights[v] = load(w + v * W);
@@ -61,16 +73,29 @@ INLINE void strip(const int32_t* x, long stride, const int32_t* w, long steps, l
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-    for (int v = 0; v < S; v++) out[r * V + v] = acc[r][v];
+    for (int v = 0; v < S; v++) sums[r * V + v] = acc[r][v];
 }
 
-// The sums of `rows` rows, at most R, and a whole tile, to out[rows][V].
+// The products of `rows` rows, at most R, with a whole tile to sums[rows][V]. A single pass prefetches a little ahead; of a few
+// passes the first two prefetch a half each of the next tile, so that memory is never idle: the later ones read this one from L2.
 template <class T, int R = ROWS>
-void tile_sums(int rows, const int32_t* x, long stride, const int32_t* w, long steps, typename T::Sum* out) {
-  if (rows == R) {
-    for (int v = 0; v < V; v += SPAN) strip<T, R>(x, stride, w + v * W, steps, TILE, out + v);
-  } else if constexpr (R > 1) {
-    tile_sums<T, R - 1>(rows, x, stride, w, steps, out);
+void tile_sums(int rows, const int32_t* x, long stride, const int32_t* w, long steps, int pass, int passes,
+               typename T::Sum* sums) {
+  if (rows < R) {
+    if constexpr (R > 1) tile_sums<T, R - 1>(rows, x, stride, w, steps, pass, passes, sums);
+    return;
+  }
+  constexpr int spans = V / SPAN, lines = TILE * 4 / 64 / spans;  // of a step, for each span
+  for (int span = 0; span < spans; span++) {
+    const int32_t* from = w + span * SPAN * W;
+    typename T::Sum* to = sums + span * SPAN;
+    const char* next = (const char*)(w + steps * TILE);
+    if (passes == 1)
+      strip<T, R, SPAN, lines>(x, stride, from, steps, TILE, to, (const char*)w + AHEAD + span * lines * 64);
+    else if (pass < 2 && passes <= FEW_PASSES)
+      strip<T, R, SPAN, lines / 2>(x, stride, from, steps, TILE, to, next + (pass * spans + span) * steps * (lines / 2 * 64));
+    else
+      strip<T, R>(x, stride, from, steps, TILE, to);
   }
 }
 
@@ -88,17 +113,17 @@ void matmul(const Rows<T>& x, const Weights<T>& w, Range tiles, const Epilogue& 
   const long block = std::max<long>(ROWS, L2_ROWS / (x.stride * 4) / ROWS * ROWS);
   for (long top = 0; top < x.rows; top += block) {
     const long bottom = std::min(top + block, x.rows);
-    const long passes = (bottom - top + ROWS - 1) / ROWS;
+    const int passes = (bottom - top + ROWS - 1) / ROWS;
+    // Passes of equal height: 8 rows are 4 and 4, not 6 and 2.
+    const auto begin = [&](int pass) { return top + (bottom - top) * pass / passes; };
     for (long tile = tiles.begin; tile < tiles.end; tile++) {
-      for (long pass = 0; pass < passes; pass++) {
-        // Passes of equal height: 8 rows are 4 and 4, not 6 and 2.
-        const long first = top + (bottom - top) * pass / passes, last = top + (bottom - top) * (pass + 1) / passes;
+      for (int pass = 0; pass < passes; pass++) {
         typename T::Sum sums[ROWS * V];
-        tile_sums<T>(last - first, x.words + first * x.stride, x.stride, w.words + tile * w.steps * TILE, w.steps, sums);
-        for (long row = first; row < last; row++) {
+        tile_sums<T>(begin(pass + 1) - begin(pass), x.words + begin(pass) * x.stride, x.stride, w.words + tile * w.steps * TILE,
+                     w.steps, pass, passes, sums);
+        for (long row = begin(pass); row < begin(pass + 1); row++) {
           F values[V];
-          for (int v = 0; v < V; v++)
-            values[v] = scaled(sums[(row - first) * V + v], x, w, row, tile * TILE + v * W);
+          for (int v = 0; v < V; v++) values[v] = scaled(sums[(row - begin(pass)) * V + v], x, w, row, tile * TILE + v * W);
           epilogue(row, tile, values);
         }
       }

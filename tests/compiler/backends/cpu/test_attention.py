@@ -9,7 +9,7 @@ from torch.nn import functional
 from compiler.backends.cpu import attention
 from compiler.backends.cpu.library import Library
 
-HEADS = [(4, 4, 64), (8, 2, 64), (7, 1, 80), (6, 2, 33), (10, 2, 128), (2, 1, 256), (60, 1, 16)]
+HEADS = [(4, 4, 64), (8, 2, 64), (7, 1, 80), (6, 2, 33), (10, 2, 128), (2, 1, 256), (60, 1, 16), (96, 3, 256)]
 """Query heads, kv heads and their width; most widths or groups are no multiples of a vector or of what is done together."""
 BLOCK = 16
 
@@ -144,6 +144,8 @@ def test_what_does_not_fit_is_refused(best: Library) -> None:
     cache = Cache([5], 2, 32, torch.float32)
     with pytest.raises(ValueError, match="do not fit pages"):
         attention.decode(best, torch.ones(1, 3, 32), cache.pages, cache.tables, cache.lengths)
+    with pytest.raises(ValueError, match="too many for a kernel"):
+        attention.decode(best, torch.ones(1, 600, 32), cache.pages[:, :, :2].contiguous(), cache.tables, cache.lengths)
     with pytest.raises(ValueError, match="tables are int32"):
         attention.decode(best, torch.ones(1, 4, 32), cache.pages, cache.tables.long(), cache.lengths)
     with pytest.raises(ValueError, match="at most 256"):

@@ -42,10 +42,11 @@ def test_every_part_is_in_the_key(tmp_path: Path) -> None:
     other_source = build({"seven.cpp": SOURCE["seven.cpp"] + "\n"}, tmp_path, isa.GENERIC, compiler, headers)
     other_flags = build(SOURCE, tmp_path, isa.Variant("generic", ("-O1",), None), compiler, headers)
     other_version = build(SOURCE, tmp_path, isa.GENERIC, Compiler(compiler.command, "another"), headers)
+    other_knob = build(SOURCE, tmp_path, isa.GENERIC, compiler, headers, {"MATMUL_AHEAD": 4096})
     (headers / "a.h").write_text("// two")
     other_header = build(SOURCE, tmp_path, isa.GENERIC, compiler, headers)
 
-    assert len({first, other_source, other_flags, other_version, other_header}) == 5
+    assert len({first, other_source, other_flags, other_version, other_knob, other_header}) == 6
 
 
 def test_two_processes_at_once_do_not_corrupt_each_other(tmp_path: Path) -> None:
