@@ -30,6 +30,7 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: 
 from django.core.asgi import get_asgi_application  # noqa: E402
 
 from bailiwick.guard import Application, CellGuard, Receive, Scope, Send, answer  # noqa: E402
+from bailiwick.pooling import share_connections  # noqa: E402
 from cell.config import config  # noqa: E402
 from cell.guard import RegionMismatch, check_region  # noqa: E402
 from cell.telemetry import get_logger  # noqa: E402
@@ -37,6 +38,8 @@ from inference.gateway.app import application as gateway  # noqa: E402
 from retention.backups import admission  # noqa: E402
 from retention.backups.errors import NotReplayed  # noqa: E402
 from retention.ledger import LedgerBroken  # noqa: E402
+
+share_connections()
 
 LOOK_EVERY_S = 2.0
 """How often a web process asks whether its database still knows every erasure of the ledger."""

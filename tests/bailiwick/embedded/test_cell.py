@@ -15,7 +15,9 @@ import openai
 import pytest
 
 from bailiwick import models
+from bailiwick.embedded.postgres import SUPERUSER
 from tests.bailiwick.embedded.cells import SERVICES, Cell, alive, bailiwick, descendants, running, until
+from tests.e2e.inside import Inside
 
 pytestmark = [pytest.mark.cell, pytest.mark.timeout(400)]
 BACK_WITHIN_S = 15.0
@@ -113,6 +115,15 @@ def test_the_tour_is_green_and_can_be_taken_again(cell: Cell) -> None:
         assert "✗" not in tour.stdout
         assert (cell.home / "tour" / "certificate.json").is_file()
         assert (cell.home / "tour" / "export" / "manifest.json").is_file()
+
+
+def test_a_web_process_keeps_few_connections_however_many_requests_it_answers(cell: Cell) -> None:
+    for _ in range(100):
+        assert cell.get("/api/workspaces", cell.info["admin_key"]).status_code == 200
+
+    with Inside(cell.home).connection(SUPERUSER, "postgres") as superuser:
+        open_ = superuser.execute("select count(*) from pg_stat_activity where usename = 'bailiwick_web'").fetchone()
+    assert open_ is not None and open_[0] < 30
 
 
 def test_a_model_is_imported_on_the_record_and_a_broken_one_leaves_nothing(cell: Cell, tmp_path: Path) -> None:
