@@ -122,7 +122,7 @@ void attend(const Attention<C>& a, const Team& team) {
           std::memcpy(&q[h * a.width], a.q + ((b * a.heads + g * group + h) * a.tokens + token) * a.width, a.width * 4);
         std::fill(mixed.begin(), mixed.end(), 0.0f);
         const PackedTokens<C> tokens{a.k + (b * a.groups + g) * a.places * a.width, a.width, between};
-        if (last > 0) attend_group<TOGETHER>(tokens, q.data(), group, a.width, a.scale, 0, last, mixed.data());
+        if (last > 0) attend_heads(tokens, q.data(), 1, group, a.width, a.scale, 0, last, mixed.data());
         for (long h = 0; h < group; h++) std::memcpy(a.target(b, g * group + h, token), &mixed[h * a.width], a.width * 4);
       }
 }

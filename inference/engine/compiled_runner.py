@@ -13,6 +13,10 @@ from typing import Any
 import numpy
 import torch
 
+from compiler.backends.cpu.toolchain import ToolchainError
+from compiler.frontend.exported import Unsupported
+from compiler.native.storage import NotNative
+from compiler.passes.quantize import Unquantizable
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.checkpoint import Checkpoint
@@ -24,6 +28,8 @@ from inference.engine.models.layers import DtypeName, best_dtype
 from inference.engine.scheduler import Chunk
 
 _CPU = torch.device("cpu")
+UNCOMPILED = Unsupported, NotNative, ToolchainError, Unquantizable
+"""Why a decoder is not compiled: it then has to be served by `DecoderRunner`."""
 Piece = tuple[Chunk, int, int, bool]
 """A chunk's tokens from one place to before another, and whether the last one's logits are wanted."""
 
@@ -34,8 +40,8 @@ class CompiledRunner:
     def __init__(
         self, checkpoint: Checkpoint, folder: Path, *, dtype: DtypeName = "auto", weights: Weights = "as-they-are"
     ) -> None:
-        """Compiles into `folder` what is not there yet. Raises CheckpointError when the weights cannot be served, and
-        Unsupported, NotNative or ToolchainError where `DecoderRunner` has to serve them."""
+        """Compiles into `folder` what is not there yet. Raises CheckpointError when the weights cannot be served, or one of
+        `UNCOMPILED`."""
         if not isinstance(checkpoint.config, DecoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not a decoder")
         self.config = checkpoint.config

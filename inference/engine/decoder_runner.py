@@ -31,11 +31,18 @@ class DecoderRunner:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32", graphs: bool = False
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "cpu",
+        dtype: DtypeName = "float32",
+        graphs: bool = False,
+        counted: bool = False,
     ) -> None:
         """Loads the weights. Raises CheckpointError when they cannot be served.
 
         With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay.
+        With `counted` it stands in for something faster that could not be had.
         """
         if not isinstance(checkpoint.config, DecoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not a decoder")
@@ -56,7 +63,8 @@ class DecoderRunner:
         self._graphs: DecodeGraphs | None = None
         self._wants_graphs = graphs and self._device.type == "cuda"
         self.slow_path = 0
-        """Decode steps that no captured graph fitted, while graphs are on."""
+        """Decode steps that no captured graph fitted, while graphs are on; all steps where it stands in for something faster."""
+        self._stands_in = counted
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
@@ -93,6 +101,7 @@ class DecoderRunner:
         return 0 if self._graphs is None else self._graphs.wipe()
 
     def _mixed(self, chunks: list[Chunk]) -> torch.Tensor:
+        self.slow_path += self._stands_in
         if self._graphs is not None and all(chunk.samples and chunk.end - chunk.start == 1 for chunk in chunks):
             logits = self._graphs.step(chunks)
             if logits is not None:

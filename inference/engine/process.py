@@ -51,6 +51,18 @@ def main() -> int:
         "--cuda-graphs", action="store_true", help="capture decode steps at load and replay them (CUDA)"
     )
     parser.add_argument(
+        "--compiled",
+        type=Path,
+        metavar="DIR",
+        help="compile decoders for this machine's processor and keep their code in DIR (CPU; needs a C++ compiler)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("as-they-are", "int8"),
+        default="as-they-are",
+        help="weights of compiled decoders; int8 is half of bfloat16 to read (default: as-they-are)",
+    )
+    parser.add_argument(
         "--wipe-freed",
         action="store_true",
         help="overwrite host memory as it is freed, so that an erase leaves no fragment anywhere; costs a CPU engine about a "
@@ -71,6 +83,8 @@ def main() -> int:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
     if arguments.models is not None and not arguments.models.is_dir():
         parser.error(f"--models {arguments.models} is not a folder")
+    if arguments.weights != "as-they-are" and arguments.compiled is None:
+        parser.error("--weights is for compiled decoders: give --compiled a folder, too")
     if not arguments.hang_seconds > 0:
         parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:
@@ -80,6 +94,8 @@ def main() -> int:
         dtype=arguments.dtype,
         window=PRESETS[arguments.preset],
         graphs=arguments.cuda_graphs,
+        compiled=arguments.compiled,
+        weights=arguments.weights,
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
         hang_s=arguments.hang_seconds,

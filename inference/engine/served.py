@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
+from typing import TYPE_CHECKING, Literal
 
 from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
@@ -15,6 +16,7 @@ from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
 from inference.engine.grammar import Grammars
+from inference.engine.journal import log
 from inference.engine.models.layers import DtypeName
 from inference.engine.passages import Passages
 from inference.engine.protocol import ModelInfo
@@ -22,6 +24,9 @@ from inference.engine.tokenizer import Tokenizer
 from inference.engine.vocabulary import Vocabulary
 from inference.engine.window import PRESETS, Window
 from inference.engine.worker import AnyWorker
+
+if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from inference.engine.compiled_runner import CompiledRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,10 @@ class LoadOptions:
     """What weights are held in; "auto" is what the device is fastest in and loses nothing by."""
     graphs: bool = False
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
+    compiled: Path | None = None
+    """Where compiled decoders keep their code; None leaves decoders to torch. On a CPU."""
+    weights: Literal["as-they-are", "int8"] = "as-they-are"
+    """What a compiled decoder reads its weights from."""
     window: Window = PRESETS["balanced"]
     """How long embeddings are held for company where the workspace says nothing."""
     cache_bytes: int = 1 << 30
@@ -77,8 +86,9 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
     worker: AnyWorker
     grammars, passages = None, None
     if checkpoint.kind == "chat":
-        decoder = DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs)
-        worker = DecoderWorker(decoder, tokenizer, options.limits, cache_bytes=options.cache_bytes)
+        worker = DecoderWorker(
+            _decoder(name, checkpoint, options), tokenizer, options.limits, cache_bytes=options.cache_bytes
+        )
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
         if checkpoint.kind == "tagging":
@@ -104,3 +114,16 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         grammars=grammars,
         passages=passages,
     )
+
+
+def _decoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> DecoderRunner | CompiledRunner:
+    """Compiled if that is wanted and can be; else by torch, and then each of its steps counts as one on the slow path."""
+    wanted = options.compiled is not None and options.device == "cpu"
+    if options.compiled is not None and wanted:
+        from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
+
+        try:
+            return CompiledRunner(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights)
+        except UNCOMPILED as error:
+            log("engine.model.uncompiled", model=name, reason=str(error))
+    return DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted)

@@ -1,0 +1,101 @@
+"""An engine process whose decoders are compiled, as its clients see it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inference.engine.client import EngineClient
+from inference.engine.protocol import Erase, Generate, Generated, Sampling, Stats
+from inference.engine.receipts import Erased, Scope
+from inference.engine.stats import StatsReport
+from inference.engine.tokenizer import Tokenizer
+from tests.inference.engine import checkpoints
+from tests.inference.engine.conftest import EngineProcess
+from tests.inference.engine.test_memory_scan import found
+
+PROMPT = "The certificate names every store that was asked, and what each of them answered."
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("compiled"))
+
+
+def _answers(engine: EngineProcess, count: int = 4) -> tuple[list[str], StatsReport]:
+    """What several requests at once are answered, likeliest tokens throughout, and what the engine counted."""
+
+    async def work() -> tuple[list[str], StatsReport]:
+        client = EngineClient(engine.socket)
+        sampling = Sampling(max_tokens=24, temperature=0.0)
+        wires = [
+            Generate(f"r{number}", "ws", "endless", prompt=PROMPT[number:], sampling=sampling)
+            for number in range(count)
+        ]
+        answers = await asyncio.gather(*(client.call(wire) for wire in wires))
+        stats = await client.call(Stats())
+        await client.close()
+        assert isinstance(stats, StatsReport)
+        texts = [choice.text for answer in answers if isinstance(answer, Generated) for choice in answer.choices]
+        assert len(texts) == count
+        return texts, stats
+
+    return asyncio.run(work())
+
+
+def test_a_compiled_engine_answers_what_another_does(start_engine: Callable[..., EngineProcess], compiled: str) -> None:
+    plain = start_engine("--dtype", "float32")
+    expected, _ = _answers(plain)
+    plain.stop()
+
+    found_, stats = _answers(start_engine("--dtype", "float32", "--compiled", compiled))
+
+    assert found_ == expected
+    assert {model.model: model.slow_path for model in stats.models}["endless"] == 0
+
+
+def test_an_engine_without_a_compiler_says_so_and_serves(
+    start_engine: Callable[..., EngineProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = start_engine("--dtype", "float32")
+    expected, _ = _answers(plain)
+    plain.stop()
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+
+    engine = start_engine("--dtype", "float32", "--compiled", str(tmp_path))
+    answers, stats = _answers(engine)
+
+    assert answers == expected
+    [reason] = {str(each["reason"]) for each in engine.events() if each["event"] == "engine.model.uncompiled"}
+    assert "Install it or name another in CXX" in reason
+    assert {model.model: model.slow_path for model in stats.models}["endless"] > 0
+
+
+def test_an_erased_prompt_is_nowhere_in_a_compiled_engines_memory(
+    start_engine: Callable[..., EngineProcess], compiled: str
+) -> None:
+    engine = start_engine("--wipe-freed", "--compiled", compiled, "--weights", "int8")
+    text = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(120))
+    ids = Tokenizer(checkpoints.tokenizer(), None).encode(text)
+    needles = {
+        "text": text[40:60].encode(),
+        "int64": struct.pack("<8q", *ids[40:48]),
+        "int32": struct.pack("<8i", *ids[40:48]),
+    }
+
+    async def work() -> None:
+        client = EngineClient(engine.socket)
+        await client.call(
+            Generate("req", "gone", "endless", prompt=text, sampling=Sampling(max_tokens=8, temperature=0.0))
+        )
+        receipt = await client.call(Erase(Scope("gone")))
+        assert isinstance(receipt, Erased) and receipt.scrubbed_bytes > 0
+        await client.close()
+
+    asyncio.run(work())
+    assert found(engine.process.pid, needles) == {"text": 0, "int64": 0, "int32": 0}
