@@ -20,7 +20,7 @@ demo: $(VENV)/.setup ## one cell on this machine, the tour through it, and a con
 	@$(BIN)/bailiwick demo $(if $(filter 1,$(DEMO_EXIT)),--exit)
 
 test: $(VENV)/.test peers ## every test, against real peers
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m tests $(PYTEST_ARGS)
 
 chaos: $(VENV)/.test peers ## kill -9 of every process in turn under load, 50 times; 2,000 erasures with a fault at every boundary
 	@$(BIN)/python -m pytest -m chaos --timeout 1800 $(PYTEST_ARGS)
