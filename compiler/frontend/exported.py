@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import fx, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.utils._pytree import TreeSpec
 
 from compiler.frontend.aten import TABLE, Translated
 from compiler.ir.graph import Graph
@@ -20,6 +22,7 @@ from compiler.ir.ops.opaque import Place
 from compiler.ir.program import Program
 from compiler.ir.size import NotDivisible, Polynomial, Size, divided, product, symbol
 from compiler.ir.value import TensorType, TupleType, Type, Value
+from compiler.ir.verify import Broken, verify
 
 Dynamic = Mapping[str, Mapping[int, str]]
 """Of an input's dimension the symbol that its size is; all others are as in the example."""
@@ -29,8 +32,20 @@ class Unsupported(ValueError):
     """The module cannot be compiled; the message says what is in the way and what would help."""
 
 
+@dataclass(frozen=True)
+class Captured:
+    program: Program
+    structure: TreeSpec
+    """How the module puts its outputs together: a tensor alone, a tuple, a dictionary of lists."""
+
+
 def capture(module: nn.Module, example: Sequence[torch.Tensor], *, dynamic: Dynamic | None = None) -> Program:
     """What `module` does to inputs like `example`. Raises Unsupported."""
+    return captured(module, example, dynamic=dynamic).program
+
+
+def captured(module: nn.Module, example: Sequence[torch.Tensor], *, dynamic: Dynamic | None = None) -> Captured:
+    """The same, with the structure of the outputs, which a graph does not have. Raises Unsupported."""
     names = _parameters(module, len(example))
     dims = {name: {dim: Dim(size) for dim, size in (dynamic or {}).get(name, {}).items()} for name in names}
     try:
@@ -39,7 +54,14 @@ def capture(module: nn.Module, example: Sequence[torch.Tensor], *, dynamic: Dyna
             program = program.run_decompositions({})
     except Exception as error:  # torch raises kinds of its own for what it cannot export
         raise Unsupported(_explained(error)) from error
-    return _Importer(program, dims).captured()
+    found = _Importer(program, dims).captured()
+    try:
+        verify(found.graph)
+    except Broken as error:
+        raise Unsupported(
+            f"a buffer changes otherwise than by index_copy_ ({error}); write to its places, or return it"
+        ) from error
+    return Captured(found, program.call_spec.out_spec)
 
 
 def _parameters(module: nn.Module, count: int) -> list[str]:
@@ -99,6 +121,10 @@ class _Importer:
                 self._env[node] = self._translated(node)
             elif node.op == "output":
                 for spec, result in zip(signature.output_specs, node.args[0], strict=True):
+                    if not isinstance(result, fx.Node):
+                        raise Unsupported(f"one of the outputs is {result!r}: only tensors are computed, leave it out")
+                    if spec.kind is OutputKind.USER_INPUT_MUTATION:
+                        raise Unsupported(f"the module writes to its input {spec.target}; keep that in a buffer")
                     if spec.kind is OutputKind.USER_OUTPUT:
                         outputs.append(self._env[result])
                     else:

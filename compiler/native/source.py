@@ -14,6 +14,7 @@ from compiler.memory.liveness import buffers
 from compiler.memory.plan import Plan, plan
 from compiler.native.launches import Launches
 from compiler.native.packing import Packing
+from compiler.native.step import Step, step_of
 from compiler.native.storage import NotNative, Storage, c_type, count, numbers
 from compiler.passes.specialize import is_specialized
 from compiler.schedule.fuse import fuse
@@ -41,7 +42,8 @@ class Source:
     weights: Sequence[torch.Tensor]
     """What the step reads, in its order: packed, and not the program's own tensors."""
     arena: Plan
-    scratch_bytes: int
+    step: Step
+    """What is needed to call it."""
 
 
 def source_of(program: Program) -> Source:
@@ -66,7 +68,8 @@ def source_of(program: Program) -> Source:
             )
             calls.append(f"    launch_{number}(step, team);\n    team.barrier();")
     text = _HEAD + "\n".join(functions) + "\n" + _TAIL % "\n".join(calls)
-    return Source(text, groups, tuple(packing.tensors), arena, storage.scratch_bytes)
+    step = step_of(graph, arena_bytes=arena.bytes, scratch_bytes=storage.scratch_bytes)
+    return Source(text, groups, tuple(packing.tensors), arena, step)
 
 
 def _storage(graph: Graph, groups: Sequence[Group], arena: Plan, packing: Packing) -> Storage:
