@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -105,7 +105,7 @@ def _torch(name: str) -> Any:
     return found
 
 
-_RICH = {
+_RICH: dict[str, Callable[[Any], Any]] = {
     "float": float.fromhex,
     "tuple": lambda held: tuple(map(_rich, held)),
     "tensor": lambda held: TensorType(_rich(held[0]), _torch(held[1])),

@@ -23,7 +23,7 @@ class Threads:
     """A pool without kernels around it."""
 
     def __init__(self, compiled: Path, variant: Variant, *, threads: int, spins: int = SPINS) -> None:
-        """By the step in the shared object `compiled`. Raises ToolchainError, or RuntimeError where the system grants no threads."""
+        """By the step in the object `compiled`. Raises ToolchainError, or RuntimeError where the system grants no threads."""
         if threads < 1:
             raise ValueError(f"{threads} threads: at least 1")
         native = toolchain.load(compiled)
