@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from compiler.artifact.folder import Unsaved as Unsaved
     from compiler.artifact.refusal import Refused as Refused
     from compiler.compilation import compile as compile  # noqa: A004
+    from compiler.compilation import extend as extend
     from compiler.compiled import Artifact as Artifact
     from compiler.frontend.exported import Unsupported as Unsupported
 
@@ -42,8 +43,9 @@ _WHERE = {
     "Unsaved": "compiler.artifact.folder",
     "Unsupported": "compiler.frontend.exported",
     "compile": "compiler.compilation",
+    "extend": "compiler.compilation",
 }
-__all__ = ["Artifact", "Axis", "Refused", "Unsaved", "Unsupported", "compile"]
+__all__ = ["Artifact", "Axis", "Refused", "Unsaved", "Unsupported", "compile", "extend"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ from compiler.compiled import Artifact
 from compiler.frontend.exported import Captured, captured
 from compiler.target import target_of
 from compiler.tune.device import usable_cores
-from compiler.validate.contract import Contract, contract_for
+from compiler.validate.contract import Contract, contract_for, contract_from
 
 QUANTIZATIONS = (None, "int8")
 
@@ -76,10 +77,47 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     return made
 
 
+def extend(
+    artifact: Artifact,
+    sizes: Mapping[str, int],
+    example_inputs: Sequence[torch.Tensor],
+    *,
+    folder: str | Path | None = None,
+    threads: int | None = None,
+) -> bool:
+    """Compiles an artifact for one more bucket, in this thread, while it serves; whether compiled code takes it from now on.
+
+    For what `missing` was told of, on a thread or a worker that no call waits for. `example_inputs` may be of any sizes, and best
+    are made up: nothing of them is kept. Raises OutsideBucket.
+    """
+    content, threads = artifact.content, threads or usable_cores()
+    names = content.fingerprint.instructions
+    chosen = target_of(f"cpu:{','.join(names)}" if names else "cpu")
+    contract = contract_from(content.contract)
+    temporary = tempfile.TemporaryDirectory(prefix="compiled-") if folder is None else None
+    place = Path(temporary.name if temporary is not None else str(folder))
+    builder = Builder(content.program, chosen, content.quantize, contract, place, threads, content.tensors)
+    built = builder.build([dict(sizes)], example_inputs)
+    if temporary is not None:
+        weakref.finalize(artifact, temporary.cleanup)
+    instructions = tuple(variant.name for variant in chosen.variants) if built.buckets else names
+    evidence = content.evidence
+    kept = [each for each in evidence.fallbacks if each["sizes"] != sizes]
+    changed = replace(
+        content,
+        buckets=[*content.buckets, *built.buckets],
+        fingerprint=here(instructions, _compiler()),
+        evidence=Evidence((*kept, *built.fallbacks), (*evidence.parity, *built.parity), evidence.measurements),
+    )
+    artifact.adopt(changed, built.buckets)
+    return bool(built.buckets)
+
+
 def _captured(module: nn.Module, example_inputs: Sequence[torch.Tensor], axes: Mapping[str, Axis]) -> Captured:
     training = module.training
     try:
-        return captured(module, example_inputs, dynamic=dynamic(axes))
+        limits = {name: axis.most for name, axis in axes.items() if axis.most is not None}
+        return captured(module, example_inputs, dynamic=dynamic(axes), limits=limits)
     finally:
         module.train(training)
 

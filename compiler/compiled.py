@@ -43,24 +43,28 @@ class Artifact:
 
         `missing` is told of sizes that no bucket takes, once of each; it must not compile there and then.
         """
-        self._content = content
-        self._session = Session(content.program, drift=drift, missing=missing)
+        self.content = content
+        limits = {name: axis.most for name, axis in content.axes.items() if axis.most is not None}
+        self._session = Session(content.program, limits=limits, drift=drift, missing=missing)
         self.states = {name: state.clone() for name, state in content.states.items()}
         self.pool = pool
         """Threads that other artifacts may share; None where nothing compiled runs."""
         for fallback in content.evidence.fallbacks:
             self._session.add(fallback["sizes"], None)
-        variant = chosen(content.fingerprint)
-        if variant is not None and content.buckets:
-            compiled = content.buckets[0].objects[variant.name]
-            self.pool = pool or Threads(compiled, variant, threads=threads or usable_cores())
-            for bucket in content.buckets:
-                self._add(bucket, self.pool)
+        self._threads = threads or usable_cores()
+        self.adopt(content, content.buckets)
 
-    def _add(self, bucket: Bucket, pool: Pool) -> None:
-        weights = [self._content.tensors[name] for name in bucket.weights]
-        compiled = Compiled(bucket.step, weights, pool, bucket.objects[pool.variant.name])
-        self._session.add(bucket.sizes, compiled)
+    def adopt(self, content: Content, added: Sequence[Bucket]) -> None:
+        """Has `added`, which are part of `content`, serve from the next call on."""
+        self.content = content
+        variant = chosen(content.fingerprint)
+        if variant is None or not added:
+            return
+        self.pool = self.pool or Threads(added[0].objects[variant.name], variant, threads=self._threads)
+        for bucket in added:
+            weights = [content.tensors[name] for name in bucket.weights]
+            compiled = Compiled(bucket.step, weights, self.pool, bucket.objects[self.pool.variant.name])
+            self._session.add(bucket.sizes, compiled)
 
     @classmethod
     def load(
@@ -78,12 +82,12 @@ class Artifact:
 
     def save(self, into: str | Path, *, sign: Sign | None = None) -> Path:
         """Writes it to a folder under `into` that is called by its content, and returns that. Raises Unsaved."""
-        return folder.save(self._content, Path(into), sign)
+        return folder.save(self.content, Path(into), sign)
 
     def __call__(self, *inputs: torch.Tensor, **named: torch.Tensor) -> Any:
         """What the module would give, put together as it would. Raises Unfit for what the module was not compiled for."""
         outputs = self.run(self._arranged(inputs, named), self.states)
-        return tree_unflatten(list(outputs), self._content.structure)
+        return tree_unflatten(list(outputs), self.content.structure)
 
     def run(self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """For a server, whose caches are its own: the outputs one after another. `states` change."""
@@ -92,7 +96,7 @@ class Artifact:
     def reset(self) -> None:
         """The caches as a new session finds them."""
         for name, state in self.states.items():
-            state.copy_(self._content.states[name])
+            state.copy_(self.content.states[name])
 
     @property
     def drift(self) -> Drift:
@@ -101,7 +105,7 @@ class Artifact:
 
     @property
     def report(self) -> Report:
-        content = self._content
+        content = self.content
         made = content.fingerprint
         return Report(
             target=f"{made.device}, {', '.join(made.instructions) or 'reference'}, torch {made.torch}",
@@ -116,7 +120,7 @@ class Artifact:
         )
 
     def _arranged(self, inputs: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
-        names = [str(value["name"]) for value in self._content.graph.inputs]
+        names = [str(value["name"]) for value in self.content.graph.inputs]
         rest = names[len(inputs) :]
         if len(inputs) > len(names) or set(rest) != set(named):
             raise Unfit(f"the module takes {', '.join(names)}, each once")

@@ -15,11 +15,16 @@ class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sizes: tuple[int, ...]
     """Rising. A call of another size is padded to the next where the program allows that, or else takes the slow path."""
 
+    most: int | None = None
+    """The largest size there can be, where the module has a limit; calls beyond it are refused."""
+
     def __post_init__(self) -> None:
         if not self.inputs or not self.sizes:
             raise ValueError("an axis is a dimension of at least one input, and has at least one size")
         if list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
             raise ValueError(f"sizes rise from at least 1, not {list(self.sizes)}")
+        if self.most is not None and self.sizes[-1] > self.most:
+            raise ValueError(f"{self.sizes[-1]} is more than {self.most}, the most there can be")
 
 
 def dynamic(axes: Mapping[str, Axis]) -> dict[str, dict[int, str]]:

@@ -39,18 +39,38 @@ class Captured:
     """How the module puts its outputs together: a tensor alone, a tuple, a dictionary of lists."""
 
 
-def capture(module: nn.Module, example: Sequence[torch.Tensor], *, dynamic: Dynamic | None = None) -> Program:
-    """What `module` does to inputs like `example`. Raises Unsupported."""
-    return captured(module, example, dynamic=dynamic).program
+def capture(
+    module: nn.Module,
+    example: Sequence[torch.Tensor],
+    *,
+    dynamic: Dynamic | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> Program:
+    """What `module` does to inputs like `example`. `limits` are of symbols that cannot be of any size. Raises Unsupported."""
+    return captured(module, example, dynamic=dynamic, limits=limits).program
 
 
-def captured(module: nn.Module, example: Sequence[torch.Tensor], *, dynamic: Dynamic | None = None) -> Captured:
+def captured(
+    module: nn.Module,
+    example: Sequence[torch.Tensor],
+    *,
+    dynamic: Dynamic | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> Captured:
     """The same, with the structure of the outputs, which a graph does not have. Raises Unsupported."""
     names = _parameters(module, len(example))
-    dims = {name: {dim: Dim(size) for dim, size in (dynamic or {}).get(name, {}).items()} for name in names}
+    made = {
+        size: Dim(size, max=(limits or {}).get(size)) for sizes in (dynamic or {}).values() for size in sizes.values()
+    }
+    dims = {name: {dim: made[size] for dim, size in (dynamic or {}).get(name, {}).items()} for name in names}
     try:
         with torch.no_grad():
-            program = export(module.eval(), tuple(example), dynamic_shapes=_shared(dims), strict=False)
+            program = export(
+                module.eval(),
+                tuple(example),
+                dynamic_shapes={name: sizes or None for name, sizes in dims.items()},
+                strict=False,
+            )
             program = program.run_decompositions({})
     except Exception as error:  # torch raises kinds of its own for what it cannot export
         raise Unsupported(_explained(error)) from error
@@ -68,19 +88,12 @@ def _parameters(module: nn.Module, count: int) -> list[str]:
     return list(signature(module.forward).parameters)[:count]
 
 
-def _shared(dims: Mapping[str, Mapping[int, Any]]) -> dict[str, Any]:
-    """One `Dim` for each name, wherever it stands."""
-    made: dict[str, Any] = {}
-    return {
-        name: {dim: made.setdefault(size.__name__, size) for dim, size in sizes.items()} or None
-        for name, sizes in dims.items()
-    }
-
-
 def _explained(error: Exception) -> str:
     first = str(error).strip().partition("\n")[0]
     remedy = (
-        "a step that depends on values, as `if x.sum() > 0` does, has to become torch.where or move out of the module"
+        "a size that has a limit, as that of a table of positions, has to be said to have it"
+        if "Constraints violated" in first
+        else "a step that depends on values, as `if x.sum() > 0` does, has to become torch.where or move out of the module"
     )
     return f"torch.export could not follow the module ({type(error).__name__}: {first}); {remedy}"
 

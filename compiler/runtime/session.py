@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch.nn.functional import pad
 
-from compiler.ir.interpret import bind, interpret
+from compiler.ir.interpret import Unfit, bind, interpret
 from compiler.ir.program import Program
 from compiler.native.native import Compiled
 from compiler.passes.specialize import free_symbols
@@ -25,8 +25,15 @@ _MOST_TOLD = 1024
 class Session:
     """Of one program. Calls take turns."""
 
-    def __init__(self, program: Program, *, drift: Drift | None = None, missing: Missing | None = None) -> None:
-        self._program, self._missing = program, missing
+    def __init__(
+        self,
+        program: Program,
+        *,
+        limits: Sizes | None = None,
+        drift: Drift | None = None,
+        missing: Missing | None = None,
+    ) -> None:
+        self._program, self._missing, self._limits = program, missing, limits or {}
         self.drift = drift or Drift()
         self._buckets: dict[tuple[tuple[str, int], ...], Compiled | None] = {}
         axes = free_symbols(program.graph)
@@ -52,6 +59,9 @@ class Session:
         Raises Unfit for what the program is not defined for, whatever the bucket.
         """
         sizes = bind(self._program.graph, inputs)
+        for name, most in self._limits.items():
+            if sizes[name] > most:
+                raise Unfit(f"{name} is {sizes[name]}, and the module takes at most {most}; cut the input")
         with self._lock:
             found = self._fitting(sizes)
             if found is None:

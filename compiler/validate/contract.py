@@ -50,3 +50,8 @@ class Contract:
 
 def contract_for(quantize: str | None) -> Contract:
     return Contract(Kind.NEAR if quantize is None else Kind.DISTRIBUTIONAL)
+
+
+def contract_from(plain: Mapping[str, Any]) -> Contract:
+    """That which `plain` gave this of."""
+    return Contract(**{**plain, "kind": Kind(plain["kind"])})
