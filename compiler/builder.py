@@ -13,21 +13,24 @@ import torch
 from compiler.artifact.axis import Axis
 from compiler.artifact.content import Bucket
 from compiler.artifact.tensors import Tensors
+from compiler.backends.cpu.isa import Variant
 from compiler.backends.cpu.toolchain import ToolchainError
+from compiler.ir.op import Illegal
 from compiler.ir.program import Program
+from compiler.ir.verify import Broken
 from compiler.native.native import Compiled, build
 from compiler.native.source import source_of
-from compiler.native.storage import NotNative
 from compiler.native.threads import Threads
 from compiler.passes.manager import for_processor, optimized
-from compiler.passes.quantize import Unquantizable
 from compiler.passes.specialize import specialize
 from compiler.target import Target
 from compiler.validate.contract import Contract
 from compiler.validate.parity import Parities, Parity
 from compiler.validate.samples import sized
+from compiler.validate.speed import measured
 
 Sizes = Mapping[str, int]
+Tried = tuple[Parity, dict[str, int]]
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Built:
     buckets: list[Bucket] = field(default_factory=list)
     fallbacks: list[dict[str, Any]] = field(default_factory=list)
     parity: list[dict[str, Any]] = field(default_factory=list)
+    measurements: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,24 +57,32 @@ class Builder:
         """Every bucket of `table`; those that have no code, or code that is wrong, are for the reference, and it says why."""
         built = Built()
         for sizes in table:
+            captured = specialize(self.program, sizes)
             try:
-                bucket, parities = self._bucket(sizes, sized(self.program.graph.inputs, example, sizes))
-            except (NotNative, ToolchainError, Unquantizable) as error:
+                bucket, tried = self._bucket(captured, sizes, sized(self.program.graph.inputs, example, sizes))
+            except (Broken, Illegal) as error:
+                built.fallbacks.append(
+                    _fallback(sizes, f"a pass went wrong, please report it with the module ({error})")
+                )
+                continue
+            except (ValueError, ToolchainError) as error:
+                # NotNative, Unquantizable, and what no layout of weights is for.
                 built.fallbacks.append(_fallback(sizes, str(error)))
                 continue
-            built.parity += [
-                {"sizes": dict(sizes), "instructions": name, "truth": parity.truth, "findings": _findings(parity)}
-                for name, parity in parities.items()
-            ]
-            wrong = [f"{name}: {reason}" for name, parity in parities.items() for reason in parity.reasons]
+            for name, (parity, times) in tried.items():
+                about = {"sizes": dict(sizes), "instructions": name}
+                built.parity.append({**about, "truth": parity.truth, "findings": _findings(parity)})
+                built.measurements.append({**about, **times})
+            wrong = [f"{name}: {reason}" for name, (parity, _) in tried.items() for reason in parity.reasons]
             if wrong:
                 built.fallbacks.append(_fallback(sizes, f"compiled code is not what was meant ({'; '.join(wrong)})"))
             else:
                 built.buckets.append(bucket)
         return built
 
-    def _bucket(self, sizes: Sizes, example: Sequence[torch.Tensor]) -> tuple[Bucket, dict[str, Parity]]:
-        captured = specialize(self.program, sizes)
+    def _bucket(
+        self, captured: Program, sizes: Sizes, example: Sequence[torch.Tensor]
+    ) -> tuple[Bucket, dict[str, Tried]]:
         meaning = for_processor(optimized(captured), quantized=self.quantize == "int8")
         source = source_of(meaning)
         objects: dict[str, Path] = {
@@ -79,20 +91,20 @@ class Builder:
         bucket = Bucket(dict(sizes), source.text, source.step, self._kept(source.weights), objects)
         parities = Parities(captured, self.contract, meaning=meaning if self.quantize else None)
         return bucket, {
-            variant.name: self._proven(parities, bucket, variant.name, example) for variant in self.target.variants
+            variant.name: self._tried(captured, parities, bucket, variant, example) for variant in self.target.variants
         }
 
-    def _proven(self, parities: Parities, bucket: Bucket, name: str, example: Sequence[torch.Tensor]) -> Parity:
-        variant = next(each for each in self.target.variants if each.name == name)
-        threads = Threads(bucket.objects[name], variant, threads=self.threads)
+    def _tried(
+        self, captured: Program, parities: Parities, bucket: Bucket, variant: Variant, example: Sequence[torch.Tensor]
+    ) -> Tried:
+        compiled = bucket.objects[variant.name]
+        threads = Threads(compiled, variant, threads=self.threads)
         try:
-            return parities.of(self.compiled(bucket, threads), example)
+            step = Compiled(bucket.step, [self.tensors[name] for name in bucket.weights], threads, compiled)
+            parity = parities.of(step, example)
+            return parity, measured(captured, step, example)
         finally:
             threads.close()
-
-    def compiled(self, bucket: Bucket, threads: Threads) -> Compiled:
-        weights = [self.tensors[name] for name in bucket.weights]
-        return Compiled(bucket.step, weights, threads, bucket.objects[threads.variant.name])
 
     def _kept(self, weights: Sequence[torch.Tensor]) -> list[str]:
         """Their names. Two buckets that read the same have it once."""

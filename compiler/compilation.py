@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,8 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
 
     `buckets` names the sizes that differ from call to call and those to compile for; all others are as in the example. `quantize`
     is `int8` for weights of bytes. `contract` is what has to be shown. Compiled code lies in `folder`, which is the caller's to
-    erase, or in a temporary one that goes with the artifact. `report` of what is returned says what serves, and why.
+    erase, or in a temporary one that goes with the artifact. Until it is saved and loaded, an artifact shares the module's weights
+    where torch's operators need them. `report` of what is returned says what serves, and why.
 
     Raises Unsupported for a module that cannot be captured, and ValueError for a target or a bucket that cannot be.
     """
@@ -54,8 +55,7 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     states = {name: state.detach().clone() for name, state in found.program.states.items()}
     tensors = Tensors()
     reference = {name: tensors.keep(found.program.weights[name]) for name in sorted(found.program.graph.weights)}
-    temporary = tempfile.TemporaryDirectory(prefix="compiled-") if folder is None else None
-    place = Path(temporary.name if temporary is not None else str(folder))
+    place, clean = _room(folder)
     builder = Builder(found.program, chosen, quantize, contract, place, threads, tensors)
     built = builder.build(table_of(axes), example_inputs)
     content = Content(
@@ -67,13 +67,12 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
         tensors=tensors,
         buckets=built.buckets,
         quantize=quantize,
-        fingerprint=here(tuple(variant.name for variant in chosen.variants) if built.buckets else (), _compiler()),
+        fingerprint=here(chosen.names if built.buckets else (), _compiler()),
         contract=contract.plain(),
-        evidence=Evidence(tuple(built.fallbacks), tuple(built.parity)),
+        evidence=Evidence(tuple(built.fallbacks), tuple(built.parity), tuple(built.measurements)),
     )
     made = Artifact(content, threads=threads)
-    if temporary is not None:
-        weakref.finalize(made, temporary.cleanup)
+    weakref.finalize(made, clean)
     return made
 
 
@@ -90,27 +89,39 @@ def extend(
     For what `missing` was told of, on a thread or a worker that no call waits for. `example_inputs` may be of any sizes, and best
     are made up: nothing of them is kept. Raises OutsideBucket.
     """
-    content, threads = artifact.content, threads or usable_cores()
-    names = content.fingerprint.instructions
-    chosen = target_of(f"cpu:{','.join(names)}" if names else "cpu")
-    contract = contract_from(content.contract)
-    temporary = tempfile.TemporaryDirectory(prefix="compiled-") if folder is None else None
-    place = Path(temporary.name if temporary is not None else str(folder))
-    builder = Builder(content.program, chosen, content.quantize, contract, place, threads, content.tensors)
-    built = builder.build([dict(sizes)], example_inputs)
-    if temporary is not None:
-        weakref.finalize(artifact, temporary.cleanup)
-    instructions = tuple(variant.name for variant in chosen.variants) if built.buckets else names
-    evidence = content.evidence
-    kept = [each for each in evidence.fallbacks if each["sizes"] != sizes]
-    changed = replace(
-        content,
-        buckets=[*content.buckets, *built.buckets],
-        fingerprint=here(instructions, _compiler()),
-        evidence=Evidence((*kept, *built.fallbacks), (*evidence.parity, *built.parity), evidence.measurements),
-    )
-    artifact.adopt(changed, built.buckets)
+    threads = threads or usable_cores()
+    with artifact.changing:
+        content = artifact.content
+        names = content.fingerprint.instructions
+        chosen = target_of(f"cpu:{','.join(names)}" if names else "cpu")
+        tensors, place, clean = Tensors(content.tensors), *_room(folder)
+        contract = contract_from(content.contract)
+        builder = Builder(content.program, chosen, content.quantize, contract, place, threads, tensors)
+        built = builder.build([dict(sizes)], example_inputs)
+        weakref.finalize(artifact, clean)
+        evidence = content.evidence
+        kept = [each for each in evidence.fallbacks if each["sizes"] != sizes]
+        changed = replace(
+            content,
+            tensors=tensors,
+            buckets=[*content.buckets, *built.buckets],
+            fingerprint=here(chosen.names if built.buckets else names, _compiler()),
+            evidence=Evidence(
+                (*kept, *built.fallbacks),
+                (*evidence.parity, *built.parity),
+                (*evidence.measurements, *built.measurements),
+            ),
+        )
+        artifact.adopt(changed, built.buckets)
     return bool(built.buckets)
+
+
+def _room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
+    """Where compiled code goes, and what removes it if nobody gave a folder."""
+    if folder is not None:
+        return Path(folder), lambda: None
+    temporary = tempfile.TemporaryDirectory(prefix="compiled-")
+    return Path(temporary.name), temporary.cleanup
 
 
 def _captured(module: nn.Module, example_inputs: Sequence[torch.Tensor], axes: Mapping[str, Axis]) -> Captured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ class Artifact:
         """Threads that other artifacts may share; None where nothing compiled runs."""
         for fallback in content.evidence.fallbacks:
             self._session.add(fallback["sizes"], None)
+        self.changing = threading.Lock()
+        """Is held by whoever makes a bucket for it."""
         self._threads = threads or usable_cores()
         self.adopt(content, content.buckets)
 
@@ -114,6 +117,7 @@ class Artifact:
             buckets=[bucket.sizes for bucket in content.buckets],
             fallbacks=content.evidence.fallbacks,
             parity=content.evidence.parity,
+            measurements=content.evidence.measurements,
             padded=sorted(self._session.padded),
             weights_bytes=_bytes(content, [name for bucket in content.buckets for name in bucket.weights]),
             arena_bytes=max((each.step.arena_bytes + each.step.scratch_bytes for each in content.buckets), default=0),

@@ -20,6 +20,7 @@ class Report:
     fallbacks: Sequence[Mapping[str, Any]]
     """Of each bucket that the reference serves, `sizes` and `reason`."""
     parity: Sequence[Mapping[str, Any]]
+    measurements: Sequence[Mapping[str, Any]]
     padded: Sequence[str]
     """Axes along which a call may be filled up."""
     weights_bytes: int
@@ -45,6 +46,11 @@ class Report:
                 f"of {_number(finding['allowed'])} allowed, torch's own {_number(finding['eager_error'])}"
                 for finding in each["findings"]
             ]
+        lines += [
+            f"time      {_sizes(each['sizes'])}, {each['instructions']}: {each['median_ns'] / 1e6:.3f} ms, "
+            f"torch's operators {each['reference_ns'] / 1e6:.3f} ms"
+            for each in self.measurements
+        ]
         if self.padded:
             lines.append(f"padded    along {', '.join(self.padded)}")
         return "\n".join(lines)

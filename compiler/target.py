@@ -12,6 +12,10 @@ class Target:
     variants: tuple[isa.Variant, ...]
     """From the least to the most able. The last serves; each is proven."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(variant.name for variant in self.variants)
+
 
 def target_of(name: str) -> Target:
     """``cpu`` is the best instruction set here, ``cpu:avx2,avx512`` are these. Raises ValueError for what cannot be proven here."""

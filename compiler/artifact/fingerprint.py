@@ -20,6 +20,8 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`cpu`."""
     device: str
     """The processor's model, as `compiler.tune.device` names it."""
+    driver: str
+    """Of a device that has one; empty for a processor."""
     system: str
     architecture: str
     instructions: tuple[str, ...]
@@ -33,9 +35,11 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def here(instructions: tuple[str, ...], compiler: str) -> Fingerprint:
     """Of this process's machine."""
+    processor = device.cpu()
     return Fingerprint(
-        kind="cpu",
-        device=device.cpu().name,
+        kind=processor.kind,
+        device=processor.name,
+        driver=processor.driver,
         system=platform.system(),
         architecture=platform.machine(),
         instructions=instructions,
@@ -72,6 +76,10 @@ def chosen(made: Fingerprint) -> isa.Variant | None:
     ):
         if theirs != ours:
             raise Refused(Reason.DEVICE, f"the artifact is for the {name} {theirs!r}, this is {ours!r}", AGAIN)
+    if made.driver != mine.driver:
+        raise Refused(
+            Reason.LIBRARY, f"the artifact was proven with the driver {made.driver!r}, this is {mine.driver!r}", AGAIN
+        )
     if made.torch != mine.torch:
         raise Refused(
             Reason.LIBRARY,

@@ -129,6 +129,7 @@ def _rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
         ("architecture", "aarch64", Reason.DEVICE),
         ("system", "Darwin", Reason.DEVICE),
         ("torch", "2.11.0+cu130", Reason.LIBRARY),
+        ("driver", "580.159.03", Reason.LIBRARY),
         ("instructions", ["avx9000"], Reason.INSTRUCTIONS),
     ],
 )
