@@ -19,7 +19,7 @@ from compiler.artifact.tensors import Tensors
 from compiler.backends.cpu.toolchain import ToolchainError, find_compiler
 from compiler.builder import Builder, table_of
 from compiler.compiled import Artifact
-from compiler.frontend.exported import Captured, captured
+from compiler.frontend.exported import Captured, Unsupported, captured
 from compiler.target import target_of
 from compiler.tune.device import usable_cores
 from compiler.validate.contract import Contract, contract_for, contract_from
@@ -125,6 +125,14 @@ def _room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
 
 
 def _captured(module: nn.Module, example_inputs: Sequence[torch.Tensor], axes: Mapping[str, Axis]) -> Captured:
+    for given in example_inputs:
+        if not isinstance(given, torch.Tensor):
+            raise Unsupported(
+                f"an input is a {type(given).__name__}: give tensors one after another, and fix what is none"
+            )
+    held = (*example_inputs, *module.parameters(), *module.buffers())
+    if elsewhere := {str(tensor.device) for tensor in held} - {"cpu"}:
+        raise Unsupported(f"the module or its inputs are on {', '.join(sorted(elsewhere))}: move them with .cpu()")
     training = module.training
     try:
         limits = {name: axis.most for name, axis in axes.items() if axis.most is not None}

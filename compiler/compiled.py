@@ -15,6 +15,7 @@ from compiler.artifact.content import Bucket, Content
 from compiler.artifact.fingerprint import chosen, headers_digest
 from compiler.artifact.refusal import AGAIN, Reason, Refused
 from compiler.artifact.signature import Sign, Verify
+from compiler.backends.cpu.toolchain import ToolchainError
 from compiler.ir.interpret import Unfit
 from compiler.native.native import Compiled
 from compiler.native.threads import Pool, Threads
@@ -66,7 +67,7 @@ class Artifact:
         self.pool = self.pool or Threads(added[0].objects[variant.name], variant, threads=self._threads)
         for bucket in added:
             weights = [content.tensors[name] for name in bucket.weights]
-            compiled = Compiled(bucket.step, weights, self.pool, bucket.objects[self.pool.variant.name])
+            compiled = Compiled(bucket.step, weights, self.pool, bucket.objects[variant.name])
             self._session.add(bucket.sizes, compiled)
 
     @classmethod
@@ -81,7 +82,14 @@ class Artifact:
         content = loader.load(Path(path), verify)
         if pool is not None and content.fingerprint.headers != headers_digest():
             raise Refused(Reason.LIBRARY, "the artifact's kernels are of another release than the threads given", AGAIN)
-        return cls(content, pool=pool, **options)
+        try:
+            return cls(content, pool=pool, **options)
+        except ToolchainError as error:
+            raise Refused(
+                Reason.LIBRARY,
+                f"the compiled code cannot be opened: {error}",
+                "Install libstdc++6 and see that the folder is not mounted noexec, or compile the model again on this host",
+            ) from error
 
     def save(self, into: str | Path, *, sign: Sign | None = None) -> Path:
         """Writes it to a folder under `into` that is called by its content, and returns that. Raises Unsaved."""

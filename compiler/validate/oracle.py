@@ -15,8 +15,11 @@ from compiler.ir.ops import make
 from compiler.ir.program import Program
 from compiler.ir.value import TensorType, TupleType, Value
 
-LARGEST_DOUBLED = 1 << 30
-"""Bytes of weights up to which the truth has float64; beyond that float32, if the program has less."""
+LARGEST_DOUBLED = 256 << 20
+"""Bytes of weights up to which programs in half precision have their truth in float64; beyond that in float32."""
+
+
+HALVES = (torch.bfloat16, torch.float16)
 
 
 class NoOracle(ValueError):
@@ -36,10 +39,12 @@ class Oracle:
 
 
 def oracle_of(program: Program, dtype: torch.dtype | None = None) -> Oracle:
-    """In `dtype`, or float64 where the weights are few enough to be doubled. Raises NoOracle."""
+    """In `dtype`, or float64 unless that is large and float32 is precise enough. Raises NoOracle."""
     if dtype is None:
-        held = sum(program.weights[name].nbytes for name in program.graph.weights)
-        dtype = torch.float64 if held <= LARGEST_DOUBLED else torch.float32
+        weights = [program.weights[name] for name in program.graph.weights]
+        fractions = [weight for weight in weights if weight.dtype.is_floating_point]
+        held, is_half = sum(weight.nbytes for weight in weights), all(weight.dtype in HALVES for weight in fractions)
+        dtype = torch.float32 if is_half and held > LARGEST_DOUBLED else torch.float64
     new: dict[Value, Value] = {}
     try:
         for value in (*program.graph.inputs, *program.graph.values):

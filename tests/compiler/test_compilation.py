@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,21 @@ def test_each_instruction_set_is_proven_and_serves(name: str, tmp_path: Path) ->
     torch.testing.assert_close(Artifact.load(artifact.save(tmp_path))(inputs), module(inputs), rtol=1e-4, atol=1e-5)
 
 
+def test_one_pool_of_threads_serves_artifacts_of_every_instruction_set(tmp_path: Path) -> None:
+    module, inputs = nn.Sequential(nn.Linear(8, 24), nn.SiLU()), torch.randn(2, 8)
+    names = [variant.name for variant in isa.runnable()]
+    plain = compiler.compile(module, (inputs,), target="cpu:generic", threads=2)
+    both = compiler.compile(module, (inputs,), target=f"cpu:generic,{names[-1]}").save(tmp_path)
+
+    artifact = Artifact.load(both, pool=plain.pool)
+
+    assert artifact.pool is plain.pool and {parity["instructions"] for parity in artifact.report.parity} == {
+        "generic",
+        names[-1],
+    }
+    torch.testing.assert_close(artifact(inputs), module(inputs), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -123,6 +140,19 @@ class Writing(nn.Module):
 def test_a_module_that_cannot_be_captured_is_refused_with_a_remedy(module: nn.Module, remedy: str) -> None:
     with pytest.raises(Unsupported, match=remedy):
         compiler.compile(module, (torch.randn(3),))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "remedy"),
+    [
+        ((3,), "one after another"),
+        (([torch.randn(3)],), "one after another"),
+        ((torch.randn(3, device="meta"),), "cpu"),
+    ],
+)
+def test_inputs_that_are_no_tensors_of_the_processor_are_refused(inputs: tuple[torch.Tensor, ...], remedy: str) -> None:
+    with pytest.raises(Unsupported, match=remedy):
+        compiler.compile(nn.Identity(), inputs)
 
 
 def _served_by_the_reference(
@@ -182,9 +212,6 @@ def test_what_is_no_number_in_half_precision_is_found_and_left_to_torch(tmp_path
 
 
 def test_what_only_tunes_loads_no_torch() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, compiler.tune.store; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

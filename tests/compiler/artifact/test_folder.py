@@ -19,6 +19,8 @@ from compiler.artifact.tensors import Tensors, chunks, mapped
 from tests.compiler.conftest import Made
 from tests.test_layout import ROOT
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+
 
 def test_the_same_program_on_the_same_machine_has_the_same_address(perceptron: Made, tmp_path: Path) -> None:
     again = compiler.compile(perceptron.module, (torch.randn(4, 16),), buckets={"B": Axis({"input": 0}, sizes=(2, 4))})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -176,6 +177,18 @@ def test_what_is_no_artifact_is_refused(tmp_path: Path) -> None:
     assert _refusal(lambda: Artifact.load(tmp_path)).reason is Reason.SCHEMA
     (tmp_path / "manifest.json").write_text("nonsense")
     assert _refusal(lambda: Artifact.load(tmp_path)).reason is Reason.SCHEMA
+
+
+def test_compiled_code_that_cannot_be_opened_is_refused(copy: Path) -> None:
+    [*objects] = copy.glob("kernels/*.so")
+    for path in objects:
+        path.write_bytes(b"no object")
+    digests = {
+        f"kernels/{path.name}": {"bytes": 9, "sha256": hashlib.sha256(b"no object").hexdigest()} for path in objects
+    }
+    _rewritten(copy, lambda fields: fields["files"].update(digests))
+
+    assert _refusal(lambda: _load(copy)).reason is Reason.LIBRARY
 
 
 def test_threads_of_other_headers_are_not_used(perceptron: Made, copy: Path) -> None:
