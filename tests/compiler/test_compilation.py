@@ -13,7 +13,7 @@ from compiler import Artifact, Axis, Unsupported
 from compiler.backends.cpu import isa
 from tests.compiler.frontend.test_exported import Choosing, Strange
 from tests.compiler.modules import Remembering
-from tests.compiler.networks import DecodeStep, decoder_example
+from tests.compiler.networks import DecodeStep, Encoder, decoder_example, encoder_example
 from tests.test_layout import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -37,6 +37,14 @@ def test_an_artifact_is_called_like_the_module_and_goes_on_like_it(tmp_path: Pat
             torch.testing.assert_close(artifact(tokens, positions=positions), logits, rtol=1e-3, atol=1e-4)
             torch.testing.assert_close(artifact.states["keys_0"], network.keys_0, rtol=1e-3, atol=1e-4)
     assert _slow(made) == _slow(loaded) == 0
+
+
+def test_an_encoder_is_compiled_as_transformers_has_it() -> None:
+    example = encoder_example()
+    artifact = compiler.compile(Encoder(), example)
+
+    assert artifact.report.is_compiled, artifact.report
+    torch.testing.assert_close(artifact(*example), Encoder()(*example), rtol=1e-3, atol=1e-4)
 
 
 def test_outputs_are_put_together_as_the_module_does(tmp_path: Path) -> None:
