@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import fx, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.utils._pytree import TreeSpec
 
 from compiler.frontend.aten import TABLE, Translated
 from compiler.ir.graph import Graph
@@ -20,6 +22,7 @@ from compiler.ir.ops.opaque import Place
 from compiler.ir.program import Program
 from compiler.ir.size import NotDivisible, Polynomial, Size, divided, product, symbol
 from compiler.ir.value import TensorType, TupleType, Type, Value
+from compiler.ir.verify import Broken, verify
 
 Dynamic = Mapping[str, Mapping[int, str]]
 """Of an input's dimension the symbol that its size is; all others are as in the example."""
@@ -29,36 +32,68 @@ class Unsupported(ValueError):
     """The module cannot be compiled; the message says what is in the way and what would help."""
 
 
-def capture(module: nn.Module, example: Sequence[torch.Tensor], *, dynamic: Dynamic | None = None) -> Program:
-    """What `module` does to inputs like `example`. Raises Unsupported."""
+@dataclass(frozen=True)
+class Captured:
+    program: Program
+    structure: TreeSpec
+    """How the module puts its outputs together: a tensor alone, a tuple, a dictionary of lists."""
+
+
+def capture(
+    module: nn.Module,
+    example: Sequence[torch.Tensor],
+    *,
+    dynamic: Dynamic | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> Program:
+    """What `module` does to inputs like `example`. `limits` are of symbols that cannot be of any size. Raises Unsupported."""
+    return captured(module, example, dynamic=dynamic, limits=limits).program
+
+
+def captured(
+    module: nn.Module,
+    example: Sequence[torch.Tensor],
+    *,
+    dynamic: Dynamic | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> Captured:
+    """The same, with the structure of the outputs, which a graph does not have. Raises Unsupported."""
     names = _parameters(module, len(example))
-    dims = {name: {dim: Dim(size) for dim, size in (dynamic or {}).get(name, {}).items()} for name in names}
+    made = {
+        size: Dim(size, max=(limits or {}).get(size)) for sizes in (dynamic or {}).values() for size in sizes.values()
+    }
+    dims = {name: {dim: made[size] for dim, size in (dynamic or {}).get(name, {}).items()} for name in names}
     try:
         with torch.no_grad():
-            program = export(module.eval(), tuple(example), dynamic_shapes=_shared(dims), strict=False)
+            program = export(
+                module.eval(),
+                tuple(example),
+                dynamic_shapes={name: sizes or None for name, sizes in dims.items()},
+                strict=False,
+            )
             program = program.run_decompositions({})
     except Exception as error:  # torch raises kinds of its own for what it cannot export
         raise Unsupported(_explained(error)) from error
-    return _Importer(program, dims).captured()
+    found = _Importer(program, dims).captured()
+    try:
+        verify(found.graph)
+    except Broken as error:
+        raise Unsupported(
+            f"a buffer changes otherwise than by index_copy_ ({error}); write to its places, or return it"
+        ) from error
+    return Captured(found, program.call_spec.out_spec)
 
 
 def _parameters(module: nn.Module, count: int) -> list[str]:
     return list(signature(module.forward).parameters)[:count]
 
 
-def _shared(dims: Mapping[str, Mapping[int, Any]]) -> dict[str, Any]:
-    """One `Dim` for each name, wherever it stands."""
-    made: dict[str, Any] = {}
-    return {
-        name: {dim: made.setdefault(size.__name__, size) for dim, size in sizes.items()} or None
-        for name, sizes in dims.items()
-    }
-
-
 def _explained(error: Exception) -> str:
     first = str(error).strip().partition("\n")[0]
     remedy = (
-        "a step that depends on values, as `if x.sum() > 0` does, has to become torch.where or move out of the module"
+        "a size that has a limit, as that of a table of positions, has to be said to have it"
+        if "Constraints violated" in first
+        else "a step that depends on values, as `if x.sum() > 0` does, has to become torch.where or move out of the module"
     )
     return f"torch.export could not follow the module ({type(error).__name__}: {first}); {remedy}"
 
@@ -99,6 +134,10 @@ class _Importer:
                 self._env[node] = self._translated(node)
             elif node.op == "output":
                 for spec, result in zip(signature.output_specs, node.args[0], strict=True):
+                    if not isinstance(result, fx.Node):
+                        raise Unsupported(f"one of the outputs is {result!r}: only tensors are computed, leave it out")
+                    if spec.kind is OutputKind.USER_INPUT_MUTATION:
+                        raise Unsupported(f"the module writes to its input {spec.target}; keep that in a buffer")
                     if spec.kind is OutputKind.USER_OUTPUT:
                         outputs.append(self._env[result])
                     else:

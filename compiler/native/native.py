@@ -5,18 +5,24 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 import torch
 
 from compiler.backends.cpu import toolchain
-from compiler.backends.cpu.library import Library
+from compiler.backends.cpu.isa import Variant
+from compiler.backends.cpu.library import ENTRIES
+from compiler.ir.graph import Graph
 from compiler.ir.interpret import Unfit, bind
+from compiler.ir.ops import make
 from compiler.ir.program import Program
 from compiler.ir.size import bound
-from compiler.ir.value import Value
+from compiler.ir.value import TensorType
 from compiler.memory.plan import ALIGNMENT
 from compiler.native.source import Source, source_of
+from compiler.native.step import Step
 from compiler.native.storage import number
+from compiler.native.threads import Pool
 
 STEP = Path(__file__).with_name("step.h")
 
@@ -27,51 +33,73 @@ class _Step(ctypes.Structure):
     ]
 
 
-class Native:
-    """A program for all sizes up to its limits. Calls take turns: they share an arena."""
+class Compiled:
+    """A step for all sizes up to its limits, from a shared object that there is already. Calls take turns: they share an arena."""
 
-    def __init__(
-        self, program: Program, library: Library, folder: Path, limits: Mapping[str, int] | None = None
-    ) -> None:
-        """Compiles into `folder` what is not there yet. Raises NotNative, or ToolchainError where there is no compiler."""
-        self.source: Source = source_of(program, limits)
-        sources = {"step.cpp": self.source.text, "step.h": STEP.read_text()}
-        self._native = toolchain.load(toolchain.build(sources, folder, library.variant))
+    def __init__(self, step: Step, weights: Sequence[torch.Tensor], library: Pool, compiled: Path) -> None:
+        """`weights` are packed, in the step's order; they are read where they lie. Raises ToolchainError."""
+        self.step = step
+        self._native = toolchain.load(compiled)
         self._native.step_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Step)]
         self._native.step_run.restype = None
-        self._library, self._graph = library, program.graph
-        memory = torch.zeros(self.source.arena.bytes + self.source.scratch_bytes + 2 * ALIGNMENT, dtype=torch.uint8)
-        self._memory = memory
-        arena = -(-memory.data_ptr() // ALIGNMENT) * ALIGNMENT
-        self._weights = _pointers(self.source.weights)
-        self._state_names = sorted(program.graph.caches)
-        self._step = _Step(
-            weights=ctypes.addressof(self._weights), arena=arena, scratch=arena + self.source.arena.bytes
+        self._library, self._kept, self._turn = library, tuple(weights), Lock()
+        # What a call is held against: a graph's inputs and caches without the graph.
+        inputs, states = (
+            tuple(make(op, name=name, type=type_) for name, type_ in given)
+            for op, given in (("input", step.inputs), ("state", step.states))
         )
+        self._given = Graph(inputs, states, {})
+        self._memory = torch.zeros(step.arena_bytes + step.scratch_bytes + 2 * ALIGNMENT, dtype=torch.uint8)
+        arena = -(-self._memory.data_ptr() // ALIGNMENT) * ALIGNMENT
+        self._weights = _pointers(self._kept)
+        self._step = _Step(weights=ctypes.addressof(self._weights), arena=arena, scratch=arena + step.arena_bytes)
 
     def __call__(self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """The outputs; what the program writes to its caches is in `states` afterwards. Raises Unfit."""
-        binding = bind(self._graph, inputs, states)
-        for name, limit in self.source.limits.items():
+        binding = bind(self._given, inputs, states)
+        for name, limit in self.step.limits:
             if binding[name] > limit:
                 raise Unfit(f"{name} is {binding[name]}, and at most {limit} here")
         given = [tensor.contiguous() for tensor in inputs]
-        outputs = tuple(_empty(value, binding) for value in self._graph.outputs)
-        sizes = (ctypes.c_int64 * max(1, len(binding)))(*(binding[name] for name in self.source.symbols))
-        places = _pointers(given), _pointers(outputs), _pointers([states[name] for name in self._state_names])
-        step = self._step
-        step.inputs, step.outputs, step.states = (ctypes.addressof(each) for each in places)
-        step.sizes = ctypes.addressof(sizes)
-        self._native.step_run(self._library.pool, ctypes.byref(step))
+        outputs = tuple(_empty(type_, binding) for type_ in self.step.outputs)
+        sizes = (ctypes.c_int64 * max(1, len(self.step.symbols)))(*(binding[name] for name in self.step.symbols))
+        places = _pointers(given), _pointers(outputs), _pointers([states[name] for name, _ in self.step.states])
+        with self._turn:
+            step = self._step
+            step.inputs, step.outputs, step.states = (ctypes.addressof(each) for each in places)
+            step.sizes = ctypes.addressof(sizes)
+            self._native.step_run(self._library.pool, ctypes.byref(step))
         return outputs
 
     def wipe(self) -> int:
         """Zeroes what the last step left in memory of its own; the number of bytes."""
-        return int(self._memory.zero_().nbytes)
+        with self._turn:
+            return int(self._memory.zero_().nbytes)
 
 
-def _empty(value: Value, binding: Mapping[str, int]) -> torch.Tensor:
-    return torch.empty([number(bound(size, binding)) for size in value.shape], dtype=value.dtype)
+class Native(Compiled):
+    """The same, from a program."""
+
+    def __init__(self, program: Program, library: Pool, folder: Path, limits: Mapping[str, int] | None = None) -> None:
+        """Compiles into `folder` what is not there yet. Raises NotNative, or ToolchainError where there is no compiler."""
+        self.source: Source = source_of(program, limits)
+        compiled = build(self.source.text, folder, library.variant)
+        super().__init__(self.source.step, self.source.weights, library, compiled)
+
+
+def sources(text: str) -> dict[str, str]:
+    """All that is compiled for a step of this text, beside the headers of the kernels."""
+    threads = {name: (ENTRIES / name).read_text() for name in ("pool.cpp", "entry.h")}
+    return {"step.cpp": text, "step.h": STEP.read_text(), **threads}
+
+
+def build(text: str, folder: Path, variant: Variant) -> Path:
+    """The shared object of a step for one instruction set, compiled where `folder` does not have it. Raises ToolchainError."""
+    return toolchain.build(sources(text), folder, variant)
+
+
+def _empty(type_: TensorType, binding: Mapping[str, int]) -> torch.Tensor:
+    return torch.empty([number(bound(size, binding)) for size in type_.shape], dtype=type_.dtype)
 
 
 def _pointers(tensors: Sequence[torch.Tensor]) -> ctypes.Array[ctypes.c_void_p]:

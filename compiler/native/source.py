@@ -16,6 +16,7 @@ from compiler.memory.liveness import buffers
 from compiler.memory.plan import Plan, plan
 from compiler.native.launches import Launches
 from compiler.native.packing import Packing
+from compiler.native.step import Step, step_of
 from compiler.native.storage import NotNative, Storage, c_type
 from compiler.passes.specialize import free_symbols
 from compiler.schedule.fuse import fuse
@@ -43,12 +44,9 @@ class Source:
     groups: Sequence[Group]
     weights: Sequence[torch.Tensor]
     """What the step reads, in its order: packed, and not the program's own tensors."""
-    symbols: Sequence[str]
-    """Sizes that a call says, in their order."""
-    limits: Mapping[str, int]
-    """The largest that each may be."""
     arena: Plan
-    scratch_bytes: int
+    step: Step
+    """What is needed to call it."""
 
 
 def source_of(program: Program, limits: Mapping[str, int] | None = None, packing: Packing | None = None) -> Source:
@@ -67,7 +65,8 @@ def source_of(program: Program, limits: Mapping[str, int] | None = None, packing
     launches, functions = Launches(storage, packing), _Functions(names)
     calls = [call for group in groups for call in functions.add(group, launches.group(group))]
     text = _HEAD + "\n".join(functions.texts) + "\n" + _TAIL % "\n".join(calls)
-    return Source(text, groups, tuple(packing.tensors), tuple(names), limits, arena, storage.scratch_bytes)
+    step = step_of(graph, names, limits, arena_bytes=arena.bytes, scratch_bytes=storage.scratch_bytes)
+    return Source(text, groups, tuple(packing.tensors), arena, step)
 
 
 class _Functions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from compiler.ir.ops import constant, make
+from compiler.ir.ops.opaque import Place
 from compiler.ir.size import Size
 from compiler.ir.value import Value
 from compiler.rewrite.pattern import any_value, number, op, some
@@ -97,6 +98,21 @@ def _always(x: Value, mask: Value, it: Value) -> Value | None:
     return x if mask["number"] is True and x.type == it.type else None
 
 
+def _indexed(it: Value) -> Value | None:
+    """Every element at its own place, `x[arange[:, None, None], arange]`: nothing but new dimensions, as masks are given them."""
+    source, *places = it.args
+    wanted = (Place(0), tuple(Place(number + 1) for number in range(source.rank))), ()
+    if it["target"] != "aten.index.Tensor" or it["layout"] != wanted:
+        return None
+    lies = []
+    for size, place in zip(source.shape, places, strict=True):
+        counted = place.args[0] if place.op == "reshape" else place
+        if counted.op != "arange" or counted["start"] != 0 or counted["size"] != size:
+            return None
+        lies += [dim - place.rank for dim, each in enumerate(place.shape) if each != 1]
+    return make("reshape", source, shape=it.shape) if lies == sorted(set(lies)) else None
+
+
 CANONICAL = Rules(
     [
         (op("cast", _X), _same),
@@ -110,6 +126,7 @@ CANONICAL = Rules(
         (op("slice", op("slice", _X, name="inner")), _slice_of_slice),
         (op("slice", some("concat", "whole")), _slice_of_concat),
         (some("concat"), _joined),
+        (some("opaque"), _indexed),
         (op("mul", _X, number(equal=1)), _same),
         (op("div", _X, number(equal=1)), _same),
         (op("add", _X, number(equal=0)), _same),

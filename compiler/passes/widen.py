@@ -12,7 +12,7 @@ import torch
 
 from compiler.ir.ops import make
 from compiler.ir.program import Program
-from compiler.ir.value import Value
+from compiler.ir.value import TensorType, Value
 
 HALVES = (torch.bfloat16, torch.float16)
 _STORED = {"weight", "state", "write"}
@@ -26,7 +26,9 @@ def widen(program: Program) -> Program:
 
     def wide(value: Value) -> Value:
         made = new[value]
-        return make("cast", made, dtype=torch.float32) if made.dtype in HALVES else made
+        # What gives several tensors stays as it is: each is made wide when it is taken out.
+        is_half = isinstance(made.type, TensorType) and made.dtype in HALVES
+        return make("cast", made, dtype=torch.float32) if is_half else made
 
     for value in graph.values:
         if value.op in ("input", "weight", "state", "constant"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from torch import nn
 
 from compiler.frontend.exported import capture
 from compiler.ir.interpret import Computed, interpret
@@ -112,6 +113,41 @@ def test_what_has_a_name_is_found(family: str, norms: int) -> None:
     assert counts["linear"] == 2 * 4 + 1
     assert counts["write"] == 4
     assert not counts["attention"] and not counts["opaque"]
+
+
+def test_an_encoder_is_left_without_operators_of_aten() -> None:
+    assert not any(value.op == "opaque" for value in optimized(capture(Encoder(), encoder_example())).graph.values)
+
+
+class Placed(nn.Module):
+    def __init__(self, index: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.index = index
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.index(x)
+
+
+@pytest.mark.parametrize(
+    ("index", "known"),
+    [
+        (lambda x: x[torch.arange(3)[:, None, None], torch.arange(4)], True),
+        (lambda x: x[torch.arange(3), torch.arange(4)[:, None]], False),
+        (lambda x: x[torch.arange(2)[:, None], torch.arange(4)], False),
+        (lambda x: x[torch.arange(1, 3)[:, None], torch.arange(4)], False),
+        (lambda x: x[torch.arange(3)], False),
+        (lambda x: x[:, torch.arange(4)], False),
+    ],
+)
+def test_every_element_at_its_own_place_is_a_reshape(
+    index: Callable[[torch.Tensor], torch.Tensor], known: bool
+) -> None:
+    example = (torch.randn(3, 4),)
+
+    program = optimized(capture(Placed(index), example))
+
+    assert torch.equal(_computed(program, example).outputs[0], index(*example))
+    assert any(value.op == "opaque" for value in program.graph.values) is not known
 
 
 def test_a_network_of_sixteen_layers_passes_in_two_seconds(benchmark_clock: Callable[[], float]) -> None:

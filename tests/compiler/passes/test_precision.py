@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from compiler.frontend.exported import capture
 from compiler.ir.interpret import interpret
@@ -72,3 +73,19 @@ def test_what_is_no_number_is_not_quantized() -> None:
 
     with pytest.raises(Unquantizable, match="down_proj"):
         quantize(replace(program, weights={**program.weights, name: changed}))
+
+
+class Picking(nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        highest, where = values.max(dim=-1)
+        return torch.sort(values * 2).values[:, 0] + highest + where
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_operators_that_give_several_tensors_are_widened_too(dtype: torch.dtype) -> None:
+    example = (torch.randn(3, 8).to(dtype),)
+    program = for_processor(optimized(capture(Picking(), example)))
+
+    [found] = interpret(program.graph, example, weights={}).outputs
+
+    torch.testing.assert_close(found, Picking()(*example), rtol=1e-2, atol=1e-2)

@@ -1,0 +1,125 @@
+"""Buckets: each is bound, optimized, written as C++, compiled, tried, and kept only if it computes what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from compiler.artifact.axis import Axis
+from compiler.artifact.content import Bucket
+from compiler.artifact.tensors import Tensors
+from compiler.backends.cpu.isa import Variant
+from compiler.backends.cpu.toolchain import ToolchainError
+from compiler.ir.op import Illegal
+from compiler.ir.program import Program
+from compiler.ir.verify import Broken
+from compiler.native.native import Compiled, build
+from compiler.native.source import source_of
+from compiler.native.threads import Threads
+from compiler.passes.manager import for_processor, optimized
+from compiler.passes.specialize import specialize
+from compiler.target import Target
+from compiler.validate.contract import Contract
+from compiler.validate.parity import Parities, Parity
+from compiler.validate.samples import sized
+from compiler.validate.speed import measured
+
+Sizes = Mapping[str, int]
+Tried = tuple[Parity, dict[str, int]]
+
+
+@dataclass
+class Built:
+    buckets: list[Bucket] = field(default_factory=list)
+    fallbacks: list[dict[str, Any]] = field(default_factory=list)
+    parity: list[dict[str, Any]] = field(default_factory=list)
+    measurements: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Of one program. What it compiles goes to `folder`, what it packs to `tensors`."""
+
+    program: Program
+    target: Target
+    quantize: str | None
+    contract: Contract
+    folder: Path
+    threads: int
+    tensors: Tensors = field(default_factory=Tensors)
+
+    def build(self, table: Sequence[Sizes], example: Sequence[torch.Tensor]) -> Built:
+        """Every bucket of `table`; those that have no code, or code that is wrong, are for the reference, and it says why."""
+        built = Built()
+        for sizes in table:
+            captured = specialize(self.program, sizes)
+            try:
+                bucket, tried = self._bucket(captured, sizes, sized(self.program.graph.inputs, example, sizes))
+            except (Broken, Illegal) as error:
+                built.fallbacks.append(
+                    _fallback(sizes, f"a pass went wrong, please report it with the module ({error})")
+                )
+                continue
+            except (ValueError, ToolchainError) as error:
+                # NotNative, Unquantizable, and what no layout of weights is for.
+                built.fallbacks.append(_fallback(sizes, str(error)))
+                continue
+            for name, (parity, times) in tried.items():
+                about = {"sizes": dict(sizes), "instructions": name}
+                built.parity.append({**about, "truth": parity.truth, "findings": _findings(parity)})
+                built.measurements.append({**about, **times})
+            wrong = [f"{name}: {reason}" for name, (parity, _) in tried.items() for reason in parity.reasons]
+            if wrong:
+                built.fallbacks.append(_fallback(sizes, f"compiled code is not what was meant ({'; '.join(wrong)})"))
+            else:
+                built.buckets.append(bucket)
+        return built
+
+    def _bucket(
+        self, captured: Program, sizes: Sizes, example: Sequence[torch.Tensor]
+    ) -> tuple[Bucket, dict[str, Tried]]:
+        meaning = for_processor(optimized(captured), quantized=self.quantize == "int8")
+        source = source_of(meaning)
+        objects: dict[str, Path] = {
+            variant.name: build(source.text, self.folder, variant) for variant in self.target.variants
+        }
+        bucket = Bucket(dict(sizes), source.text, source.step, self._kept(source.weights), objects)
+        parities = Parities(captured, self.contract, meaning=meaning if self.quantize else None)
+        return bucket, {
+            variant.name: self._tried(captured, parities, bucket, variant, example) for variant in self.target.variants
+        }
+
+    def _tried(
+        self, captured: Program, parities: Parities, bucket: Bucket, variant: Variant, example: Sequence[torch.Tensor]
+    ) -> Tried:
+        compiled = bucket.objects[variant.name]
+        threads = Threads(compiled, variant, threads=self.threads)
+        try:
+            step = Compiled(bucket.step, [self.tensors[name] for name in bucket.weights], threads, compiled)
+            parity = parities.of(step, example)
+            return parity, measured(captured, step, example)
+        finally:
+            threads.close()
+
+    def _kept(self, weights: Sequence[torch.Tensor]) -> list[str]:
+        """Their names. Two buckets that read the same have it once."""
+        return [self.tensors.keep(tensor) for tensor in weights]
+
+
+def table_of(axes: Mapping[str, Axis]) -> list[Sizes]:
+    """Every combination of sizes; one without any where there are no axes."""
+    names = sorted(axes)
+    return [dict(zip(names, sizes, strict=True)) for sizes in product(*(axes[name].sizes for name in names))]
+
+
+def _findings(parity: Parity) -> list[dict[str, Any]]:
+    return [finding.plain() for finding in parity.findings]
+
+
+def _fallback(sizes: Sizes, reason: str) -> dict[str, Any]:
+    return {"sizes": dict(sizes), "reason": reason}

@@ -1,0 +1,148 @@
+"""From a module to an artifact."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from compiler.artifact.axis import Axis, dynamic
+from compiler.artifact.content import Content
+from compiler.artifact.fingerprint import here
+from compiler.artifact.manifest import Evidence
+from compiler.artifact.tensors import Tensors
+from compiler.backends.cpu.toolchain import ToolchainError, find_compiler
+from compiler.builder import Builder, table_of
+from compiler.compiled import Artifact
+from compiler.frontend.exported import Captured, Unsupported, captured
+from compiler.target import target_of
+from compiler.tune.device import usable_cores
+from compiler.validate.contract import Contract, contract_for, contract_from
+
+QUANTIZATIONS = (None, "int8")
+
+
+def compile(  # noqa: A001  # what it is called everywhere else, too
+    module: nn.Module,
+    example_inputs: Sequence[torch.Tensor],
+    *,
+    target: str = "cpu",
+    buckets: Mapping[str, Axis] | None = None,
+    quantize: str | None = None,
+    contract: Contract | None = None,
+    folder: str | Path | None = None,
+    threads: int | None = None,
+) -> Artifact:
+    """Compiles `module` for what `example_inputs` are like, proves it, and falls back to torch's operators for what is not proven.
+
+    `buckets` names the sizes that differ from call to call and those to compile for; all others are as in the example. `quantize`
+    is `int8` for weights of bytes. `contract` is what has to be shown. Compiled code lies in `folder`, which is the caller's to
+    erase, or in a temporary one that goes with the artifact. Until it is saved and loaded, an artifact shares the module's weights
+    where torch's operators need them. `report` of what is returned says what serves, and why.
+
+    Raises Unsupported for a module that cannot be captured, and ValueError for a target or a bucket that cannot be.
+    """
+    if quantize not in QUANTIZATIONS:
+        raise ValueError(f"no quantization {quantize!r}: there are {', '.join(map(str, QUANTIZATIONS))}")
+    chosen, axes, threads = target_of(target), dict(buckets or {}), threads or usable_cores()
+    contract = contract or contract_for(quantize)
+    found = _captured(module, example_inputs, axes)
+    states = {name: state.detach().clone() for name, state in found.program.states.items()}
+    tensors = Tensors()
+    reference = {name: tensors.keep(found.program.weights[name]) for name in sorted(found.program.graph.weights)}
+    place, clean = _room(folder)
+    builder = Builder(found.program, chosen, quantize, contract, place, threads, tensors)
+    built = builder.build(table_of(axes), example_inputs)
+    content = Content(
+        graph=found.program.graph,
+        structure=found.structure,
+        axes=axes,
+        states=states,
+        reference=reference,
+        tensors=tensors,
+        buckets=built.buckets,
+        quantize=quantize,
+        fingerprint=here(chosen.names if built.buckets else (), _compiler()),
+        contract=contract.plain(),
+        evidence=Evidence(tuple(built.fallbacks), tuple(built.parity), tuple(built.measurements)),
+    )
+    made = Artifact(content, threads=threads)
+    weakref.finalize(made, clean)
+    return made
+
+
+def extend(
+    artifact: Artifact,
+    sizes: Mapping[str, int],
+    example_inputs: Sequence[torch.Tensor],
+    *,
+    folder: str | Path | None = None,
+    threads: int | None = None,
+) -> bool:
+    """Compiles an artifact for one more bucket, in this thread, while it serves; whether compiled code takes it from now on.
+
+    For what `missing` was told of, on a thread or a worker that no call waits for. `example_inputs` may be of any sizes, and best
+    are made up: nothing of them is kept. Raises OutsideBucket.
+    """
+    threads = threads or usable_cores()
+    with artifact.changing:
+        content = artifact.content
+        names = content.fingerprint.instructions
+        chosen = target_of(f"cpu:{','.join(names)}" if names else "cpu")
+        tensors, place, clean = Tensors(content.tensors), *_room(folder)
+        contract = contract_from(content.contract)
+        builder = Builder(content.program, chosen, content.quantize, contract, place, threads, tensors)
+        built = builder.build([dict(sizes)], example_inputs)
+        weakref.finalize(artifact, clean)
+        evidence = content.evidence
+        kept = [each for each in evidence.fallbacks if each["sizes"] != sizes]
+        changed = replace(
+            content,
+            tensors=tensors,
+            buckets=[*content.buckets, *built.buckets],
+            fingerprint=here(chosen.names if built.buckets else names, _compiler()),
+            evidence=Evidence(
+                (*kept, *built.fallbacks),
+                (*evidence.parity, *built.parity),
+                (*evidence.measurements, *built.measurements),
+            ),
+        )
+        artifact.adopt(changed, built.buckets)
+    return bool(built.buckets)
+
+
+def _room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
+    """Where compiled code goes, and what removes it if nobody gave a folder."""
+    if folder is not None:
+        return Path(folder), lambda: None
+    temporary = tempfile.TemporaryDirectory(prefix="compiled-")
+    return Path(temporary.name), temporary.cleanup
+
+
+def _captured(module: nn.Module, example_inputs: Sequence[torch.Tensor], axes: Mapping[str, Axis]) -> Captured:
+    for given in example_inputs:
+        if not isinstance(given, torch.Tensor):
+            raise Unsupported(
+                f"an input is a {type(given).__name__}: give tensors one after another, and fix what is none"
+            )
+    held = (*example_inputs, *module.parameters(), *module.buffers())
+    if elsewhere := {str(tensor.device) for tensor in held} - {"cpu"}:
+        raise Unsupported(f"the module or its inputs are on {', '.join(sorted(elsewhere))}: move them with .cpu()")
+    training = module.training
+    try:
+        limits = {name: axis.most for name, axis in axes.items() if axis.most is not None}
+        return captured(module, example_inputs, dynamic=dynamic(axes), limits=limits)
+    finally:
+        module.train(training)
+
+
+def _compiler() -> str:
+    try:
+        return find_compiler().version
+    except ToolchainError:
+        return ""
