@@ -133,12 +133,14 @@ def _captured(module: nn.Module, example_inputs: Sequence[torch.Tensor], axes: M
     held = (*example_inputs, *module.parameters(), *module.buffers())
     if elsewhere := {str(tensor.device) for tensor in held} - {"cpu"}:
         raise Unsupported(f"the module or its inputs are on {', '.join(sorted(elsewhere))}: move them with .cpu()")
-    training = module.training
+    modes = [(each, each.training) for each in module.modules()]
     try:
         limits = {name: axis.most for name, axis in axes.items() if axis.most is not None}
         return captured(module, example_inputs, dynamic=dynamic(axes), limits=limits)
     finally:
-        module.train(training)
+        # One by one: in a module that is trained, parts may be frozen.
+        for each, training in modes:
+            each.training = training
 
 
 def _compiler() -> str:

@@ -7,6 +7,8 @@ from compiler.ir.op import Family
 from compiler.ir.ops import OPS
 from compiler.ir.size import Polynomial, product, symbols
 from compiler.ir.value import TensorType, Value
+from compiler.passes.canonical import CANONICAL
+from compiler.rewrite.rules import rewrite
 
 
 class _Mixed(Exception):
@@ -19,6 +21,7 @@ def is_padded_safely(graph: Graph, axis: str) -> bool:
     Proven value by value: in each that depends on the rows they lie along one dimension, in their order. What is not known to
     keep them so counts as mixing them; a write to a cache does, for it would keep what nobody asked for.
     """
+    graph = rewrite(graph, CANONICAL)
     found: dict[Value, int | None] = {}
     try:
         for value in (*graph.inputs, *graph.values):

@@ -58,12 +58,12 @@ def test_outputs_are_put_together_as_the_module_does(tmp_path: Path) -> None:
 
 
 def test_the_module_stays_as_it_was() -> None:
-    module = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5)).train()
+    module = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Dropout(0.5).eval())
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
     artifact = compiler.compile(module, (torch.randn(2, 8),))
 
-    assert module.training and module[0].weight.requires_grad
+    assert [each.training for each in module.modules()] == [True, True, True, False] and module[0].weight.requires_grad
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
     inputs = torch.randn(2, 8)
     torch.testing.assert_close(artifact(inputs), module.eval()(inputs), rtol=1e-4, atol=1e-5)

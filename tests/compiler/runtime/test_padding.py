@@ -12,7 +12,7 @@ from compiler.passes.manager import optimized
 from compiler.runtime.padding import is_padded_safely
 from tests.compiler.frontend.test_exported import BOTH, Toy
 from tests.compiler.modules import Reading
-from tests.compiler.networks import encoder_example
+from tests.compiler.networks import Encoder, encoder_example
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
@@ -82,9 +82,9 @@ def test_rows_that_meet_may_not(name: str) -> None:
 
 def test_texts_may_be_more_and_tokens_may_not() -> None:
     dynamic = {"tokens": {0: "B", 1: "T"}, "mask": {0: "B", 1: "T"}}
-    program = capture(Reading(places=32), encoder_example(), dynamic=dynamic, limits={"T": 32})
-
-    assert is_padded_safely(program.graph, "B") and not is_padded_safely(program.graph, "T")
+    for module in (Reading(places=32), Encoder(layers=1)):
+        program = capture(module, encoder_example(), dynamic=dynamic, limits={"T": 32})
+        assert is_padded_safely(program.graph, "B") and not is_padded_safely(program.graph, "T")
 
 
 def test_a_cache_keeps_nothing_that_nobody_asked_for() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import compiler
 from compiler import Artifact, Axis
@@ -12,7 +13,7 @@ from compiler.ir.interpret import Unfit
 from compiler.runtime.slow import Drift
 from tests.compiler.conftest import Made
 from tests.compiler.modules import Reading, Remembering
-from tests.compiler.networks import encoder_example
+from tests.compiler.networks import Encoder, encoder_example
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
@@ -97,8 +98,9 @@ def test_a_program_that_writes_to_its_cache_is_not_padded() -> None:
     assert not artifact.states["cache"].any()
 
 
-def test_texts_are_padded_to_a_bucket_and_tokens_go_to_the_reference() -> None:
-    module, (tokens, mask) = Reading(places=32), encoder_example(4, 8)
+@pytest.mark.parametrize("module", [Reading(places=32), Encoder(layers=1)], ids=["plain", "bert"])
+def test_texts_are_padded_to_a_bucket_and_tokens_go_to_the_reference(module: nn.Module) -> None:
+    tokens, mask = encoder_example(4, 8)
     axes = {
         "B": Axis({"tokens": 0, "mask": 0}, sizes=(4,)),
         "T": Axis({"tokens": 1, "mask": 1}, sizes=(8,), most=32),
