@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 from audit import canonical
 from audit.checkpoint import encode
-from audit.merkle import Range, leaf_hash
+from audit.merkle import Range, leaf_hashes
 from cell.notes import Signer, sign
 
 VERSION = 1
@@ -198,7 +198,7 @@ def _copied(
                 write_lines([line(body, seq) for seq, body in enumerate(piece, start)])
             except ValueError as error:
                 raise LogDamaged(f"what stands at {start} or after it is no entry") from error
-        yield from map(leaf_hash, piece)
+        yield from leaf_hashes(piece)
         start += len(piece)
 
 

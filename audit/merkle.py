@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from itertools import islice
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 STORED_HEIGHT = 8
 """Roots of full subtrees are kept at every eighth height: 1/255 of the leaves' size, and any proof needs few of them."""
+
+TILE = 1 << STORED_HEIGHT
+"""Leaves under such a root."""
 
 Node = tuple[int, int]
 """A full subtree: its height, and its number from the left among those of that height."""
@@ -25,6 +28,12 @@ class ProofError(ValueError):
 
 def leaf_hash(body: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + body).digest()
+
+
+def leaf_hashes(bodies: Iterable[bytes]) -> list[bytes]:
+    """As `leaf_hash`, of many at once."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + body).digest() for body in bodies]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -52,19 +61,34 @@ class Range:
 
     def extend(self, leaves: Iterable[bytes], finished: Callable[[Node, bytes], object] | None = None) -> None:
         """Appends leaf hashes; `finished` is told every full subtree of a stored height that they complete."""
-        hashes, sha256 = self.hashes, hashlib.sha256
+        remaining = iter(leaves)
+        while True:
+            # From a multiple of a tile on a whole one is hashed at once, level by level: most of a long stretch.
+            tile = list(islice(remaining, TILE - self.size % TILE))
+            if len(tile) == TILE:
+                self._append(full_root(tile), STORED_HEIGHT, finished, told=True)
+            else:
+                for leaf in tile:
+                    self._append(leaf, 0, finished)
+            if not tile:
+                return
+
+    def _append(
+        self, node: bytes, height: int, finished: Callable[[Node, bytes], object] | None, *, told: bool = False
+    ) -> None:
+        """A full subtree of `height`, to a tree whose size is a multiple of its own; `told` if it was not told of yet."""
         size = self.size
-        for node in leaves:
-            position, height = size, 0
-            while position & 1:
-                node = sha256(b"\x01" + hashes.pop() + node).digest()
-                position >>= 1
-                height += 1
-                if finished is not None and height % STORED_HEIGHT == 0:
-                    finished((height, position), node)
-            hashes.append(node)
-            size += 1
-        self.size = size
+        self.size += 1 << height
+        position = size >> height
+        if told and finished is not None:
+            finished((height, position), node)
+        while position & 1:
+            node = node_hash(self.hashes.pop(), node)
+            position >>= 1
+            height += 1
+            if finished is not None and height % STORED_HEIGHT == 0:
+                finished((height, position), node)
+        self.hashes.append(node)
 
     def root(self) -> bytes:
         return fold(self.hashes)
@@ -126,9 +150,9 @@ def full_nodes(start: int, end: int) -> list[Node]:
 
 def full_root(hashes: Sequence[bytes]) -> bytes:
     """Root over neighbouring hashes of one height, whose number is a power of two."""
-    level = list(hashes)
+    level, sha256 = hashes, hashlib.sha256
     while len(level) > 1:
-        level = [node_hash(left, right) for left, right in list(pairwise(level))[::2]]
+        level = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=True)]
     return level[0]
 
 

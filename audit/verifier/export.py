@@ -19,7 +19,7 @@ from audit.bundle import (
     manifest_text,
 )
 from audit.checkpoint import Checkpoint, decode, origin
-from audit.merkle import ProofError, leaf_hash, verify_consistency
+from audit.merkle import ProofError, leaf_hashes, verify_consistency
 from audit.verifier import entries
 from audit.verifier.files import Files, open_files, read, read_lines, read_text
 from audit.verifier.manifest import File, Manifest
@@ -125,7 +125,7 @@ def _check_entries(files: Files, manifest: Manifest, new: Checkpoint) -> None:
         with files.open(file.name) as content:
             for lines in _lines(file, content):
                 seen.update(entries.identities(lines, manifest.workspace))
-                manifest.tree.extend(map(leaf_hash, lines))
+                manifest.tree.extend(leaf_hashes(lines))
         if manifest.tree.size - before != file.entries:
             raise Tampered(f"{file.name} holds another number of entries than the manifest says")
     if len(seen) != manifest.end - manifest.first:
