@@ -30,11 +30,11 @@ class Recorded:
         self._graph = torch.cuda.CUDAGraph()
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(side), torch.inference_mode():
+        with torch.cuda.stream(side), torch.no_grad():
             for _ in range(_WARM):
                 run()
         torch.cuda.current_stream(device).wait_stream(side)
-        with torch.inference_mode(), torch.cuda.graph(self._graph, pool=pool):
+        with torch.no_grad(), torch.cuda.graph(self._graph, pool=pool):
             run()
 
     def __call__(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.gpu.network import FORMS, Llama
 from compiler.backends.triton.capabilities import KNOWN, UnknownDevice, capabilities, here
 from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.launch import Step
@@ -82,6 +83,15 @@ def test_what_has_no_kernel_is_left_to_aten_with_the_reason() -> None:
     assert any("attention" in each.reason for each in encoder.references)
     assert any("112 rows" in each.reason for each in prompt.references)
     assert len(encoder.launches) > len(encoder.references) > 0
+
+
+def test_a_llama_of_torch_alone_has_kernels_for_all_of_it() -> None:
+    network = Llama(FORMS["tiny"], batch=2, places=32).eval().requires_grad_(False)
+    program = optimized(capture(network, (torch.tensor([[1], [2]]), torch.tensor([4]))))
+
+    plan = planned(program.graph, DEVICE)
+
+    assert plan.references == () and len(plan.launches) == 3 + 5 * FORMS["tiny"].layers
 
 
 class Odd(nn.Module):
