@@ -15,6 +15,7 @@ from compiler.ir.interpret import Unfit, bind
 from compiler.ir.ops import OPS
 from compiler.ir.program import Program
 from compiler.ir.value import TensorType, Value
+from compiler.memory.liveness import size_of
 from compiler.memory.plan import ALIGNMENT
 from compiler.schedule.group import is_leaf
 
@@ -43,6 +44,7 @@ class Step:
         self._memory = torch.zeros(plan.arena.bytes + ALIGNMENT, dtype=torch.uint8, device=self.device)
         self._start = -self._memory.data_ptr() % ALIGNMENT
         self._places: dict[Value, torch.Tensor] = {}
+        self._own: list[torch.Tensor] = []
         self._weights, self._states = program.weights, states
         self.inputs = [self._empty(value) for value in plan.graph.inputs]
         self._places.update(zip(plan.graph.inputs, self.inputs, strict=True))
@@ -72,9 +74,7 @@ class Step:
 
     def wipe(self) -> int:
         """Zeroes what the last step left in memory of its own; the number of bytes."""
-        own = [self._memory, *self.inputs, *self._scratch.values()]
-        outputs = [tensor for tensor in self.outputs if tensor.untyped_storage().data_ptr() != self._memory.data_ptr()]
-        return sum(int(tensor.zero_().nbytes) for tensor in (*own, *outputs))
+        return sum(int(tensor.zero_().nbytes) for tensor in (self._memory, *self._own, *self._scratch.values()))
 
     def _call(
         self, step: Launch | Reference, pointers: Sequence[torch.Tensor | None], folder: Path
@@ -117,8 +117,8 @@ class Step:
         offset = self.plan.arena.offsets.get(value)
         if offset is None:
             return self._empty(value)
-        start, size = self._start + offset, self._empty(value, "meta").nbytes
-        return self._memory[start : start + size].view(value.dtype).view(numbers(value.shape))
+        start = self._start + offset
+        return self._memory[start : start + size_of(value)].view(value.dtype).view(numbers(value.shape))
 
     def _given(self, value: Value) -> torch.Tensor:
         named = self._weights if value.op == "weight" else self._states
@@ -135,8 +135,10 @@ class Step:
             tensor = tensor.contiguous()
         return tensor
 
-    def _empty(self, value: Value, device: torch.device | str | None = None) -> torch.Tensor:
-        return torch.zeros(numbers(value.shape), dtype=value.dtype, device=device or self.device)
+    def _empty(self, value: Value) -> torch.Tensor:
+        """Memory of the step's own beside the arena, for what comes in and what goes out."""
+        self._own.append(torch.zeros(numbers(value.shape), dtype=value.dtype, device=self.device))
+        return self._own[-1]
 
     def _refer(self, reference: Reference) -> None:
         """Operator by operator, in memory of torch's own but for what others read."""
@@ -144,8 +146,11 @@ class Step:
         with torch.device(self.device):
             for value in reference.group.values:
                 args = [found[arg] if arg in found else self._operand(arg) for arg in value.args]
+                if value.op == "write":
+                    found[value] = self._place(value).index_copy_(value["dim"], args[1], args[2])
+                    continue
                 found[value] = OPS[value.op].run(*args, **value.attributes)
-                if value in reference.group.outputs or value.op == "write":
+                if value in reference.group.outputs:
                     found[value] = self._place(value).copy_(found[value])
 
     def _operand(self, value: Value) -> Any:

@@ -81,6 +81,7 @@ def product_of(group: Group) -> Product:
     product = Product(x if norm is None else norm.args[0], weight, scales, rest[0] if rest else None, norm)
     require(product.x.dtype in FLOATS, f"a product of {product.x.dtype}")
     require(weight.dtype in FLOATS | {torch.int8}, f"a weight of {weight.dtype}")
+    require(count(weight.shape) < 1 << 31, "a weight of more elements than kernels count to")
     require(product.rows <= MOST_ROWS, f"{product.rows} rows: the vendor's library is better at more than {MOST_ROWS}")
     return product
 

@@ -90,9 +90,7 @@ def _linear_space(group: Group, default: Tiles) -> Space:
         {
             # Where it is larger than asked, a program's last step is mostly of zeros.
             "a step is not deeper than the sum": lambda each: int(each["block_k"]) < 2 * max(product.depth, LEAST),
-            "a split has a step": lambda each: (
-                int(each["split"]) * int(each["block_k"]) < product.depth or int(each["split"]) == 1
-            ),
+            "a split has a step": lambda each: (int(each["split"]) - 1) * int(each["block_k"]) < product.depth,
         },
     )
 

@@ -13,7 +13,11 @@ from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.launch import Step
 from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Scratch
 from compiler.frontend.exported import capture
+from compiler.ir.graph import Graph
 from compiler.ir.interpret import Unfit
+from compiler.ir.ops import make
+from compiler.ir.program import Program
+from compiler.ir.value import TensorType
 from compiler.passes.manager import optimized
 from tests.compiler.backends.triton.layers import Layer
 from tests.compiler.frontend.test_exported import BOTH, Toy
@@ -154,3 +158,30 @@ def test_every_multiprocessor_has_something_to_read(name: str, rows: int) -> Non
     assert all(isinstance(step, Launch) for step in plan.steps)
     for launch in plan.launches:
         assert launch.grid[0] * launch.grid[1] * launch.grid[2] >= device.units / 3
+
+
+def test_a_write_that_has_no_kernel_is_done_in_place_and_others_keep_their_memory(tmp_path: Path) -> None:
+    content = make("input", name="content", type=TensorType((2, 4), torch.float32))
+    places = make("input", name="places", type=TensorType((2,), torch.int64))
+    cache = make("state", name="cache", type=TensorType((9, 4), torch.float32))
+    weight = make("weight", name="weight", type=TensorType((3,), torch.float32))
+    written = make("write", cache, places, content, dim=0)
+    graph = Graph((content, places), (written, weight, content), {"cache": written})
+    given, states = torch.ones(3), {"cache": torch.zeros(9, 4)}
+    step = Step(planned(graph, DEVICE), Program(graph, {"weight": given}, states), states, tmp_path, device="cpu")
+
+    found = step((torch.randn(2, 4), torch.tensor([3, 5])))
+
+    assert found[0] is states["cache"] and found[1] is given
+    assert torch.equal(states["cache"][[3, 5]], found[2])
+    step.wipe()
+    assert given.all() and states["cache"].any() and not found[2].any()
+
+
+def test_a_weight_that_kernels_cannot_count_is_left_to_aten() -> None:
+    x = make("input", name="x", type=TensorType((1, 8192), torch.bfloat16))
+    weight = make("weight", name="w", type=TensorType((1 << 18, 8192), torch.bfloat16))
+
+    [step] = planned(Graph((x,), (make("linear", x, weight),), {}), DEVICE).steps
+
+    assert "count" in step.reason
