@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from compiler.backends.triton import attentions, linears, loops
 from compiler.backends.triton.capabilities import Capabilities
@@ -11,11 +11,12 @@ from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Reference, 
 from compiler.backends.triton.sources import from_template
 from compiler.backends.triton.tiles import LEAST, Reach, Tiles, power_above
 from compiler.ir.graph import Graph
+from compiler.ir.value import Value
 from compiler.memory.liveness import buffers
 from compiler.memory.plan import plan as arena_of
 from compiler.passes.specialize import is_specialized
 from compiler.schedule.fuse import fuse
-from compiler.schedule.group import Group, Kind
+from compiler.schedule.group import Group, Kind, groups_of
 
 Cuts = Mapping[str, Tiles | Reach]
 """What a tuner found, by the name of the source file that the rules would have made."""
@@ -27,7 +28,7 @@ def planned(graph: Graph, device: Capabilities, *, cuts: Cuts | None = None, upc
     `upcast` multiplies halves as float32: Triton's interpreter takes the bits of a bfloat16 for a number (triton #11584).
     """
     require(is_specialized(graph), "a plan is for one bucket: bind the symbols first (`passes.specialize`)")
-    groups = fuse(graph)
+    groups = _cut(graph, fuse(graph), device)
     steps: list[Launch | Reference] = []
     for group in groups:
         step = step_of(group, device, upcast=upcast)
@@ -35,6 +36,19 @@ def planned(graph: Graph, device: Capabilities, *, cuts: Cuts | None = None, upc
             step = step_of(group, device, cut=cuts[step.source.name], upcast=upcast)
         steps.append(step)
     return Plan(graph, device, steps, arena_of(buffers(graph, groups)))
+
+
+def _cut(graph: Graph, groups: Sequence[Group], device: Capabilities) -> list[Group]:
+    """Where more follows something than its kernel does, the rest becomes a group of its own."""
+    parts: list[tuple[Kind, Value, Sequence[Value]]] = []
+    for group in groups:
+        end = group.values.index(group.anchor) + 1
+        if end == len(group.values) or isinstance(step_of(group, device), Launch):
+            parts.append((group.kind, group.anchor, group.values))
+        else:
+            parts.append((group.kind, group.anchor, group.values[:end]))
+            parts.append((Kind.LOOP, group.values[-1], group.values[end:]))
+    return groups_of(graph, parts)
 
 
 def step_of(

@@ -12,6 +12,7 @@ from compiler.backends.triton.capabilities import KNOWN, UnknownDevice, capabili
 from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.launch import Step
 from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Scratch
+from compiler.backends.triton.tiles import Tiles
 from compiler.frontend.exported import capture
 from compiler.ir.graph import Graph
 from compiler.ir.interpret import Unfit
@@ -61,6 +62,18 @@ def test_a_file_is_whole_readable_and_named_by_what_it_says(tmp_path: Path) -> N
     assert not list(tmp_path.glob("*.[0-9]*"))
 
 
+def test_what_a_tuner_found_takes_the_place_of_the_rules() -> None:
+    graph = Layer().graph()
+    by_rule = {launch.source.entry: launch for launch in planned(graph, DEVICE).launches}
+    found = Tiles(1, 16, 32, 2, 8, 5)
+
+    tuned = planned(graph, DEVICE, cuts={by_rule["linear"].source.name: found})
+
+    [changed] = [launch for launch in tuned.launches if launch.cut == found]
+    assert changed.group.anchor is by_rule["linear"].group.anchor
+    assert (changed.grid[2], changed.warps, changed.constants["STAGES"]) == (2, 8, 5)
+
+
 def test_no_kernel_adds_floats_in_whatever_order_they_come() -> None:
     folder = Path(__import__("compiler.backends.triton.kernels", fromlist=["__path__"]).__path__[0])
     atomic = [
@@ -96,6 +109,23 @@ def test_a_llama_of_torch_alone_has_kernels_for_all_of_it() -> None:
     plan = planned(program.graph, DEVICE)
 
     assert plan.references == () and len(plan.launches) == 3 + 5 * FORMS["tiny"].layers
+
+
+class Unusual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(8, 8)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.inner(values)) * values + 1
+
+
+def test_what_a_kernel_does_not_do_after_a_product_is_a_launch_of_its_own() -> None:
+    program = optimized(capture(Unusual(), (torch.randn(3, 8),)))
+
+    plan = planned(program.graph, DEVICE)
+
+    assert [step.source.entry for step in plan.launches] == ["linear", "loop"] and plan.references == ()
 
 
 class Odd(nn.Module):

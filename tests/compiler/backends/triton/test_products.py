@@ -49,7 +49,11 @@ MANY = {"block_m": 16, "warps": 4, "stages": 3}
             },
             1e-2,
         ),
-        (Layer(texts=17, hidden=64, heads=2, groups=1), {"out": Tiles(16, 64, 64, 1, 4, 3)}, 2e-6),
+        (
+            Layer(texts=17, hidden=64, heads=2, groups=1),
+            {"out": Tiles(16, 64, 16, 2, 4, 3), "gate_up": Tiles(16, 32, 32, 2, 4, 3)},
+            2e-6,
+        ),
         # Bytes.
         (Layer(texts=2, quantized=True, bias=True), {"gate_up": Tiles(**FEW, block_n=64, block_k=64, split=2)}, 2e-6),
         (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from compiler.backends.triton.capabilities import capabilities
 from compiler.backends.triton.codegen import launch_of, planned
 from compiler.backends.triton.launch import NoTriton
 from compiler.backends.triton.plans import Launch
-from compiler.backends.triton.resources import Resources, resources
+from compiler.backends.triton.resources import Resources, compile_, resources
 from compiler.backends.triton.sampling import launches
 from compiler.backends.triton.spaces import Tunable
 from tests.compiler.backends.triton import interpreted
@@ -48,6 +49,20 @@ def test_what_the_rules_choose_does_not_spill_and_copies_while_it_computes(
         assert 0 < found.registers <= 255
         # A row or two are summed without them.
         assert found.tensor_cores == (layer.texts > 2 or name == "attention"), name
+
+
+def test_parts_of_a_sum_are_counted_and_not_added_where_they_meet(kernels: Path) -> None:
+    device = capabilities("sm_90")
+    split = [
+        launch for launch in planned(EIGHT.graph(), device).launches if launch.cut is not None and launch.cut.split > 1
+    ]
+
+    assert len({launch.source.entry for launch in split}) == 3
+    for launch in split:
+        ptx = compile_(launch, device, kernels).asm["ptx"]
+        before, atomic, _ = ptx.partition("atom.global.gpu.acq_rel.add.u32")
+        assert atomic and "bar.sync" in "\n".join(before.splitlines()[-30:])
+        assert len(re.findall(r"\b(?:atom|red)\.", ptx)) == 1
 
 
 def test_bytes_and_pages_and_samplers_do_not_spill_either(kernels: Path) -> None:

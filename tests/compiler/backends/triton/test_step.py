@@ -44,4 +44,4 @@ def test_nothing_of_a_cache_is_read_beyond_where_a_token_is(interpret: Interpret
 def test_programs_that_nobody_would_write_compute_the_same(interpret: Interpret, kernels: Path) -> None:
     launches, references = interpret(interpreted.programs_agree, 30, kernels)
 
-    assert launches > references > 0
+    assert launches > 2 * references > 0
