@@ -11,7 +11,7 @@ from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Reference, 
 from compiler.backends.triton.sources import from_template
 from compiler.backends.triton.tiles import LEAST, Reach, Tiles, power_above
 from compiler.ir.graph import Graph
-from compiler.ir.value import Value
+from compiler.ir.value import TupleType, Value
 from compiler.memory.liveness import buffers
 from compiler.memory.plan import plan as arena_of
 from compiler.passes.specialize import is_specialized
@@ -43,7 +43,9 @@ def _cut(graph: Graph, groups: Sequence[Group], device: Capabilities) -> list[Gr
     parts: list[tuple[Kind, Value, Sequence[Value]]] = []
     for group in groups:
         end = group.values.index(group.anchor) + 1
-        if end == len(group.values) or isinstance(step_of(group, device), Launch):
+        # Several tensors are taken apart where they are made.
+        whole = end == len(group.values) or isinstance(group.anchor.type, TupleType)
+        if whole or isinstance(step_of(group, device), Launch):
             parts.append((group.kind, group.anchor, group.values))
         else:
             parts.append((group.kind, group.anchor, group.values[:end]))

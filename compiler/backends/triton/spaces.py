@@ -62,9 +62,7 @@ class Tunable:
         return self._alone(candidate, COPIES).run
 
     def parity(self, candidate: Candidate) -> Parity:
-        alone = self._alone(candidate, 1)
-        alone.run()
-        error = alone.error()
+        error = self._alone(candidate, 1).error()
         return Parity(error <= TOLERANCES[self._group.anchor.dtype.itemsize], {"error": error})
 
     def _alone(self, candidate: Candidate, copies: int) -> Alone:

@@ -92,14 +92,11 @@ def poisoned(folder: Path) -> tuple[torch.Tensor, torch.Tensor, bool]:
 
 
 def errors(layer: Layer, cuts: dict[str, Tiles | Reach], folder: Path) -> dict[str, float]:
-    """Of each group of a layer against the reference, those in `cuts` cut so; twice, for what a run leaves for the next."""
+    """Of each group of a layer against the reference, those in `cuts` cut so."""
     found = {}
     for name, group in layer.launched().items():
         launch = launch_of(group, DEVICE, cut=cuts.get(name), upcast=layer.dtype == torch.bfloat16)
-        alone = Alone(launch, group, folder, "cpu")
-        alone.run()
-        alone.run()
-        found[name] = alone.error()
+        found[name] = Alone(launch, group, folder, "cpu").error()
     return found
 
 

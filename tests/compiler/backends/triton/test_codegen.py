@@ -11,7 +11,7 @@ from bench.gpu.network import FORMS, Llama
 from compiler.backends.triton.capabilities import KNOWN, UnknownDevice, capabilities, here
 from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.launch import Step
-from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Scratch
+from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Reference, Scratch
 from compiler.backends.triton.tiles import Tiles
 from compiler.frontend.exported import capture
 from compiler.ir.graph import Graph
@@ -143,6 +143,23 @@ def test_an_operator_of_aten_runs_as_it_is(tmp_path: Path) -> None:
     )
 
     assert [each for each in plan.references if "fft" in each.reason] and found.shape == values.shape
+
+
+class Largest(nn.Module):
+    def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = values.topk(3)
+        return found.values * 2, found.indices
+
+
+def test_what_gives_several_tensors_is_taken_apart_by_aten(tmp_path: Path) -> None:
+    values = torch.randn(2, 8)
+    program = optimized(capture(Largest(), (values,)))
+
+    plan = planned(program.graph, DEVICE)
+
+    found = Step(plan, program, {}, tmp_path, device="cpu")((values,))
+    assert [type(step) for step in plan.steps] == [Reference]
+    assert torch.equal(found[0], 2 * values.topk(3).values) and torch.equal(found[1], values.topk(3).indices)
 
 
 def test_a_graph_with_symbols_is_no_plan() -> None:

@@ -53,11 +53,13 @@ def test_of_equal_logits_the_first_are_kept(interpret: Interpret, kernels: Path)
     logits[:, 100:] = 1
     rows = [(1.0, 3, 1.0), (1.0, 60, 1.0), (1.0, 20, 0.5)]
 
-    found = interpret(interpreted.sampled, logits, options(rows, [[0.0] * 3, [0.9999] * 3]), kernels)
+    found = interpret(interpreted.sampled, logits, options(rows, [[0.0] * 3, [0.9999] * 3, [0.07] * 3]), kernels)
 
     # Fifty tokens weigh more than the others: three of them; all of them and ten of the others; ten of twenty of them.
     assert found[0].tolist() == [100, 0, 100]
     assert found[1].tolist() == [102, 149, 109]
+    # Of the second row, ten of the others weigh 0.0686 of all.
+    assert found[2].tolist() == [100, 100, 100]
 
 
 def test_numbers_all_over_the_unit_draw_each_token_as_often_as_it_weighs(interpret: Interpret, kernels: Path) -> None:
