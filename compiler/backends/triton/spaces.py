@@ -13,7 +13,10 @@ from compiler.backends.triton.linears import product_of
 from compiler.backends.triton.plans import Launch, NotPlanned
 from compiler.backends.triton.resources import resources
 from compiler.backends.triton.tiles import FEW_ROWS, LEAST, MOST_SPLITS, NARROWEST, Reach, Tiles
+from compiler.ir.value import Value
 from compiler.schedule.group import Group, Kind
+from compiler.tune.device import Device
+from compiler.tune.key import Key, key_of, source_hash
 from compiler.tune.knobs import Candidate, Choice, Knob, PowerOfTwo, Range
 from compiler.tune.space import Space
 from compiler.tune.tunable import Infeasible, Parity, Runner
@@ -44,6 +47,29 @@ class Tunable:
     def rules(self, shape: Mapping[str, int]) -> Iterable[Candidate]:
         """Around what the rules say: wider and narrower, deeper and flatter, more and fewer splits, warps and stages."""
         return self.space.neighbours(self.space.default)[:12]
+
+    def key(self, device: Device) -> Key:
+        """Under what a winner is kept. Layers that are alike have one, and what is around them in a graph has no part in it."""
+        first = self._first
+        turned = {*Tiles(1, 1, 1, 1, 1, 1).names(), "BLOCK_P", "BLOCK_R", "BLOCK_D"}
+        sizes = {
+            name.lower(): number
+            for name, number in first.constants.items()
+            if name not in turned and type(number) is int and number > 0
+        }
+        kinds = [value for value in first.constants.values() if isinstance(value, str)]
+        weight = next((each.dtype for each in first.arguments if isinstance(each, Value) and each.op == "weight"), None)
+        return key_of(
+            first.source.entry,
+            sizes,
+            dtype="x".join(str(each).removeprefix("torch.") for each in (self._group.anchor.dtype, weight) if each),
+            layout="/".join(["contiguous", *kinds]),
+            device=device,
+            space=self.space,
+            # All but the constants, of which some are the rules'.
+            source=source_hash(first.source.text.partition("CONSTANTS = {")[0]),
+            libraries=("triton", "torch"),
+        )
 
     def launch(self, candidate: Candidate) -> Launch:
         """Raises NotPlanned."""

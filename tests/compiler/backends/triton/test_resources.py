@@ -20,6 +20,7 @@ from compiler.backends.triton.spaces import Tunable
 from tests.compiler.backends.triton import interpreted
 from tests.compiler.backends.triton.layers import Layer
 from tests.compiler.backends.triton.test_codegen import decode_plan
+from tests.compiler.tune.tunables import DEVICE
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 Interpret = Callable[..., Any]
@@ -115,6 +116,23 @@ def test_a_candidate_that_spills_or_asks_for_too_much_is_not_measured(kernels: P
     assert "shared memory" in str(tunable.prune({**default, "block_n": 32, "block_k": 1024, "warps": 8, "stages": 6}))
     rules = list(tunable.rules({}))
     assert 6 <= len(rules) <= 12 and all(tunable.space.problem(each) is None for each in rules)
+
+
+def test_a_winner_is_kept_under_all_that_decides_it(tmp_path: Path) -> None:
+    first, second, *others = (
+        Tunable(layer.launched()[name], capabilities("sm_90"), tmp_path).key(DEVICE)
+        for layer, name in (
+            (ONE, "down"),
+            (ONE, "down"),
+            (EIGHT, "down"),
+            (ONE, "out"),
+            (BYTES, "down"),
+            (ONE, "attention"),
+        )
+    )
+
+    assert first.exact == second.exact and len({first.exact, *(other.exact for other in others)}) == 5
+    assert dict(first.shape) == {"rows": 1, "columns": 4096, "depth": 14336} and first.dtype == "bfloat16xbfloat16"
 
 
 def test_what_is_compiled_stays_in_its_folder(kernels: Path, tmp_path: Path) -> None:
