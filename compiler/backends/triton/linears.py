@@ -44,13 +44,7 @@ class Product:
 
     def constants(self, cut: Tiles, *, upcast: bool) -> dict[str, Constant]:
         dot = self.rows > FEW_ROWS
-        if self.norm is None:
-            norm = "none"
-        elif self.norm.op == "layer_norm":
-            norm = "layer"
-        else:
-            # Not normalized, a number times the norm's weight may be more than a float16 holds.
-            norm = "rms" if dot and self.x.dtype == torch.float16 else "late"
+        norm = norm_kind(None if self.norm is None else self.norm.op, dot=dot, dtype=self.x.dtype)
         return {
             **cut.names(),
             "NORM": norm,
@@ -58,6 +52,16 @@ class Product:
             "DOT": dot,
             "UPCAST": upcast,
         }
+
+
+def norm_kind(op: str | None, *, dot: bool, dtype: torch.dtype) -> str:
+    """How the kernel normalizes, as it calls it."""
+    if op is None:
+        return "none"
+    if op == "layer_norm":
+        return "layer"
+    # Not normalized, a number times the norm's weight may be more than a float16 holds.
+    return "rms" if dot and dtype == torch.float16 else "late"
 
 
 def launch(group: Group, device: Capabilities, *, cut: Tiles | None = None, upcast: bool = False) -> Launch:

@@ -14,9 +14,10 @@ import torch
 from compiler.backends.triton import attentions
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.launch import bound, scratch
+from compiler.backends.triton.linears import norm_kind
 from compiler.backends.triton.linears import scratch as sums
 from compiler.backends.triton.plans import Argument, Launch, Scratch
-from compiler.backends.triton.sources import from_template
+from compiler.backends.triton.sources import Constant, from_template
 from compiler.backends.triton.tiles import (
     FEW_ROWS,
     LEAST,
@@ -122,12 +123,23 @@ def qkv(
         if head_eps is not None or cut.block_n > half:
             cut = whole_heads(cut, pages.head_dim, rows, depth, parts, device)
     dot = rows > FEW_ROWS
-    constants = {
-        "ROWS": rows, "DEPTH": depth, "TOKENS": 1, "HEADS": pages.heads, "GROUPS": pages.kv_heads, "HEAD": pages.head_dim,
-        "PLACES": pages.blocks * pages.block, "TURNS": rows, "PAGED": True, **cut.names(), "NORM":
-        "rms" if dot and pages.dtype == torch.float16 else "late", "EPS": eps, "HEAD_EPS": head_eps or 0.0, "DOT": dot,
+    constants: dict[str, Constant] = {
+        "ROWS": rows,
+        "DEPTH": depth,
+        "TOKENS": pages.tokens,
+        "HEADS": pages.heads,
+        "GROUPS": pages.kv_heads,
+        "HEAD": pages.head_dim,
+        "PLACES": pages.blocks * pages.block,
+        "TURNS": rows,
+        "PAGED": True,
+        **cut.names(),
+        "NORM": norm_kind("rms_norm", dot=dot, dtype=pages.dtype),
+        "EPS": eps,
+        "HEAD_EPS": head_eps or 0.0,
+        "DOT": dot,
         "UPCAST": upcast,
-    }  # fmt: skip
+    }
     columns = TensorType((parts * pages.head_dim,), pages.dtype)
     heads = TensorType((pages.head_dim,), pages.dtype) if head_eps is not None else None
     turn = TensorType((rows, pages.head_dim), pages.dtype)

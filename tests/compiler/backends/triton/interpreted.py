@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from hypothesis import HealthCheck, given, settings
+from torch import nn
 
 from compiler.backends.triton import paged
 from compiler.backends.triton.alone import Alone
@@ -25,7 +26,7 @@ from compiler.passes.manager import for_gpu, optimized
 from compiler.tune.knobs import Candidate
 from tests.compiler.backends.triton.layers import Layer
 from tests.compiler.graphs import Drawn, programs
-from tests.compiler.networks import DecodeStep, decoder_example
+from tests.compiler.networks import DecodeStep, Encoder, decoder_example, encoder_example
 
 DEVICE = capabilities("sm_90")
 warnings.filterwarnings("ignore")
@@ -42,6 +43,15 @@ class Ran:
     """Caches at the end, ours and the reference's."""
     references: list[str]
     """Why groups were left to ATen."""
+
+
+def encode(folder: Path) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Vectors of two texts, what they should be, and how many groups were left to ATen."""
+    example = encoder_example()
+    program = optimized(capture(Encoder(layers=1), example))
+    plan = planned(program.graph, DEVICE)
+    [found] = Step(plan, program, {}, folder, device="cpu")(example)
+    return found, interpret(program.graph, example, weights=program.weights).outputs[0], len(plan.references)
 
 
 def decode(
@@ -74,6 +84,18 @@ def decode(
             found.append(computed.outputs[0])
     ran.states.extend((mine[name], reference[name]) for name in mine)
     return ran
+
+
+def layers_of_norms(rows: int, approximate: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+    """What a network of layer norms, products and activations gives, what it should, and the kernels that were launched."""
+    torch.manual_seed(0)
+    inner = [nn.Linear(48, 40), nn.GELU(approximate), nn.Linear(40, 24), nn.ReLU(), nn.LayerNorm(24)]
+    network = nn.Sequential(nn.LayerNorm(48), *inner).requires_grad_(False)
+    inputs = (3 + torch.randn(rows, 48),)
+    program = optimized(capture(network, inputs))
+    plan = planned(program.graph, DEVICE)
+    [found] = Step(plan, program, {}, folder, device="cpu")(inputs)
+    return found, network(*inputs), [step.source.entry for step in plan.launches]
 
 
 def poisoned(folder: Path) -> tuple[torch.Tensor, torch.Tensor, bool]:
@@ -162,11 +184,13 @@ def to_pages(
     slots: torch.Tensor,
     turn: Sequence[torch.Tensor],
     folder: Path,
+    *,
+    tokens: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Queries [tokens, heads, 1, head_dim], and the cache afterwards."""
+    """Queries [requests, heads, tokens, head_dim], and the cache afterwards."""
     blocks, block, both, head_dim = cache.shape
     heads = weight.shape[0] // head_dim - both
-    pages = paged.Pages(len(x), blocks, block, 1, heads, both // 2, head_dim, x.dtype)
+    pages = paged.Pages(len(x) // tokens, blocks, block, 1, heads, both // 2, head_dim, x.dtype, tokens)
     q = torch.zeros(pages.q.shape, dtype=x.dtype)
     one = torch.ones(x.shape[1], dtype=x.dtype)
     heads_norm = torch.ones(head_dim, dtype=x.dtype)

@@ -34,6 +34,23 @@ def test_a_decoder_goes_on_as_the_reference_says(
         torch.testing.assert_close(mine, reference, rtol=1e-2, atol=5 * exact)
 
 
+def test_an_encoder_computes_the_same_with_attention_and_mask_by_aten(interpret: Interpret, kernels: Path) -> None:
+    mine, reference, left = interpret(interpreted.encode, kernels)
+
+    torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
+    assert left == 2
+
+
+@pytest.mark.parametrize(("rows", "approximate"), [(1, "none"), (5, "tanh")])
+def test_layer_norms_go_before_a_product_or_stand_alone(
+    interpret: Interpret, kernels: Path, rows: int, approximate: str
+) -> None:
+    mine, reference, launched = interpret(interpreted.layers_of_norms, rows, approximate, kernels)
+
+    torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
+    assert launched == ["linear", "linear", "norm"]
+
+
 def test_nothing_of_a_cache_is_read_beyond_where_a_token_is(interpret: Interpret, kernels: Path) -> None:
     poisoned, clean, wiped = interpret(interpreted.poisoned, kernels)
 
