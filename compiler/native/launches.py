@@ -86,6 +86,8 @@ class Launches:
 
     def _linear(self, group: Group) -> Lines:
         linear = group.anchor
+        if linear.op == "scaled_linear":
+            raise NotNative("a processor multiplies bytes with bytes: quantize the activations as well")
         before = group.values[: group.values.index(linear)]
         rows, columns = product(linear.shape[:-1]), number(linear.axis(-1))
         lines, activations = self._activations(linear, before, rows)

@@ -10,7 +10,7 @@ from compiler.ir.verify import verify
 from compiler.passes.canonical import CANONICAL
 from compiler.passes.fold import fold
 from compiler.passes.pack import pack
-from compiler.passes.quantize import quantize
+from compiler.passes.quantize import quantize, quantize_weights
 from compiler.passes.recognize import RECOGNIZE
 from compiler.passes.widen import widen
 from compiler.rewrite.rules import Rules, rewrite
@@ -34,6 +34,7 @@ PASSES: Mapping[str, Pass] = {
 WIDENING: Mapping[str, Pass] = {"widen": widen, "canonical": rewriting(CANONICAL), "fold": fold}
 """For a processor that computes in float32."""
 QUANTIZING: Mapping[str, Pass] = {"quantize": quantize}
+QUANTIZING_WEIGHTS: Mapping[str, Pass] = {"quantize": quantize_weights}
 
 
 def optimized(program: Program, watch: Watch | None = None) -> Program:
@@ -44,6 +45,11 @@ def optimized(program: Program, watch: Watch | None = None) -> Program:
 def for_processor(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
     """An optimized program in the types that a processor's kernels compute in; with `quantized`, over weights of bytes."""
     return run(program, {**WIDENING, **(QUANTIZING if quantized else {})}, watch)
+
+
+def for_gpu(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
+    """An optimized program as a GPU computes it: in its own types; with `quantized`, over weights of bytes."""
+    return run(program, QUANTIZING_WEIGHTS if quantized else {}, watch)
 
 
 def run(program: Program, passes: Mapping[str, Pass], watch: Watch | None = None) -> Program:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import torch
@@ -21,16 +21,27 @@ class Unquantizable(ValueError):
 
 
 def quantize(program: Program) -> Program:
-    """Symmetric, from the weights alone: no text has to be seen for it. Raises Unquantizable."""
+    """Symmetric, from the weights alone: no text has to be seen for it. Activations become bytes as well, row by row, when they
+    are asked about: what a processor multiplies fastest. Raises Unquantizable.
+    """
+    return _quantized(program, "byte_linear", {torch.float32})
+
+
+def quantize_weights(program: Program) -> Program:
+    """The same weights, and activations as they are: what a GPU reads fastest. Raises Unquantizable."""
+    return _quantized(program, "scaled_linear", {torch.float32, torch.float16, torch.bfloat16})
+
+
+def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype]) -> Program:
     weights = dict(program.weights)
     replaced: dict[Value, Value] = {}
     for value in program.graph.values:
-        if value.op in ("linear", "half_linear") and _is_chosen(value):
+        if value.op in ("linear", "half_linear") and value.args[0].dtype in asked_in and _is_chosen(value):
             asked, weight, *bias = value.args
             name = str(weight["name"])
             weights |= _bytes(name, program.weights)
             replaced[value] = make(
-                "byte_linear",
+                op,
                 asked,
                 make("weight", name=f"{name}.bytes", type=TensorType(weight.shape, torch.int8)),
                 make("weight", name=f"{name}.scales", type=TensorType(weight.shape[:1], torch.float32)),
@@ -40,10 +51,10 @@ def quantize(program: Program) -> Program:
 
 
 def _is_chosen(linear: Value) -> bool:
-    asked, weight = linear.args[:2]
+    weight = linear.args[1]
     rows, columns = weight.shape
     known = isinstance(rows, int) and isinstance(columns, int)
-    return weight.op == "weight" and asked.dtype == torch.float32 and known and rows * columns >= SMALLEST  # type: ignore[operator]
+    return weight.op == "weight" and known and rows * columns >= SMALLEST  # type: ignore[operator]
 
 
 def _bytes(name: str, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -35,6 +35,15 @@ def _byte_linear(value: Value, weight: Value, scales: Value, bias: Value | None 
     return _linear(value, weight)
 
 
+def _scaled_linear(value: Value, weight: Value, scales: Value, bias: Value | None = None) -> TensorType:
+    require(weight.dtype == torch.int8, "its weight is int8")
+    require(value.dtype.is_floating_point, "it is asked about fractions")
+    require(scales.shape == weight.shape[:1] and scales.dtype == torch.float32, "each row of the weight has a scale")
+    require(weight.rank == 2 and value.axis(-1) == weight.axis(1), f"{value.type} does not meet {weight.type}")
+    require(bias is None or bias.shape == weight.shape[:1], "a bias has one number for each row of the weight")
+    return TensorType((*value.shape[:-1], weight.axis(0)), value.dtype)
+
+
 def _run_half_linear(value: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     return functional.linear(value.to(torch.bfloat16).float(), weight.float(), bias)
 
@@ -50,9 +59,18 @@ def _run_byte_linear(
     return found if bias is None else found + bias
 
 
+def _run_scaled_linear(
+    value: torch.Tensor, weight: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    found = functional.linear(value.float(), weight.float()) * scales
+    return (found if bias is None else found + bias.float()).to(value.dtype)
+
+
 MIXED = [
     # The activations are rounded to bfloat16, products are summed in float32.
     Op("half_linear", Family.CONTRACTION, _half_linear, _run_half_linear),
     # Each row of activations is scaled to whole numbers from -127 to 127, products are summed as integers.
     Op("byte_linear", Family.CONTRACTION, _byte_linear, _run_byte_linear),
+    # The weight alone is bytes: it is read as such, and multiplied in the type of the activations, which stay as they are.
+    Op("scaled_linear", Family.CONTRACTION, _scaled_linear, _run_scaled_linear),
 ]

@@ -14,7 +14,7 @@ from compiler.ir.program import Program
 from compiler.native.native import Native
 from compiler.native.source import source_of
 from compiler.native.storage import NotNative
-from compiler.passes.manager import for_processor, optimized
+from compiler.passes.manager import for_gpu, for_processor, optimized
 from tests.compiler.frontend.test_exported import BOTH, Strange, Toy
 from tests.compiler.graphs import Drawn, programs
 from tests.compiler.networks import DecodeStep, decoder_example
@@ -135,6 +135,8 @@ def test_what_has_no_generated_code_is_said_so() -> None:
     for module, said in ((Strange(), "fft"), (Drawing(), "exponential")):
         with pytest.raises(NotNative, match=said):
             source_of(optimized(capture(module, (torch.randn(3, 8),))))
+    with pytest.raises(NotNative, match="activations as well"):
+        source_of(for_gpu(optimized(capture(DecodeStep("llama"), decoder_example())), quantized=True))
     symbolic = capture(Toy(), (torch.tensor([1, 2, 3]), torch.tensor([0, 1, 2])), dynamic=BOTH)
     with pytest.raises(NotNative, match="how large B can be"):
         source_of(optimized(symbolic))

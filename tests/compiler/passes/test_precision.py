@@ -10,7 +10,7 @@ from compiler.frontend.exported import capture
 from compiler.ir.interpret import interpret
 from compiler.ir.ops.mixed import LARGEST_BYTE
 from compiler.ir.program import Program
-from compiler.passes.manager import for_processor, optimized
+from compiler.passes.manager import for_gpu, for_processor, optimized
 from compiler.passes.quantize import Unquantizable, quantize
 from tests.compiler.networks import DecodeStep, decoder_example
 
@@ -48,6 +48,19 @@ def test_bytes_are_a_quarter_of_the_memory_and_nearly_the_same() -> None:
     for value in linear:
         weight = quantized.weights[value.args[1]["name"]]
         assert weight.dtype == torch.int8 and int(weight.abs().max()) == LARGEST_BYTE
+    truth = _logits(program)
+    assert (_logits(quantized) - truth).abs().max() < 0.05 * truth.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_weights_become_bytes_where_activations_stay_as_they_are(dtype: torch.dtype) -> None:
+    program = for_gpu(optimized(capture(DecodeStep("llama", dtype=dtype), decoder_example())))
+
+    quantized = for_gpu(program, quantized=True)
+
+    linear = [value for value in quantized.graph.values if value.op == "scaled_linear"]
+    assert linear and not any(value.op == "linear" for value in quantized.graph.values)
+    assert all(value.dtype == value.args[0].dtype == dtype and value.args[1].dtype == torch.int8 for value in linear)
     truth = _logits(program)
     assert (_logits(quantized) - truth).abs().max() < 0.05 * truth.abs().max()
 

@@ -1,0 +1,1 @@
+"""Templates. `compiler.backends.triton.sources` copies what a launch needs of them into one file, with its constants."""

@@ -1,0 +1,197 @@
+"""What the kernels around a matrix product share: the products themselves, activations, and sums over splits.
+
+x [rows, DEPTH] and weight [columns, DEPTH] lie one row after another. A program has one tile of the result, [BLOCK_M, BLOCK_N],
+or two of different columns (`PAIR`): a gate and what it lets through, or the two halves that rotary positions turn.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def activated(x, ACTIVATION: tl.constexpr):
+    if ACTIVATION == "silu":
+        x = x * tl.sigmoid(x)
+    elif ACTIVATION == "relu":
+        x = tl.maximum(x, 0.0)
+    elif ACTIVATION == "gelu":
+        x = 0.5 * x * (1.0 + tl.erf(x * 0.7071067811865476))
+    elif ACTIVATION == "gelu_tanh":
+        # tanh(z) is 2 sigmoid(2 z) - 1, so half of 1 + tanh(z) is sigmoid(2 z).
+        x = x * tl.sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
+    return x
+
+
+@triton.jit
+def statistics(x, rows, DEPTH: tl.constexpr, BLOCK_K: tl.constexpr, CENTERED: tl.constexpr):
+    """Mean (0 unless `CENTERED`) and mean of squares about it, of each row."""
+    mean = tl.zeros(rows.shape, tl.float32)
+    if CENTERED:
+        for at in range(0, DEPTH, BLOCK_K):
+            place = at + tl.arange(0, BLOCK_K)
+            mean += tl.sum(
+                tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=place[None, :] < DEPTH, other=0.0).to(
+                    tl.float32
+                ),
+                1,
+            )
+        mean = mean / DEPTH
+    squares = tl.zeros(rows.shape, tl.float32)
+    for at in range(0, DEPTH, BLOCK_K):
+        place = at + tl.arange(0, BLOCK_K)
+        inside = place[None, :] < DEPTH
+        part = tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=inside, other=0.0).to(tl.float32)
+        part = tl.where(inside, part - mean[:, None], 0.0)
+        squares += tl.sum(part * part, 1)
+    return mean, squares / DEPTH
+
+
+@triton.jit
+def weights(weight, columns, place, end, DEPTH: tl.constexpr, EVEN: tl.constexpr, DOT: tl.constexpr):
+    """A tile of the weight as its kind of product wants it: [BLOCK_K, BLOCK_N] for tensor cores, else [BLOCK_N, BLOCK_K]."""
+    if DOT:
+        at = weight + columns[None, :] * DEPTH + place[:, None]
+        inside = place[:, None] < end
+    else:
+        at = weight + columns[:, None] * DEPTH + place[None, :]
+        inside = place[None, :] < end
+    # A weight is read once a step: it should not push out what is read again.
+    if EVEN:
+        tile = tl.load(at, eviction_policy="evict_first")
+    else:
+        tile = tl.load(at, mask=inside, other=0, eviction_policy="evict_first")
+    return tile
+
+
+@triton.jit
+def added(total, x, tile, DOT: tl.constexpr, UPCAST: tl.constexpr):
+    """`total` and the products of `x` [BLOCK_M, BLOCK_K] with a tile; not `DOT`, they are [BLOCK_M, BLOCK_N, BLOCK_K], unsummed."""
+    if DOT:
+        if UPCAST:
+            total = tl.dot(x.to(tl.float32), tile.to(tl.float32), total, input_precision="ieee")
+        else:
+            total = tl.dot(x, tile.to(x.dtype), total, input_precision="ieee")
+    else:
+        total += x.to(tl.float32)[:, None, :] * tile.to(tl.float32)[None, :, :]
+    return total
+
+
+@triton.jit
+def products(
+    x,
+    weight,
+    norm_weight,
+    norm_bias,
+    rows,
+    columns,
+    others,
+    begin,
+    end,
+    DEPTH: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    STAGES: tl.constexpr,
+    PAIR: tl.constexpr,
+    NORM: tl.constexpr,
+    EPS: tl.constexpr,
+    DOT: tl.constexpr,
+    UPCAST: tl.constexpr,
+):
+    """Tiles of `columns` and, for a `PAIR`, of `others` over DEPTH from `begin` to `end`; and sums of squares of the rows.
+
+    NORM: "late" multiplies by a norm's weight only, its scale is applied to the result, from the squares; "rms" and "layer"
+    normalize the rows before, which reads them twice, but cannot overflow a half.
+    """
+    EVEN: tl.constexpr = DEPTH % BLOCK_K == 0
+    if NORM == "rms" or NORM == "layer":
+        mean, variance = statistics(x, rows, DEPTH, BLOCK_K, NORM == "layer")
+        scale = tl.rsqrt(variance + EPS)
+    if DOT:
+        first = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    else:
+        first = tl.zeros((BLOCK_M, BLOCK_N, BLOCK_K), tl.float32)
+    second = first
+    squares = tl.zeros((BLOCK_M,), tl.float32)
+    for at in tl.range(begin, end, BLOCK_K, num_stages=STAGES):
+        place = at + tl.arange(0, BLOCK_K)
+        inside = place < end
+        if EVEN:
+            part = tl.load(x + rows[:, None] * DEPTH + place[None, :], eviction_policy="evict_last")
+        else:
+            part = tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=inside[None, :], other=0.0)
+        if NORM != "none":
+            wide = part.to(tl.float32)
+            if NORM == "late":
+                squares += tl.sum(wide * wide, 1)
+            else:
+                wide = (wide - mean[:, None]) * scale[:, None]
+            wide *= tl.load(norm_weight + place, mask=inside, other=0.0).to(tl.float32)[None, :]
+            if NORM == "layer":
+                wide += tl.load(norm_bias + place, mask=inside, other=0.0).to(tl.float32)[None, :]
+            if DOT:
+                part = wide.to(part.dtype)
+            else:
+                part = wide
+        first = added(first, part, weights(weight, columns, place, end, DEPTH, EVEN, DOT), DOT, UPCAST)
+        if PAIR:
+            second = added(second, part, weights(weight, others, place, end, DEPTH, EVEN, DOT), DOT, UPCAST)
+    if not DOT:
+        first = tl.sum(first, 2)
+        if PAIR:
+            second = tl.sum(second, 2)
+        else:
+            second = first
+    return first, second, squares
+
+
+@triton.jit
+def leave(
+    partial,
+    slot,
+    first,
+    second,
+    squares,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    PAIR: tl.constexpr,
+    NORM: tl.constexpr,
+):
+    """A split's part of the sums, for the split that comes last."""
+    SIZE: tl.constexpr = BLOCK_M * BLOCK_N
+    m, n = tl.arange(0, BLOCK_M), tl.arange(0, BLOCK_N)
+    at = partial + slot * (SIZE * (1 + PAIR) + BLOCK_M)
+    inner = m[:, None] * BLOCK_N + n[None, :]
+    tl.store(at + inner, first)
+    if PAIR:
+        tl.store(at + SIZE + inner, second)
+    if NORM == "late":
+        tl.store(at + SIZE * (1 + PAIR) + m, squares)
+
+
+@triton.jit
+def collected(
+    partial,
+    slot,
+    SPLIT: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    PAIR: tl.constexpr,
+    NORM: tl.constexpr,
+):
+    """The sums of all splits from `slot` on, added in their order whoever came last: the same bits in every run."""
+    SIZE: tl.constexpr = BLOCK_M * BLOCK_N
+    m, n = tl.arange(0, BLOCK_M), tl.arange(0, BLOCK_N)
+    inner = m[:, None] * BLOCK_N + n[None, :]
+    first = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    second = first
+    squares = tl.zeros((BLOCK_M,), tl.float32)
+    for split in range(SPLIT):
+        at = partial + (slot + split) * (SIZE * (1 + PAIR) + BLOCK_M)
+        # Written by other multiprocessors: read past this one's first-level cache.
+        first += tl.load(at + inner, cache_modifier=".cg")
+        if PAIR:
+            second += tl.load(at + SIZE + inner, cache_modifier=".cg")
+        if NORM == "late":
+            squares += tl.load(at + SIZE * (1 + PAIR) + m, cache_modifier=".cg")
+    return first, second, squares
