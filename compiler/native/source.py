@@ -10,7 +10,6 @@ import torch
 
 from compiler.ir.graph import Graph
 from compiler.ir.program import Program
-from compiler.ir.size import symbols
 from compiler.ir.value import Value
 from compiler.memory.liveness import buffers
 from compiler.memory.plan import Plan, plan
@@ -18,7 +17,7 @@ from compiler.native.launches import Launches
 from compiler.native.packing import Packing
 from compiler.native.step import Step, step_of
 from compiler.native.storage import NotNative, Storage, c_type
-from compiler.passes.specialize import free_symbols
+from compiler.passes.specialize import call_symbols, free_symbols
 from compiler.schedule.fuse import fuse
 from compiler.schedule.group import Group, is_leaf
 
@@ -61,7 +60,7 @@ def source_of(program: Program, limits: Mapping[str, int] | None = None, packing
     arena = plan(buffers(graph, groups, limits))
     packing = packing or Packing(program)
     storage = _storage(graph, arena, packing, limits)
-    names = sorted(free_symbols(graph) | {name for value in graph.caches.values() for name in symbols(value.shape)})
+    names = sorted(call_symbols(graph))
     launches, functions = Launches(storage, packing), _Functions(names)
     calls = [call for group in groups for call in functions.add(group, launches.group(group))]
     text = _HEAD + "\n".join(functions.texts) + "\n" + _TAIL % "\n".join(calls)

@@ -22,6 +22,11 @@ def free_symbols(graph: Graph) -> set[str]:
     return {name for value in graph.inputs for name in symbols(value.shape)}
 
 
+def call_symbols(graph: Graph) -> set[str]:
+    """The symbols that a call binds: those of inputs, and of caches."""
+    return free_symbols(graph) | {name for value in graph.caches.values() for name in symbols(value.shape)}
+
+
 def generalize(program: Program, caches: Mapping[str, Mapping[int, str]]) -> Program:
     """`program` with symbols in the place of some dimensions of caches, which a call then brings in any size.
 

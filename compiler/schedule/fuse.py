@@ -42,6 +42,8 @@ _ANCHORS = {
     "opaque": Kind.OPAQUE,
     "exponential": Kind.OPAQUE,
 }
+_COMPOUND_TAILS = {"rms_norm", "rope", "gated", "write", "take", "concat"}
+"""What follows only where a backend says that it can: an element of it is made of several, or goes somewhere else."""
 _SPREAD = {Kind.LINEAR, Kind.MATMUL}
 """Kinds whose compound epilogues see the whole of a head or a pair at once."""
 
@@ -120,10 +122,10 @@ class _Fuser:
         family = OPS[value.op].family
         if part.kind is Kind.OPAQUE:
             return value.op == "item"
-        if value.op in self._fusions.epilogues:
-            return part.kind in _SPREAD
-        if value.op in ("take", "concat") or value.op == "write":
-            return value.op != "write" and part.kind is Kind.LOOP
+        if part.kind is Kind.LOOP and value.op in ("take", "concat"):
+            return True
+        if value.op in _COMPOUND_TAILS:
+            return part.kind in _SPREAD and value.op in self._fusions.epilogues
         return family is Family.MOVEMENT or (family is Family.ELEMENTWISE and self._fusions.elementwise)
 
     def _would_cycle(self, part: _Part, value: Value) -> bool:

@@ -14,7 +14,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.value import TupleType, Value
 from compiler.memory.liveness import buffers
 from compiler.memory.plan import plan as arena_of
-from compiler.passes.specialize import is_specialized
+from compiler.passes.specialize import call_symbols
 from compiler.schedule.fuse import fuse
 from compiler.schedule.group import Group, Kind, groups_of
 
@@ -27,7 +27,7 @@ def planned(graph: Graph, device: Capabilities, *, cuts: Cuts | None = None, upc
 
     `upcast` multiplies halves as float32: Triton's interpreter takes the bits of a bfloat16 for a number (triton #11584).
     """
-    require(is_specialized(graph), "a plan is for one bucket: bind the symbols first (`passes.specialize`)")
+    require(not call_symbols(graph), "a plan is for one bucket: bind the symbols first (`passes.specialize`)")
     groups = _cut(graph, fuse(graph), device)
     steps: list[Launch | Reference] = []
     for group in groups:

@@ -63,7 +63,7 @@ class Step:
 
     def fill(self, inputs: Sequence[torch.Tensor]) -> None:
         """Puts the inputs where the kernels read them. Raises Unfit."""
-        bind(self.plan.graph, inputs)
+        bind(self.plan.graph, inputs, self._states)
         for mine, given in zip(self.inputs, inputs, strict=True):
             mine.copy_(given, non_blocking=True)
 
@@ -118,7 +118,7 @@ class Step:
         if offset is None:
             return self._empty(value)
         start = self._start + offset
-        return self._memory[start : start + size_of(value)].view(value.dtype).view(numbers(value.shape))
+        return self._memory[start : start + size_of(value, {})].view(value.dtype).view(numbers(value.shape))
 
     def _given(self, value: Value) -> torch.Tensor:
         named = self._weights if value.op == "weight" else self._states
