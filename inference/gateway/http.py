@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from random import random
 from typing import Any
 
@@ -24,6 +26,10 @@ EVENT_STREAM: tuple[Header, ...] = (
 )
 
 
+MOST_DRAINED, DRAINED_S = 32 << 20, 1.0
+"""Bytes and seconds that a refused body is read on for."""
+
+
 class Disconnected(Exception):
     """The client went away."""
 
@@ -32,6 +38,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_byte
     """The whole body, never more than `limit_bytes` of it in memory. Raises ApiError 413 or Disconnected."""
     length = headers.get(b"content-length")
     if length is not None and length.isdigit() and int(length) > limit_bytes:
+        await _drain(receive)
         raise too_large(limit_bytes)
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -50,10 +57,24 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_byte
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > limit_bytes:
+            await _drain(receive)
             raise too_large(limit_bytes)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+async def _drain(receive: Receive) -> None:
+    """Throws away what is still coming, for a while: a connection that is closed over bytes that nobody read is reset, and the
+    answer may be lost on the way to a client that was still sending."""
+    left = MOST_DRAINED
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAINED_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 async def send_json(send: Send, status: int, body: bytes, headers: list[Header]) -> None:
