@@ -54,8 +54,12 @@ class Compiled:
         self._weights = _pointers(self._kept)
         self._step = _Step(weights=ctypes.addressof(self._weights), arena=arena, scratch=arena + step.arena_bytes)
 
-    def __call__(self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        """The outputs; what the program writes to its caches is in `states` afterwards. Raises Unfit."""
+    def __call__(
+        self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor], *, pool: Pool | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        """The outputs; what the program writes to its caches is in `states` afterwards. On the threads of `pool` where it is
+        given: a small step may be done sooner by one than two can agree. Raises Unfit.
+        """
         binding = bind(self._given, inputs, states)
         for name, limit in self.step.limits:
             if binding[name] > limit:
@@ -68,7 +72,7 @@ class Compiled:
             step = self._step
             step.inputs, step.outputs, step.states = (ctypes.addressof(each) for each in places)
             step.sizes = ctypes.addressof(sizes)
-            self._native.step_run(self._library.pool, ctypes.byref(step))
+            self._native.step_run((pool or self._library).pool, ctypes.byref(step))
         return outputs
 
     def wipe(self) -> int:
