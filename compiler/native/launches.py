@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import torch
 
+from compiler.elements.places import strides, term
 from compiler.ir.size import Size, product
 from compiler.ir.value import Value
 from compiler.native import nests
-from compiler.native.expressions import ELEMENTWISE
+from compiler.native.expressions import CppElements
 from compiler.native.packing import Packing
-from compiler.native.storage import NotNative, Storage, cpp, name_of, number, strides
+from compiler.native.storage import NotNative, Storage, name_of, number
 from compiler.schedule.group import Group, Kind
 
 Lines = list[str]
@@ -58,7 +59,7 @@ class Launches:
                 continue
             elif value in group.outputs:
                 lines += nests.stored(value, self._storage.targets[value], self._storage)
-            elif value.op not in ELEMENTWISE and value.op != "rms_norm":
+            elif not CppElements.computes(value.op) and value.op != "rms_norm":
                 raise NotNative(f"{value.op} cannot be computed one element at a time")
             elif value.op == "rms_norm":
                 lines += [*self._normalized(value, self._place(value)), "  team.barrier();"]
@@ -116,16 +117,16 @@ class Launches:
         width = number(asked.axis(-1))
         norm = asked if asked in before else None
         source = self._storage.pointer(norm.args[0] if norm is not None else asked)
-        share = f"const Range rows = team.share({cpp(rows)});"
+        share = f"const Range rows = team.share({term(rows)});"
         loop = "for (long row = rows.begin; row < rows.end; row++)"
         if linear.op == "linear":
             if norm is None:
-                return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {cpp(rows)}}}"
+                return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {term(rows)}}}"
             out = self._storage.scratch("float", rows * width, 4)
             body = (
                 f"normalize({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, {out} + row * {width});"
             )
-            made = f"Rows<Float>{{(const int32_t*){out}, {width}, {cpp(rows)}}}"
+            made = f"Rows<Float>{{(const int32_t*){out}, {width}, {term(rows)}}}"
         elif linear.op == "half_linear":
             stride = width + width % 2
             out = self._storage.scratch("bf16", rows * stride, 2)
@@ -136,7 +137,7 @@ class Launches:
                     f"normalize_to_halves({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
                     f"{spare} + row * {width}, {out} + row * {stride});"
                 )
-            made = f"Rows<Bf16>{{(const int32_t*){out}, {stride // 2}, {cpp(rows)}}}"
+            made = f"Rows<Bf16>{{(const int32_t*){out}, {stride // 2}, {term(rows)}}}"
         else:
             stride = width + -width % 4
             out = self._storage.scratch("uint8_t", rows * stride, 1)
@@ -148,7 +149,7 @@ class Launches:
                     f"{scales}[row] = normalize_to_bytes({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
                     f"{spare} + row * {width}, {out} + row * {stride});"
                 )
-            made = f"Rows<Int8>{{(const int32_t*){out}, {stride // 4}, {cpp(rows)}, {scales}}}"
+            made = f"Rows<Int8>{{(const int32_t*){out}, {stride // 4}, {term(rows)}, {scales}}}"
         return [f"  {{ {share} {loop} {body} }}", "  team.barrier();"], made
 
     def _fused(self, group: Group, tail: tuple[Value, ...]) -> tuple[str, str | None, str] | None:
@@ -194,7 +195,7 @@ class Launches:
         rows = product(norm.shape[:-1])
         row = f"(float*){self._storage.pointer(source)} + row * {width}"
         call = f"normalize({self._norm_of(norm)}, {row}, nullptr, {target} + row * {width});"
-        share = f"const Range rows = team.share({cpp(rows)});"
+        share = f"const Range rows = team.share({term(rows)});"
         return [*lines, f"  {{ {share} for (long row = rows.begin; row < rows.end; row++) {call} }}"]
 
     def _norm(self, group: Group) -> Lines:
@@ -217,7 +218,7 @@ class Launches:
         if anchor.op == "paged_attention":
             return self._paged(group)
         q, k, v = anchor.args[:3]
-        batch, tokens, places = cpp(q.axis(0)), cpp(q.axis(2)), cpp(k.axis(2))
+        batch, tokens, places = term(q.axis(0)), term(q.axis(2)), term(k.axis(2))
         heads, groups, width = number(q.axis(1)), number(k.axis(1)), number(q.axis(3))
         if heads % groups or v.axis(3) != width or width > 256:
             raise NotNative("attention of this form has no kernel")
@@ -249,7 +250,9 @@ class Launches:
             if mask.dtype != torch.bool or mask not in self._storage:
                 raise NotNative("a mask that is added has no kernel")
             shape = (1,) * (4 - mask.rank) + mask.shape
-            steps = ", ".join("0" if size == 1 else cpp(step) for size, step in zip(shape, strides(shape), strict=True))
+            steps = ", ".join(
+                "0" if size == 1 else term(step) for size, step in zip(shape, strides(shape), strict=True)
+            )
             line += f", nullptr, {self._storage.pointer(mask)}, {{{steps}}}}}"
         elif anchor["causal"]:
             line += ", nullptr, nullptr, {}, true}"
@@ -270,7 +273,7 @@ class Launches:
         attributes = group.anchor.attributes
         pages = f"Pages<{kind}>{{{cache}, {attributes['block']}, {groups}, {width}}}"
         work = (
-            f"DecodeAttention<{kind}>{{{pages}, {tables}, {cpp(table.axis(1))}, {lengths}, {cpp(tokens)}, {heads}, "
+            f"DecodeAttention<{kind}>{{{pages}, {tables}, {term(table.axis(1))}, {lengths}, {term(tokens)}, {heads}, "
             f"{attributes['window']}, {attributes['scale']!r}f, {q}, {number(heads) * number(width)}, {target}}}"
         )
         lines = [f"  attend({work}, team);"]

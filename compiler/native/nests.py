@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from compiler.elements.places import Index, broadcast, offset, term
 from compiler.ir.size import Shape, product
 from compiler.ir.value import Value
-from compiler.native.expressions import Elements, computed
-from compiler.native.indexing import Index, broadcast, offset, spread
-from compiler.native.storage import NotNative, Storage, cpp
+from compiler.native.expressions import CppElements, computed
+from compiler.native.storage import NotNative, Storage
 
 Lines = list[str]
 
@@ -19,13 +19,13 @@ def stored(value: Value, target: str, storage: Storage) -> Lines:
     """Every element of `value` to `target`, one row after another."""
     shape = value.shape
     outer, last = shape[:-1], shape[-1] if shape else 1
-    elements = Elements(storage)
-    places = tuple(spread("outer", outer)) + (("i",) if shape else ())
+    elements = CppElements(storage)
+    places = CppElements.spread("outer", outer) + (("i",) if shape else ())
     name = elements.at(value, places)
     place = f"{target}[{offset(places, shape)}]"
     return [
         *_shared(outer),
-        f"    for (long i = 0; i < {cpp(last)}; i++) {{",
+        f"    for (long i = 0; i < {term(last)}; i++) {{",
         *(f"      {line}" for line in elements.statements),
         f"      {_put(place, name, value.dtype)}",
         "    }}}",
@@ -37,17 +37,17 @@ def written(write: Value, storage: Storage) -> Lines:
     state, places, content = write.args
     shape, dim = content.shape, write["dim"]
     outer, last = shape[:-1], shape[-1]
-    elements = Elements(storage)
-    index = (*spread("outer", outer), "i")
+    elements = CppElements(storage)
+    index = (*CppElements.spread("outer", outer), "i")
     name = elements.at(content, index)
     place = elements.at(places, (index[dim],))
     size = state.axis(dim)
     target = f"{storage.pointer(state)}[{offset((*index[:dim], place, *index[dim + 1 :]), state.shape)}]"
     return [
         *_shared(outer),
-        f"    for (long i = 0; i < {cpp(last)}; i++) {{",
+        f"    for (long i = 0; i < {term(last)}; i++) {{",
         *(f"      {line}" for line in elements.statements),
-        f"      if ({place} >= 0 && {place} < {cpp(size)}) {_put(target, name, state.dtype)}",
+        f"      if ({place} >= 0 && {place} < {term(size)}) {_put(target, name, state.dtype)}",
         "    }}}",
     ]
 
@@ -56,15 +56,15 @@ def multiplied(value: Value, target: str, storage: Storage) -> Lines:
     """A product of matrices of which neither is a weight, each of its elements a sum."""
     one, other = value.args
     shape, inner = value.shape, one.axis(-1)
-    places = (*spread("outer", shape[:-1]), "i")
+    places = (*CppElements.spread("outer", shape[:-1]), "i")
     left, right = (*places[:-1], "k"), (*places[:-2], "k", "i")
-    elements = Elements(storage)
+    elements = CppElements(storage)
     names = [elements.at(arg, broadcast(index, arg.shape)) for arg, index in ((one, left), (other, right))]
     return [
         *_shared(shape[:-1]),
-        f"    for (long i = 0; i < {cpp(shape[-1])}; i++) {{",
-        f"      {computed(value)} sum = 0;",
-        f"      for (long k = 0; k < {cpp(inner)}; k++) {{",
+        f"    for (long i = 0; i < {term(shape[-1])}; i++) {{",
+        f"      {computed(value.dtype)} sum = 0;",
+        f"      for (long k = 0; k < {term(inner)}; k++) {{",
         *(f"        {line}" for line in elements.statements),
         f"        sum += {names[0]} * {names[1]};",
         "      }",
@@ -85,16 +85,16 @@ def reduced(value: Value, target: str, storage: Storage) -> Lines:
     inner = [dim % len(shape) for dim in dims]
     kept = [dim for dim in range(len(shape)) if dim not in inner]
     outer = tuple(shape[dim] for dim in kept)
-    elements = Elements(storage)
-    index = dict(zip(kept, spread("outer", outer), strict=True)) | {dim: f"i{dim}" for dim in inner}
+    elements = CppElements(storage)
+    index = dict(zip(kept, CppElements.spread("outer", outer), strict=True)) | {dim: f"i{dim}" for dim in inner}
     name = elements.at(source, tuple(index[dim] for dim in range(len(shape))))
     start, step, end = _REDUCTIONS[value.op]
-    how_many = cpp(product(shape[dim] for dim in inner))
+    how_many = term(product(shape[dim] for dim in inner))
     place = f"i{inner[0]}" if inner else "0"
     return [
         *_shared(outer),
-        f"    {computed(source)} best = {start}; int64_t where = 0; (void)where;",
-        *(f"    for (long i{dim} = 0; i{dim} < {cpp(shape[dim])}; i{dim}++) {{" for dim in inner),
+        f"    {computed(source.dtype)} best = {start}; int64_t where = 0; (void)where;",
+        *(f"    for (long i{dim} = 0; i{dim} < {term(shape[dim])}; i{dim}++) {{" for dim in inner),
         *(f"      {line}" for line in elements.statements),
         f"      {step.format(name, place)}",
         "    " + "}" * len(inner),
@@ -119,20 +119,20 @@ def _along(value: Value, target: str, storage: Storage) -> Lines:
     source, dim = value.args[0], value["dim"]
     shape = value.shape
     outer = (*shape[:dim], *shape[dim + 1 :])
-    places = spread("outer", outer)
+    places = CppElements.spread("outer", outer)
     index: Index = (*places[:dim], "i", *places[dim:])
 
     def loop(body: Callable[[str], str]) -> Lines:
-        elements = Elements(storage)
+        elements = CppElements(storage)
         line = body(elements.at(source, index))
         each = [f"      {statement}" for statement in elements.statements]
-        return [f"    for (long i = 0; i < {cpp(shape[dim])}; i++) {{", *each, f"      {line}", "    }"]
+        return [f"    for (long i = 0; i < {term(shape[dim])}; i++) {{", *each, f"      {line}", "    }"]
 
     out = f"{target}[{offset(index, shape)}]"
     if value.op == "cumsum":
         return [
             *_shared(outer),
-            f"    {computed(value)} sum = 0;",
+            f"    {computed(value.dtype)} sum = 0;",
             *loop(lambda name: f"{out} = sum += {name};"),
             "  }}",
         ]
@@ -142,7 +142,7 @@ def _along(value: Value, target: str, storage: Storage) -> Lines:
         *loop(lambda name: f"top = larger(top, {name});"),
         "    if (top == -INFINITY) top = NAN;  // nothing is left to weigh",
         *loop(lambda name: f"const float w = std::exp({name} - top); {out} = w; sum += w;"),
-        f"    for (long i = 0; i < {cpp(shape[dim])}; i++) {out} /= sum;",
+        f"    for (long i = 0; i < {term(shape[dim])}; i++) {out} /= sum;",
         "  }}",
     ]
 
@@ -150,7 +150,7 @@ def _along(value: Value, target: str, storage: Storage) -> Lines:
 def _shared(outer: Shape) -> Lines:
     return [
         "  {",
-        f"    const Range mine = team.share({cpp(product(outer))});",
+        f"    const Range mine = team.share({term(product(outer))});",
         "    for (long outer = mine.begin; outer < mine.end; outer++) {",
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from compiler.ir.size import Shape, Size, bound, product
+from compiler.ir.size import Size, bound
 from compiler.ir.value import Value
 
 C_TYPES = {
@@ -41,16 +41,6 @@ def number(size: Size) -> int:
     if not isinstance(size, int):
         raise NotNative(f"a kernel needs to know a size that is only known as {size}")
     return size
-
-
-def cpp(size: Size) -> str:
-    """A size as a C++ expression; symbols are variables there."""
-    return str(size) if isinstance(size, int) else f"({size})"
-
-
-def strides(shape: Shape) -> Shape:
-    """Elements from one place to the next, of a tensor that lies one row after another."""
-    return tuple(product(shape[dim + 1 :]) for dim in range(len(shape)))
 
 
 @dataclass

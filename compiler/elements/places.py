@@ -1,20 +1,29 @@
-"""Places of elements as C++ expressions: from the place in a result to the places in what it is made of."""
+"""Places of elements as expressions: from the place in a result to the places in what it is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.ir.size import NotDivisible, Shape, Size, divided
-from compiler.native.storage import cpp, strides
+from compiler.ir.size import NotDivisible, Shape, Size, divided, product
 
 Index = tuple[str, ...]
 """An expression for each dimension."""
 
 
-def offset(index: Index, shape: Shape) -> str:
+def term(size: Size) -> str:
+    """A size within an expression; symbols are variables there."""
+    return str(size) if isinstance(size, int) else f"({size})"
+
+
+def strides(shape: Sequence[Size]) -> Shape:
+    """Elements from one place to the next, of a tensor that lies one row after another."""
+    return tuple(product(shape[dim + 1 :]) for dim in range(len(shape)))
+
+
+def offset(index: Index, shape: Sequence[Size]) -> str:
     """Elements from the beginning of a tensor that lies one row after another."""
     parts = [
-        place if step == 1 else f"{_inner(place)} * {cpp(step)}"
+        place if step == 1 else f"{_inner(place)} * {term(step)}"
         for place, step, size in zip(index, strides(shape), shape, strict=True)
         if size != 1 and place != "0"
     ]
@@ -27,7 +36,7 @@ def broadcast(index: Index, shape: Shape) -> Index:
     return tuple("0" if size == 1 else place for place, size in zip(kept, shape, strict=True))
 
 
-def reshaped(index: Index, after: Shape, before: Shape) -> Index:
+def reshaped(index: Index, after: Shape, before: Shape, divide: str) -> Index:
     """The place in a tensor of shape `before` of what stands at `index` once it has shape `after`.
 
     Dimensions are matched in the smallest runs of equal product, so that what was not touched needs no arithmetic.
@@ -35,27 +44,26 @@ def reshaped(index: Index, after: Shape, before: Shape) -> Index:
     found: list[str] = []
     for new, old in _runs(after, before):
         sizes = [before[dim] for dim in old]
-        places = [index[dim] for dim in new]
         if [after[dim] for dim in new] == sizes:
-            found += places
-            continue
-        inside = offset(tuple(places), tuple(after[dim] for dim in new))
-        found += spread(inside, sizes)
+            found += [index[dim] for dim in new]
+        else:
+            inside = offset(tuple(index[dim] for dim in new), [after[dim] for dim in new])
+            found += spread(inside, sizes, divide)
     return tuple(found)
 
 
-def spread(linear: str, sizes: Sequence[Size]) -> list[str]:
-    """The places in dimensions of `sizes` of the element with this number."""
+def spread(number: str, shape: Sequence[Size], divide: str) -> Index:
+    """The place of the element with this number. `divide` is the language's division of whole numbers."""
     found = []
-    for dim, (size, step) in enumerate(zip(sizes, strides(tuple(sizes)), strict=True)):
+    for dim, (size, step) in enumerate(zip(shape, strides(shape), strict=True)):
         if size == 1:
             found.append("0")
             continue
-        place = linear if step == 1 else f"{_inner(linear)} / {cpp(step)}"
+        place = number if step == 1 else f"{_inner(number)} {divide} {term(step)}"
         # The outermost place that is more than one needs no remainder.
-        outermost = all(each == 1 for each in sizes[:dim])
-        found.append(place if outermost else f"{_inner(place)} % {cpp(size)}")
-    return found
+        outermost = all(each == 1 for each in shape[:dim])
+        found.append(place if outermost else f"{_inner(place)} % {term(size)}")
+    return tuple(found)
 
 
 def _runs(after: Shape, before: Shape) -> list[tuple[list[int], list[int]]]:
