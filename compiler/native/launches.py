@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 
 from compiler.elements.places import strides, term
-from compiler.ir.size import Size, product
+from compiler.ir.size import product
 from compiler.ir.value import Value
 from compiler.native import nests
 from compiler.native.expressions import CppElements
 from compiler.native.packing import Packing
+from compiler.native.rows import norm_of, rows_of
 from compiler.native.storage import NotNative, Storage, name_of, number
 from compiler.schedule.group import Group, Kind
 
@@ -90,8 +89,8 @@ class Launches:
         if linear.op == "scaled_linear":
             raise NotNative("a processor multiplies bytes with bytes: quantize the activations as well")
         before = group.values[: group.values.index(linear)]
-        rows, columns = product(linear.shape[:-1]), number(linear.axis(-1))
-        lines, activations = self._activations(linear, before, rows)
+        columns = number(linear.axis(-1))
+        lines, activations = rows_of(linear, linear.args[0] in before, self._storage)
         tail = group.values[len(before) + 1 :]
         fused = self._fused(group, tail)
         if fused is None:
@@ -110,47 +109,6 @@ class Launches:
         if tail:
             lines.append("  team.barrier();")
         return lines + self._tail(group, tail)
-
-    def _activations(self, linear: Value, before: tuple[Value, ...], rows: Size) -> tuple[Lines, str]:
-        """Statements that make the rows that a matrix product reads, and those rows."""
-        asked = linear.args[0]
-        width = number(asked.axis(-1))
-        norm = asked if asked in before else None
-        source = self._storage.pointer(norm.args[0] if norm is not None else asked)
-        share = f"const Range rows = team.share({term(rows)});"
-        loop = "for (long row = rows.begin; row < rows.end; row++)"
-        if linear.op == "linear":
-            if norm is None:
-                return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {term(rows)}}}"
-            out = self._storage.scratch("float", rows * width, 4)
-            body = (
-                f"normalize({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, {out} + row * {width});"
-            )
-            made = f"Rows<Float>{{(const int32_t*){out}, {width}, {term(rows)}}}"
-        elif linear.op == "half_linear":
-            stride = width + width % 2
-            out = self._storage.scratch("bf16", rows * stride, 2)
-            body = f"halve_row({source} + row * {width}, {width}, {out} + row * {stride});"
-            if norm is not None:
-                spare = self._storage.scratch("float", rows * width, 4)
-                body = (
-                    f"normalize_to_halves({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
-                    f"{spare} + row * {width}, {out} + row * {stride});"
-                )
-            made = f"Rows<Bf16>{{(const int32_t*){out}, {stride // 2}, {term(rows)}}}"
-        else:
-            stride = width + -width % 4
-            out = self._storage.scratch("uint8_t", rows * stride, 1)
-            scales = self._storage.scratch("float", rows, 4)
-            body = f"{scales}[row] = quantize_row({source} + row * {width}, {width}, {out} + row * {stride});"
-            if norm is not None:
-                spare = self._storage.scratch("float", rows * width, 4)
-                body = (
-                    f"{scales}[row] = normalize_to_bytes({self._norm_of(norm)}, (float*){source} + row * {width}, nullptr, "
-                    f"{spare} + row * {width}, {out} + row * {stride});"
-                )
-            made = f"Rows<Int8>{{(const int32_t*){out}, {stride // 4}, {term(rows)}, {scales}}}"
-        return [f"  {{ {share} {loop} {body} }}", "  team.barrier();"], made
 
     def _fused(self, group: Group, tail: tuple[Value, ...]) -> tuple[str, str | None, str] | None:
         """Activation, residual and target, if the matrix product's own kernel does all that follows."""
@@ -179,11 +137,6 @@ class Launches:
 
     # Norms, reductions, attention.
 
-    def _norm_of(self, norm: Value) -> str:
-        weight = self._storage.pointer(norm.args[1])
-        bias = self._storage.pointer(norm.args[2]) if norm.op == "layer_norm" else "nullptr"
-        return f"Norm{{{weight}, {bias}, {norm['eps']!r}f, {number(norm.axis(-1))}}}"
-
     def _normalized(self, norm: Value, target: str) -> Lines:
         """Rows of `norm`, whose argument need not be in memory as it stands."""
         source, width = norm.args[0], number(norm.axis(-1))
@@ -194,7 +147,7 @@ class Launches:
             self._storage.pointers[source] = place
         rows = product(norm.shape[:-1])
         row = f"(float*){self._storage.pointer(source)} + row * {width}"
-        call = f"normalize({self._norm_of(norm)}, {row}, nullptr, {target} + row * {width});"
+        call = f"normalize({norm_of(norm, self._storage)}, {row}, nullptr, {target} + row * {width});"
         share = f"const Range rows = team.share({term(rows)});"
         return [*lines, f"  {{ {share} for (long row = rows.begin; row < rows.end; row++) {call} }}"]
 
@@ -224,25 +177,10 @@ class Launches:
             raise NotNative("attention of this form has no kernel")
         by_token, target, tail = self._attended(group)
         kind = "bf16" if k.dtype == torch.bfloat16 else "float"
-        facts: Mapping[str, object] = {
-            "q": self._storage.pointer(q),
-            "k": self._storage.pointer(k),
-            "v": self._storage.pointer(v),
-            "out": target,
-            "batch": batch,
-            "heads": heads,
-            "groups": groups,
-            "tokens": tokens,
-            "places": places,
-            "width": width,
-            "scale": f"{anchor['scale']!r}f",
-            "by_token": "true" if by_token else "false",
-        }
-        call = (
-            "Attention<{kind}>{{{q}, {k}, {v}, {out}, {batch}, {heads}, {groups}, {tokens}, {places}, {width}, {scale}"
-        )
-        call += ", {by_token}"
-        line = call.format(kind=kind, **facts)
+        pointers = [self._storage.pointer(arg) for arg in (q, k, v)]
+        sizes = [batch, heads, groups, tokens, places, width]
+        facts = [*pointers, target, *sizes, f"{anchor['scale']!r}f", "true" if by_token else "false"]
+        line = f"Attention<{kind}>{{{', '.join(map(str, facts))}"
         if anchor.op == "cached_attention":
             line += f", {self._storage.pointer(anchor.args[3])}}}"
         elif len(anchor.args) == 4:

@@ -15,7 +15,6 @@ from compiler.ir.program import Program
 from compiler.ir.value import TensorType, Value
 
 HALVES = (torch.bfloat16, torch.float16)
-_STORED = {"weight", "state", "write"}
 _CACHE_READERS = {"cached_attention", "paged_attention"}
 """Operators that read a cache in the type that it has."""
 
