@@ -26,8 +26,15 @@ from cell.ids import Tag, tagged
 class NewScheduleSerializer(serializers.Serializer[Any]):
     destination = serializers.DictField(help_text="`kind` and what it takes: see docs/siem.md.")
     secrets = serializers.DictField(write_only=True, help_text="Kept sealed and never shown again.")
-    format = serializers.ChoiceField([name.value for name in Format], default=Format.OCSF.value)
+    format = serializers.ChoiceField([name.value for name in Format], default=Format.OCSF.value, source="name")
     interval_hours = serializers.IntegerField(min_value=1, max_value=MOST_HOURS, default=WEEKLY_HOURS)
+
+    @classmethod
+    def asked(cls, request: Request) -> dict[str, Any]:
+        """What a valid body asks for, as both services that make a schedule take it. Raises ValidationError."""
+        form = cls(data=request.data)
+        form.is_valid(raise_exception=True)
+        return {**form.validated_data, "name": Format(form.validated_data["name"])}
 
 
 class ScheduleChangeSerializer(serializers.Serializer[Any]):
@@ -77,17 +84,8 @@ class SchedulesView(CellView):
 
     @extend_schema(request=NewScheduleSerializer, responses={201: ScheduleSerializer})
     def post(self, request: Request, workspace_id: str) -> Response:
-        form = NewScheduleSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        made = schedules.schedule_create(
-            actor=self.actor,
-            workspace=self.workspace,
-            destination=asked["destination"],
-            secrets=asked["secrets"],
-            name=Format(asked["format"]),
-            interval_hours=asked["interval_hours"],
-        )
+        asked = NewScheduleSerializer.asked(request)
+        made = schedules.schedule_create(actor=self.actor, workspace=self.workspace, **asked)
         return _answer(made, status.HTTP_201_CREATED, Location=f"{request.path}/{_public(Tag.SCHEDULE, made.id)}")
 
 

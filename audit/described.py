@@ -25,7 +25,7 @@ from cell.regions import Directory
 from cell.tenancy import workspace_scope
 
 
-def described(destination: object, secrets: object, *, owner: UUID, number: UUID) -> tuple[dict[str, Any], bytes]:
+def described(destination: object, secrets: object, *, owner: UUID, number: UUID) -> Said:
     """What may be shown of it, and its secrets sealed for the schedule `number` of `owner`, a workspace or an organization.
 
     Raises Problem 400 if it is none, or may not be sent to.
@@ -38,6 +38,36 @@ def described(destination: object, secrets: object, *, owner: UUID, number: UUID
     except DestinationError as error:
         raise Problem(400, "destination", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
     return msgspec.to_builtins(settings), seal(found, owner=owner, destination=number)
+
+
+Said = tuple[dict[str, Any], bytes]
+
+
+def changed_to(destination: object, secrets: object, *, owner: UUID, number: UUID) -> Said | None:
+    """As `described`, of a change, which may leave the destination as it is. Raises Problem 400."""
+    if (destination is None) != (secrets is None):
+        raise Problem(400, "invalid", "A destination and its secrets are changed together.")
+    return None if destination is None else described(destination, secrets, owner=owner, number=number)
+
+
+def take_over(
+    row: ExportSchedule | OrganizationSchedule, said: Said | None, interval_hours: int | None, *, expected_version: int
+) -> dict[str, Any]:
+    """Puts a change into the row, which the caller holds and saves; what an entry may show of it before.
+
+    Raises Problem 409 if the schedule was turned off, 412 if it has another version.
+    """
+    if row.ended_at is not None:
+        raise Problem(409, "ended", "The schedule was turned off. Make a new one.")
+    if row.version != expected_version:
+        raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
+    before = shown(row)
+    if said is not None:
+        row.destination, row.secrets = said
+    if interval_hours is not None:
+        row.interval_hours = interval_hours
+    row.version += 1
+    return before
 
 
 def destination_of(row: ExportSchedule, workspace: WorkspaceRef) -> AnyDestination:

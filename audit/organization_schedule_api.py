@@ -14,7 +14,6 @@ from rest_framework.response import Response
 
 from audit import organization_schedules
 from audit.delivery_api import NewScheduleSerializer, ScheduleChangeSerializer
-from audit.formats import Format
 from audit.organization_schedules import OrganizationScheduleInfo
 from cell.access import Scope
 from cell.api import CellView, Page, etag, not_found, number_here, require_match
@@ -58,16 +57,9 @@ class OrganizationSchedulesView(_View):
 
     @extend_schema(request=NewScheduleSerializer, responses={201: OrganizationScheduleSerializer})
     def post(self, request: Request) -> Response:
-        form = NewScheduleSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
+        asked = NewScheduleSerializer.asked(request)
         made = organization_schedules.organization_schedule_create(
-            actor=self.actor,
-            organization=self.organization,
-            destination=asked["destination"],
-            secrets=asked["secrets"],
-            name=Format(asked["format"]),
-            interval_hours=asked["interval_hours"],
+            actor=self.actor, organization=self.organization, **asked
         )
         return _answer(made, status.HTTP_201_CREATED, Location=f"{request.path}/{_public(Tag.SCHEDULE, made.id)}")
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from audit.actions import Action
-from audit.described import described, shown
+from audit.described import changed_to, described, shown, take_over
 from audit.entry import now
 from audit.following import decided
 from audit.formats import Format
@@ -108,21 +108,10 @@ def organization_schedule_change(
 
     A new destination takes new secrets, so that none reaches a place it was not meant for. Raises Problem 404, 400, 409 or 412.
     """
-    if (destination is None) != (secrets is None):
-        raise Problem(400, "invalid", "A destination and its secrets are changed together.")
-    said = None if destination is None else described(destination, secrets, owner=organization, number=schedule)
+    said = changed_to(destination, secrets, owner=organization, number=schedule)
     with organization_scope(organization):
         row = _row(organization, schedule, lock=True)
-        if row.state != OrganizationSchedule.State.ACTIVE:
-            raise Problem(409, "ended", "The schedule was turned off. Make a new one.")
-        if row.version != expected_version:
-            raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
-        before = shown(row)
-        if said is not None:
-            row.destination, row.secrets = said
-        if interval_hours is not None:
-            row.interval_hours = interval_hours
-        row.version += 1
+        before = take_over(row, said, interval_hours, expected_version=expected_version)
         _recorded(Action.SCHEDULE_CHANGED, actor, row, before=before)
         decided(row, actor)
         return _infos([row])[0]

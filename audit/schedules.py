@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from audit.actions import Action
-from audit.described import described, shown
+from audit.described import changed_to, described, shown, take_over
 from audit.entry import now
 from audit.formats import Format
 from audit.log import record
@@ -111,21 +111,11 @@ def schedule_change(
 
     A new destination takes new secrets, so that none reaches a place it was not meant for. Raises Problem 404, 400, 409 or 412.
     """
-    if (destination is None) != (secrets is None):
-        raise Problem(400, "invalid", "A destination and its secrets are changed together.")
-    said = None if destination is None else described(destination, secrets, owner=workspace.id, number=schedule)
+    said = changed_to(destination, secrets, owner=workspace.id, number=schedule)
     with workspace_scope(workspace):
         row = _own(workspace, schedule)
-        if row.state in OVER:
-            raise Problem(409, "ended", "The schedule was turned off. Make a new one.")
-        if row.version != expected_version:
-            raise Problem(412, "changed-meanwhile", "The schedule changed since you read it. Read it again and repeat.")
-        before = shown(row)
-        if said is not None:
-            row.destination, row.secrets = said
-        if interval_hours is not None:
-            row.interval_hours = interval_hours
-        row.state, row.cause, row.version, row.next_at = ExportSchedule.State.ACTIVE, "", row.version + 1, now()
+        before = take_over(row, said, interval_hours, expected_version=expected_version)
+        row.state, row.cause, row.next_at = ExportSchedule.State.ACTIVE, "", now()
         recorded(Action.SCHEDULE_CHANGED, actor, workspace, row, before=before)
         start(row, workspace)
         return _info(row)

@@ -93,8 +93,13 @@ class ScheduleForm(forms.Form):
         self.fields["legal_area"].initial = own_region().legal_area
 
     @property
-    def destination(self) -> dict[str, Any]:
-        """What is not secret, of a valid form."""
+    def asked(self) -> dict[str, Any]:
+        """What a valid form asks for, as both services that make a schedule take it."""
+        given = self.cleaned_data
+        how = {"name": Format(given["format"]), "interval_hours": given["interval_hours"]}
+        return {"destination": self._destination(), "secrets": self._secrets(), **how}
+
+    def _destination(self) -> dict[str, Any]:
         given = self.cleaned_data
         found: dict[str, Any] = {"kind": given["kind"], "legal_area": given["legal_area"]}
         if given["ca"]:
@@ -110,8 +115,7 @@ class ScheduleForm(forms.Form):
             found |= {name: given[name] for name in ("bucket", "region_name")} | {"prefix": given["key_prefix"]}
         return found
 
-    @property
-    def secrets(self) -> dict[str, Any]:
+    def _secrets(self) -> dict[str, Any]:
         kind, secret = self.cleaned_data["kind"], self.cleaned_data["secret"]
         if kind == "s3":
             return {"access_key": self.cleaned_data["access_key"], "secret_key": secret.strip()}

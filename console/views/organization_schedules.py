@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from audit.formats import Format
 from audit.organization_schedules import (
     OrganizationScheduleInfo,
     organization_schedule_change,
@@ -37,14 +36,7 @@ class OrganizationScheduleList(ConsoleView):
         if not form.is_valid():
             return self._page(form, status=422)
         try:
-            organization_schedule_create(
-                actor=self.actor,
-                organization=self.organization,
-                destination=form.destination,
-                secrets=form.secrets,
-                name=Format(form.cleaned_data["format"]),
-                interval_hours=form.cleaned_data["interval_hours"],
-            )
+            organization_schedule_create(actor=self.actor, organization=self.organization, **form.asked)
         except Problem as problem:
             form.add_error(None, str(problem.detail))
             return self._page(form, status=problem.status_code)

@@ -11,7 +11,6 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from audit.deliveries import DeliveryInfo, delivery_download, delivery_list
-from audit.formats import Format
 from audit.organization_schedules import OrganizationScheduleInfo
 from audit.schedules import ScheduleInfo, schedule_change, schedule_create, schedule_end, schedule_list
 from cell.access import Scope
@@ -38,14 +37,7 @@ class ScheduleList(ConsoleView):
         if not form.is_valid():
             return self._page(form, status=422)
         try:
-            schedule_create(
-                actor=self.actor,
-                workspace=self.workspace,
-                destination=form.destination,
-                secrets=form.secrets,
-                name=Format(form.cleaned_data["format"]),
-                interval_hours=form.cleaned_data["interval_hours"],
-            )
+            schedule_create(actor=self.actor, workspace=self.workspace, **form.asked)
         except Problem as problem:
             form.add_error(None, str(problem.detail))
             return self._page(form, status=problem.status_code)
