@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.http import FileResponse
 from django.urls import path
@@ -19,8 +18,8 @@ from audit.formats import Format
 from audit.schedules import MOST_HOURS, WEEKLY_HOURS, ScheduleInfo
 from cell.access import Scope
 from cell.api import CellView, Page, etag, number_here, require_match
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 
 
 class NewScheduleSerializer(serializers.Serializer[Any]):
@@ -86,7 +85,7 @@ class SchedulesView(CellView):
     def post(self, request: Request, workspace_id: str) -> Response:
         asked = NewScheduleSerializer.asked(request)
         made = schedules.schedule_create(actor=self.actor, workspace=self.workspace, **asked)
-        return _answer(made, status.HTTP_201_CREATED, Location=f"{request.path}/{_public(Tag.SCHEDULE, made.id)}")
+        return _answer(made, status.HTTP_201_CREATED, Location=f"{request.path}/{own_id(Tag.SCHEDULE, made.id)}")
 
 
 class ScheduleView(CellView):
@@ -143,7 +142,7 @@ class DeliveryDownloadView(CellView):
             schedule=number_here(schedule_id, Tag.SCHEDULE),
             delivery=number,
         )
-        name = f"{_public(Tag.DELIVERY, number)}.tar"
+        name = f"{own_id(Tag.DELIVERY, number)}.tar"
         return FileResponse(content, content_type="application/x-tar", as_attachment=True, filename=name)
 
 
@@ -156,16 +155,12 @@ def _etag(info: ScheduleInfo) -> str:
 
 
 def _schedule(info: ScheduleInfo) -> dict[str, Any]:
-    follows = None if info.follows is None else _public(Tag.SCHEDULE, info.follows)
-    return dict(ScheduleSerializer({**asdict(info), "id": _public(Tag.SCHEDULE, info.id), "follows": follows}).data)
+    follows = None if info.follows is None else own_id(Tag.SCHEDULE, info.follows)
+    return dict(ScheduleSerializer({**asdict(info), "id": own_id(Tag.SCHEDULE, info.id), "follows": follows}).data)
 
 
 def _delivery(info: DeliveryInfo) -> dict[str, Any]:
-    return dict(DeliverySerializer({**asdict(info), "id": _public(Tag.DELIVERY, info.id)}).data)
-
-
-def _public(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)
+    return dict(DeliverySerializer({**asdict(info), "id": own_id(Tag.DELIVERY, info.id)}).data)
 
 
 _BASE = "workspaces/<str:workspace_id>/audit/schedules"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.http import FileResponse
 from django.urls import path
@@ -18,8 +17,8 @@ from audit.exports import ExportInfo
 from audit.formats import Format
 from cell.access import Scope
 from cell.api import CellView, Page, number_here
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 
 
 class ExportSerializer(serializers.Serializer[Any]):
@@ -76,7 +75,7 @@ class ExportDownloadView(CellView):
         number = number_here(export_id, Tag.EXPORT)
         content = exports.export_download(actor=self.actor, workspace=self.workspace, export=number)
         response = FileResponse(
-            content, content_type="application/x-tar", as_attachment=True, filename=f"{_public(number)}.tar"
+            content, content_type="application/x-tar", as_attachment=True, filename=f"{own_id(Tag.EXPORT, number)}.tar"
         )
         # What comes from a bucket has no end that could be looked up.
         response.headers["Content-Length"] = str(exports.export_get(self.workspace, number).size_bytes)
@@ -84,11 +83,7 @@ class ExportDownloadView(CellView):
 
 
 def _export(info: ExportInfo) -> dict[str, Any]:
-    return dict(ExportSerializer({**asdict(info), "id": _public(info.id)}).data)
-
-
-def _public(export: UUID) -> str:
-    return tagged(Tag.EXPORT, config().cell, export)
+    return dict(ExportSerializer({**asdict(info), "id": own_id(Tag.EXPORT, info.id)}).data)
 
 
 _BASE = "workspaces/<str:workspace_id>/audit/exports"

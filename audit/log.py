@@ -18,6 +18,7 @@ from cell.access import Actor, ActorKind, Scope, WorkspaceRef
 from cell.config import config
 from cell.ids import Tag, tagged, uuid7
 from cell.keystore.asking import KeyRevoked, KeyStoreUnavailable
+from cell.own_ids import own_id
 from cell.problems import Problem
 
 Target = tuple[Tag, UUID] | str
@@ -109,7 +110,7 @@ def record(
 
 def tree_of(workspace: WorkspaceRef | None) -> str:
     """Name of the tree that holds the entries of `workspace`."""
-    return CELL_TREE if workspace is None else tagged(Tag.WORKSPACE, config().cell, workspace.id)
+    return CELL_TREE if workspace is None else own_id(Tag.WORKSPACE, workspace.id)
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def _entry_actor(actor: Actor, workspace: WorkspaceRef | None, organization: UUI
     if actor.kind is ActorKind.MEMBER and actor.id is not None:
         member = member_pseudonym(actor.id, workspace=workspace, organization=organization)
     elif actor.kind is ActorKind.KEY and actor.id is not None:
-        key = tagged(Tag.KEY, config().cell, actor.id)
+        key = own_id(Tag.KEY, actor.id)
     return EntryActor(auth=actor.auth, id=member, key=key, type=actor.kind.value)
 
 
@@ -151,4 +152,4 @@ def _target(target: Target, workspace: WorkspaceRef | None, organization: UUID |
     tag, number = target
     if tag is Tag.MEMBER:
         return f"member:{member_pseudonym(number, workspace=workspace, organization=organization)}"
-    return tagged(tag, config().cell, number)
+    return own_id(tag, number)

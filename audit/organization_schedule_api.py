@@ -17,8 +17,8 @@ from audit.delivery_api import NewScheduleSerializer, ScheduleChangeSerializer
 from audit.organization_schedules import OrganizationScheduleInfo
 from cell.access import Scope
 from cell.api import CellView, Page, etag, not_found, number_here, require_match
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 
 
 class OrganizationScheduleSerializer(serializers.Serializer[Any]):
@@ -61,7 +61,7 @@ class OrganizationSchedulesView(_View):
         made = organization_schedules.organization_schedule_create(
             actor=self.actor, organization=self.organization, **asked
         )
-        return _answer(made, status.HTTP_201_CREATED, Location=f"{request.path}/{_public(Tag.SCHEDULE, made.id)}")
+        return _answer(made, status.HTTP_201_CREATED, Location=f"{request.path}/{own_id(Tag.SCHEDULE, made.id)}")
 
 
 class OrganizationScheduleView(_View):
@@ -108,13 +108,9 @@ def _etag(info: OrganizationScheduleInfo) -> str:
 
 
 def _schedule(info: OrganizationScheduleInfo) -> dict[str, Any]:
-    stopped = [_public(Tag.WORKSPACE, workspace) for workspace in info.stopped]
-    document = {**asdict(info), "id": _public(Tag.SCHEDULE, info.id), "stopped": stopped}
+    stopped = [own_id(Tag.WORKSPACE, workspace) for workspace in info.stopped]
+    document = {**asdict(info), "id": own_id(Tag.SCHEDULE, info.id), "stopped": stopped}
     return dict(OrganizationScheduleSerializer(document).data)
-
-
-def _public(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)
 
 
 urlpatterns = [

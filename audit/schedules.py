@@ -18,8 +18,8 @@ from audit.log import record
 from audit.models import ExportSchedule
 from cell import jobs
 from cell.access import Actor, Scope, WorkspaceRef, system_actor
-from cell.config import config
-from cell.ids import Tag, tagged, uuid7
+from cell.ids import Tag, uuid7
+from cell.own_ids import own_id
 from cell.problems import Problem, not_found
 from cell.tenancy import workspace_scope
 
@@ -216,7 +216,7 @@ def _own(workspace: WorkspaceRef, schedule: UUID) -> ExportSchedule:
     """Locked, to be changed. Raises Problem: 404, or 409 if it is not the workspace's to decide."""
     row = _row(workspace, schedule, lock=True)
     if row.follows is not None:
-        place = f"/api/organization/audit/schedules/{tagged(Tag.SCHEDULE, config().cell, row.follows)}"
+        place = f"/api/organization/audit/schedules/{own_id(Tag.SCHEDULE, row.follows)}"
         raise Problem(
             409,
             "follows-organization",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from cell.access import Actor, Scope, WorkspaceRef
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ TABS = (
 
 def tabs_for(actor: Actor, workspace: WorkspaceRef) -> list[tuple[Tab, str]]:
     """The tabs that the actor may open, each with its address."""
-    public_id = tagged(Tag.WORKSPACE, config().cell, workspace.id)
+    public_id = own_id(Tag.WORKSPACE, workspace.id)
     return [(tab, reverse(tab.name, args=[public_id])) for tab in TABS if actor.may(tab.need, workspace.id)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpResponse
 from django.urls import path
@@ -16,8 +15,8 @@ from rest_framework.response import Response
 
 from cell.access import Scope, WorkspaceRef
 from cell.api import CellView, Page, etag, require_match
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from cell.problems import Problem
 from cell.pseudonyms import LONGEST_SUBJECT
 from retention import erasures, holds, policies
@@ -163,7 +162,7 @@ class CertificateView(CellView):
         number = number_of(erasure_id, Tag.ERASURE)
         final = request.query_params.get("final", "").lower() in ("true", "1")
         text = erasures.certificate_download(actor=self.actor, workspace=self.workspace, erasure=number, final=final)
-        name = f"certificate-{_public(Tag.ERASURE, number)}{'-final' if final else ''}.json"
+        name = f"certificate-{own_id(Tag.ERASURE, number)}{'-final' if final else ''}.json"
         return HttpResponse(
             text,
             content_type="application/json",
@@ -231,19 +230,15 @@ def _asked(workspace: WorkspaceRef, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _erasure(info: ErasureInfo) -> dict[str, Any]:
-    request = None if info.request is None else _public(Tag.REQUEST, info.request)
-    shown = asdict(info) | {"id": _public(Tag.ERASURE, info.id), "request": request}
+    request = None if info.request is None else own_id(Tag.REQUEST, info.request)
+    shown = asdict(info) | {"id": own_id(Tag.ERASURE, info.id), "request": request}
     return dict(ErasureSerializer(shown).data)
 
 
 def _hold(info: HoldInfo) -> dict[str, Any]:
-    request = None if info.request is None else _public(Tag.REQUEST, info.request)
-    shown = asdict(info) | {"id": _public(Tag.HOLD, info.id), "request": request}
+    request = None if info.request is None else own_id(Tag.REQUEST, info.request)
+    shown = asdict(info) | {"id": own_id(Tag.HOLD, info.id), "request": request}
     return dict(HoldSerializer(shown).data)
-
-
-def _public(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)
 
 
 _BASE = "workspaces/<str:workspace_id>"

@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from audit.pseudonyms import member_pseudonym
 from cell.access import Actor, ActorKind, Environment, Scope, WorkspaceRef
 from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from cell.problems import not_found
 from cell.tenancy import organization_scope
 from workspaces.access import number_of
@@ -95,7 +96,7 @@ def name_of(actor: Actor, organization: UUID) -> str:
     """How a record that outlives people names whoever acted for the organization: as its entries do."""
     if actor.kind is ActorKind.MEMBER and actor.id is not None:
         return f"member:{member_pseudonym(actor.id, organization=organization)}"
-    return _id(Tag.KEY, actor.id) if actor.kind is ActorKind.KEY and actor.id is not None else "cell"
+    return own_id(Tag.KEY, actor.id) if actor.kind is ActorKind.KEY and actor.id is not None else "cell"
 
 
 # Unevaluated rows, for who pages through them or locks them inside a scope of their own.
@@ -127,7 +128,7 @@ def membership_rows(workspace: WorkspaceRef) -> QuerySet[Membership]:
 
 def organization_info(row: Organization) -> OrganizationInfo:
     return OrganizationInfo(
-        id=_id(Tag.ORGANIZATION, row.id),
+        id=own_id(Tag.ORGANIZATION, row.id),
         handle=row.handle,
         name=row.name,
         address=row.address,
@@ -143,7 +144,7 @@ def workspace_info(row: Workspace) -> WorkspaceInfo:
     environment = Environment(row.environment)
     return WorkspaceInfo(
         ref=WorkspaceRef(row.id, row.organization_id, row.region, environment),
-        id=_id(Tag.WORKSPACE, row.id),
+        id=own_id(Tag.WORKSPACE, row.id),
         name=row.name,
         environment=environment,
         region=row.region,
@@ -171,23 +172,23 @@ def serving_info(row: ServingPolicy) -> ServingInfo:
 
 def key_info(row: Key) -> KeyInfo:
     return KeyInfo(
-        id=_id(Tag.KEY, row.id),
+        id=own_id(Tag.KEY, row.id),
         prefix=f"sk-{config().cell}-{row.key_id}",
         name=row.name,
-        workspace=_id(Tag.WORKSPACE, row.workspace_id) if row.workspace_id else None,
+        workspace=own_id(Tag.WORKSPACE, row.workspace_id) if row.workspace_id else None,
         scopes=tuple(Scope(scope) for scope in row.scopes),
         cidrs=tuple(row.cidrs),
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
-        successor_of=_id(Tag.KEY, row.successor_of) if row.successor_of else None,
+        successor_of=own_id(Tag.KEY, row.successor_of) if row.successor_of else None,
     )
 
 
 def member_info(row: Member) -> MemberInfo:
     return MemberInfo(
-        id=_id(Tag.MEMBER, row.id),
+        id=own_id(Tag.MEMBER, row.id),
         email=row.email,
         name=row.name,
         role=OrganizationRole(row.role),
@@ -198,8 +199,4 @@ def member_info(row: Member) -> MemberInfo:
 
 
 def membership_info(row: Membership) -> MembershipInfo:
-    return MembershipInfo(member_info(row.member), _id(Tag.WORKSPACE, row.workspace_id), WorkspaceRole(row.role))
-
-
-def _id(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)
+    return MembershipInfo(member_info(row.member), own_id(Tag.WORKSPACE, row.workspace_id), WorkspaceRole(row.role))

@@ -16,7 +16,8 @@ from audit.pseudonyms import member_pseudonyms
 from audit.selectors import LoggedEntry, entry_list
 from cell.access import Scope
 from cell.config import config
-from cell.ids import Tag, tagged, untag
+from cell.ids import Tag, untag
+from cell.own_ids import own_id
 from console.views.base import ConsoleView
 from workspaces.access import number_of
 from workspaces.selectors import key_list, member_list
@@ -90,7 +91,7 @@ def _row(entry: LoggedEntry, names: dict[str, str]) -> Row:
     actor = document["actor"]
     who = actor["id"] or actor["key"]
     return Row(
-        id=tagged(Tag.ENTRY, config().cell, entry.id),
+        id=own_id(Tag.ENTRY, entry.id),
         at=datetime.fromisoformat(document["time"]),
         action=document["action"],
         actor=names.get(who, f"{actor['type']} {who[:12]}…") if who else "this cell",

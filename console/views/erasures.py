@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from cell.access import Scope
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from cell.problems import Problem
 from console.forms import ErasureForm
 from console.views.base import ConsoleView
@@ -87,7 +87,7 @@ class Certificate(ConsoleView):
         final = "final" in request.GET
         number = _number(erasure_id)
         text = certificate_download(actor=self.actor, workspace=self.workspace, erasure=number, final=final)
-        name = f"certificate-{_tagged(Tag.ERASURE, number)}{'-final' if final else ''}.json"
+        name = f"certificate-{own_id(Tag.ERASURE, number)}{'-final' if final else ''}.json"
         return HttpResponse(
             text,
             content_type="application/json",
@@ -103,7 +103,7 @@ def _shown(info: ErasureInfo) -> dict[str, Any]:
     """What a page shows of it: public ids, how far it is, and whether that is the end."""
     reached = STEPS.index(info.state) if info.state in STEPS else -1
     return {
-        "id": _tagged(Tag.ERASURE, info.id),
+        "id": own_id(Tag.ERASURE, info.id),
         "what": _what(info),
         "state": info.state,
         "steps": [(step, place <= reached) for place, step in enumerate(STEPS)],
@@ -122,9 +122,5 @@ def _shown(info: ErasureInfo) -> dict[str, Any]:
 def _what(info: ErasureInfo) -> str:
     """What an erasure is of, in a few words."""
     if info.request is not None:
-        return _tagged(Tag.REQUEST, info.request)
+        return own_id(Tag.REQUEST, info.request)
     return "the whole workspace" if info.subject is None else f"subject {info.subject}"
-
-
-def _tagged(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)

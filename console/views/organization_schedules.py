@@ -15,8 +15,8 @@ from audit.organization_schedules import (
     organization_schedule_list,
 )
 from cell.access import Scope
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from cell.problems import Problem
 from console.schedule_forms import ScheduleForm
 from console.views.base import ConsoleView, shown_version
@@ -75,5 +75,5 @@ class OrganizationScheduleEnd(ConsoleView):
 
 
 def _schedule(info: OrganizationScheduleInfo) -> dict[str, Any]:
-    stopped = [tagged(Tag.WORKSPACE, config().cell, workspace) for workspace in info.stopped]
+    stopped = [own_id(Tag.WORKSPACE, workspace) for workspace in info.stopped]
     return described(info) | {"stopped": stopped}

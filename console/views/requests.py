@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from cell.access import Scope
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from console.views.base import ConsoleView
 from inference.gateway.selectors import RequestInfo, request_list
 from workspaces.access import number_of
@@ -59,7 +59,7 @@ class RequestList(ConsoleView):
 
 def _row(info: RequestInfo) -> Row:
     return Row(
-        id=tagged(Tag.REQUEST, config().cell, info.id),
+        id=own_id(Tag.REQUEST, info.id),
         at=info.started_at,
         kind=info.kind,
         model=info.model,

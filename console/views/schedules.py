@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,8 +13,8 @@ from audit.deliveries import DeliveryInfo, delivery_download, delivery_list
 from audit.organization_schedules import OrganizationScheduleInfo
 from audit.schedules import ScheduleInfo, schedule_change, schedule_create, schedule_end, schedule_list
 from cell.access import Scope
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from cell.problems import Problem
 from console.schedule_forms import KINDS, ScheduleForm
 from console.views.base import ConsoleView, shown_version
@@ -86,7 +85,7 @@ class DeliveryDownload(ConsoleView):
             schedule=number_of(schedule_id, Tag.SCHEDULE),
             delivery=number,
         )
-        name = f"{_tagged(Tag.DELIVERY, number)}.tar"
+        name = f"{own_id(Tag.DELIVERY, number)}.tar"
         return FileResponse(content, content_type="application/x-tar", as_attachment=True, filename=name)
 
 
@@ -94,9 +93,9 @@ def _schedule(info: ScheduleInfo, deliveries: list[DeliveryInfo]) -> dict[str, A
     """What the page shows of it."""
     return {
         **described(info),
-        "follows": None if info.follows is None else _tagged(Tag.SCHEDULE, info.follows),
+        "follows": None if info.follows is None else own_id(Tag.SCHEDULE, info.follows),
         "deliveries": [
-            {**asdict(one), "id": _tagged(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
+            {**asdict(one), "id": own_id(Tag.DELIVERY, one.id), "entries": one.end - one.first} for one in deliveries
         ],
     }
 
@@ -106,7 +105,7 @@ def described(info: ScheduleInfo | OrganizationScheduleInfo) -> dict[str, Any]:
     destination = info.destination
     return {
         **asdict(info),
-        "id": _tagged(Tag.SCHEDULE, info.id),
+        "id": own_id(Tag.SCHEDULE, info.id),
         "kind": KINDS[destination["kind"]],
         "address": _address(destination),
         "legal_area": str(destination["legal_area"]).upper(),
@@ -122,7 +121,3 @@ def _address(destination: Mapping[str, Any]) -> str:
             return f"{url}/{bucket}/{prefix}"
         case _:
             return str(destination["url"])
-
-
-def _tagged(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)

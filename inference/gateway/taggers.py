@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from cell.access import WorkspaceRef
 from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from cell.problems import Problem
 from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.deployment import pinned
@@ -56,7 +57,7 @@ def tagger_problem(recogniser: Recogniser) -> str | None:
 
 def recognised_now(workspace: WorkspaceRef, recogniser: Recogniser, text: str) -> Recognised:
     """What the model finds in the text. Raises Problem 503, and 400 for too much text."""
-    asker = Asker(workspace=tagged(Tag.WORKSPACE, config().cell, workspace.id))
+    asker = Asker(workspace=own_id(Tag.WORKSPACE, workspace.id))
     try:
         return _with_engine(lambda client: recognised(client, recogniser, [text], asker))
     except RecogniserAway as away:

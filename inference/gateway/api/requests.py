@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,8 +12,8 @@ from rest_framework.response import Response
 
 from cell.access import Scope
 from cell.api import CellView, Page
-from cell.config import config
-from cell.ids import Tag, tagged
+from cell.ids import Tag
+from cell.own_ids import own_id
 from inference.gateway.selectors import RequestInfo, request_get, request_list
 from workspaces.access import number_of
 
@@ -56,9 +55,5 @@ class RequestView(CellView):
 
 
 def _request(info: RequestInfo) -> dict[str, Any]:
-    shown = asdict(info) | {"id": _public(Tag.REQUEST, info.id), "key": _public(Tag.KEY, info.key)}
+    shown = asdict(info) | {"id": own_id(Tag.REQUEST, info.id), "key": own_id(Tag.KEY, info.key)}
     return dict(RequestSerializer(shown).data)
-
-
-def _public(tag: Tag, number: UUID) -> str:
-    return tagged(tag, config().cell, number)
