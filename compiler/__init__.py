@@ -8,6 +8,7 @@ This package knows torch and nothing else of the house; it can be used alone. It
     passes     what is done to a graph
     schedule   which values are computed together
     memory     where everything lies while that happens
+    elements   the element of a value at a place, as text of a language that kernels are written in
     backends   kernels of one kind of device each
     native     a whole step over the kernels of the processor, as one call
 

@@ -20,6 +20,7 @@ from compiler.artifact.fingerprint import headers
 from compiler.artifact.manifest import FORMAT, BucketEntry, FileEntry, Manifest, StateEntry, TensorEntry
 from compiler.artifact.signature import Sign, message
 from compiler.artifact.tensors import chunks
+from compiler.durable import sync_folder
 from compiler.ir.stored import stored, stored_type
 from compiler.ir.value import TensorType
 from compiler.tune import canonical
@@ -56,12 +57,12 @@ def save(content: Content, into: Path, sign: Sign | None = None) -> Path:
             _write(work / MANIFEST, [written])
             if sign is not None:
                 _write(work / SIGNATURE, [sign(message(written))])
-            _sync(work / KERNELS)
-            _sync(work)
+            sync_folder(work / KERNELS)
+            sync_folder(work)
             target = into / manifest.address
             if not target.exists():
                 _take_place(work, target)
-                _sync(into)
+                sync_folder(into)
         finally:
             os.close(lock)
             shutil.rmtree(work, ignore_errors=True)
@@ -182,11 +183,3 @@ def _sweep(into: Path) -> None:
             continue
         finally:
             os.close(lock)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

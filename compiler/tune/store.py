@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from compiler.durable import sync_folder
 from compiler.tune import canonical
 from compiler.tune.device import Device
 from compiler.tune.journal import FULL, Journal
@@ -66,8 +67,8 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
-            _sync(path.parent)
-            _sync(self.folder)
+            sync_folder(path.parent)
+            sync_folder(self.folder)
         except OSError as error:
             draft.unlink(missing_ok=True)
             if error.errno in FULL:
@@ -148,12 +149,3 @@ def _opened(path: Path) -> int | None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync(folder: Path) -> None:
-    """A renamed file is durable once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,6 +21,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from compiler.durable import sync_folder
 from inference.engine.library.cache_keys import RootKey, Secret
 from inference.engine.library.errors import CacheError
 
@@ -150,7 +151,7 @@ class SealedFolder:
             files += bool(_ENTRY.fullmatch(file.name))
             size += _destroy(file)
         folder.rmdir()
-        _sync(self._path)
+        sync_folder(self._path)
         return files, size
 
     def close(self, *, empty: bool) -> None:
@@ -211,11 +212,3 @@ def _destroy(file: Path) -> int:
         return 0
     file.unlink()
     return size
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
