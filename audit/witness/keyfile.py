@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit.witness.cosignature import Witness
 from cell.notes import decoded
-from cell.witness_key import COSIGNATURE_V1, WitnessKey
+from cell.witness_key import WitnessKey
 
 _PREFIX = "PRIVATE+KEY+"
 
@@ -23,7 +23,7 @@ def make_key(home: Path, name: str) -> WitnessKey:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     seed = secrets.token_bytes(32)
     key = Witness(name, seed).key
-    text = f"{_PREFIX}{name}+{key.hash.hex()}+{base64.b64encode(COSIGNATURE_V1 + seed).decode()}\n"
+    text = f"{_PREFIX}{name}+{key.hash.hex()}+{base64.b64encode(WitnessKey.TYPE + seed).decode()}\n"
     try:
         file = os.open(home / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -47,7 +47,7 @@ def read_key(home: Path) -> Witness:
     name, _, rest = text.removeprefix(_PREFIX).partition("+")
     hash_, _, encoded = rest.partition("+")
     raw = decoded(encoded) if text.startswith(_PREFIX) else None
-    if raw is None or len(raw) != 33 or raw[:1] != COSIGNATURE_V1:
+    if raw is None or len(raw) != 33 or raw[:1] != WitnessKey.TYPE:
         raise KeyFileError(f"{path} holds no witness's key")
     witness = Witness(name, raw[1:])
     if witness.key.hash.hex() != hash_:

@@ -14,12 +14,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Self
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-_ED25519 = b"\x01"
 _KEY_BYTES, _SIGNATURE_BYTES, _HASH_BYTES = 32, 64, 4
 _NAME = re.compile(r"[^\s+\x00-\x1f]+")
 _SIGNATURE_LINE = re.compile(r"— ([^\s+\x00-\x1f]+) ([A-Za-z0-9+/]+={0,2})")
@@ -44,8 +43,12 @@ class BadSignature(NoteError):
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """The public half, as people exchange it: ``<name>+<8 hex digits>+<base64 of 0x01 and the 32-byte public key>``."""
+class NamedKey:
+    """A public key as people exchange it: ``<name>+<8 hex digits>+<base64 of the byte of its type and its 32 bytes>``."""
+
+    TYPE: ClassVar[bytes]
+    NOUN: ClassVar[str]
+    KIND: ClassVar[str]
 
     name: str
     public_key: bytes
@@ -53,24 +56,33 @@ class VerifierKey:
     @property
     def hash(self) -> bytes:
         """The 4 bytes that say in a note which key of this name signed."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:_HASH_BYTES]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.TYPE + self.public_key).digest()[:_HASH_BYTES]
 
     def __str__(self) -> str:
-        encoded = base64.b64encode(_ED25519 + self.public_key).decode()
+        encoded = base64.b64encode(self.TYPE + self.public_key).decode()
         return f"{self.name}+{self.hash.hex()}+{encoded}"
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
-        """Raises MalformedNote if `vkey` is not a verifier key or its hash is not that of its key."""
+        """Raises MalformedNote if `vkey` is no key of this type or its hash is not that of its key."""
         name, _, rest = vkey.strip().partition("+")
         hash_, _, encoded = rest.partition("+")
         key = decoded(encoded)
-        if key is None or len(key) != 1 + _KEY_BYTES or key[:1] != _ED25519:
-            raise MalformedNote("a verifier key looks like name+hash+key, with an Ed25519 key")
+        if key is None or len(key) != 1 + _KEY_BYTES or key[:1] != cls.TYPE:
+            raise MalformedNote(f"a {cls.NOUN} looks like name+hash+key, with {cls.KIND}")
         parsed = cls(checked_name(name), key[1:])
         if parsed.hash.hex() != hash_:
-            raise MalformedNote("the verifier key's hash is not that of its name and key: it was mistyped or altered")
+            raise MalformedNote(f"the {cls.NOUN}'s hash is not that of its name and key: it was mistyped or altered")
         return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey(NamedKey):
+    """The public half of a signer."""
+
+    TYPE = b"\x01"
+    NOUN = "verifier key"
+    KIND = "an Ed25519 key"
 
     def accepts(self, signature: bytes, text: str) -> bool:
         """Whether `signature` (64 bytes) is this key's over `text`."""
