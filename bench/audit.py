@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bailiwick.embedded.cluster import Cluster
+from bench.peers.clusters import running_cluster
 from bench.peers.echo import MODEL, TEXT
 from bench.peers.load import Orders
 from bench.peers.processes import drive, environ, free_port, start, stop, wait_for_port
@@ -46,16 +44,11 @@ class Seen:
 
 
 def run(options: Options) -> Iterator[Measure]:
-    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        cluster = Cluster(folder)
-        cluster.write_files()
-        stack.callback(cluster.stop)
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, set(cores[1:]) or set(cores))
         stack.callback(os.sched_setaffinity, 0, set(cores))
-        cluster.start()
+        cluster = stack.enter_context(running_cluster())
         seen = _requests(cluster, set(cores[:1]), options)
         os.sched_setaffinity(0, set(cores))
         log = _log(cluster, options)

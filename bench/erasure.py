@@ -8,15 +8,12 @@ another by a single caller: what is measured is how long one person waits.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
-from bailiwick.embedded.cluster import Cluster
+from bench.peers.clusters import running_cluster
 from bench.peers.processes import environ, start, stop
 from bench.report import Measure, Options, at_most
 
@@ -28,13 +25,9 @@ _WORKER = ["worker", "--pool", "prefork", "-c", "2", "--without-gossip", "--with
 
 
 def run(options: Options) -> Iterator[Measure]:
-    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        cluster = Cluster(folder)
-        cluster.write_files()
-        stack.callback(cluster.stop)
-        cluster.start()
+        cluster = stack.enter_context(running_cluster())
+        folder = cluster.folder
         env = environ(**cluster.environ(), OMP_NUM_THREADS="1")
         beat = ["beat", "--pidfile=", "-s", str(folder / "beat-schedule")]
         for role in (_WORKER, beat):
@@ -67,13 +60,7 @@ def run(options: Options) -> Iterator[Measure]:
 
 def _replayed(options: Options) -> float:
     """Seconds that a replay takes in a cell of its own, whose databases have everything again."""
-    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        cluster = Cluster(folder)
-        cluster.write_files()
-        stack.callback(cluster.stop)
-        cluster.start()
+    with running_cluster() as cluster:
         options.say(f"a ledger with {TOMBSTONES} tombstones")
         command = [sys.executable, "-m", "bench.peers.replaying", str(TOMBSTONES)]
         env = environ(**cluster.owner_environ(), OMP_NUM_THREADS="1")

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from bailiwick.embedded.cluster import Cluster
 from bench.peers import litellm
+from bench.peers.clusters import running_cluster
 from bench.peers.echo import MODEL, TEXT
 from bench.peers.load import Orders, Tally
 from bench.peers.processes import drive, environ, free_port, resident_bytes, start, stop, wait_for_port
@@ -169,15 +167,11 @@ def _rig(options: Options) -> Iterator[dict[str, Competitor]]:
     command = litellm.install()
     gateways, others = _cores()
     before = os.sched_getaffinity(0)
-    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
         os.sched_setaffinity(0, others)
         stack.callback(os.sched_setaffinity, 0, before)
-        cluster = Cluster(folder)
-        cluster.write_files()
-        stack.callback(cluster.stop)
-        cluster.start()
+        cluster = stack.enter_context(running_cluster())
+        folder = cluster.folder
         env = environ(**cluster.environ())
         key = subprocess.run(
             [sys.executable, "-m", "bench.peers.tenant"], env=env, check=True, capture_output=True, text=True

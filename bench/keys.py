@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from statistics import median
 from time import perf_counter, thread_time
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bailiwick.embedded.cluster import Cluster
+from bench.peers.clusters import running_cluster
 from bench.report import Measure, Options, at_most
 from cell.config import load
 from cell.ids import uuid7
@@ -99,16 +97,9 @@ def _decrypt() -> Callable[[], object]:
 
 def _durable(options: Options) -> float:
     """Data keys a second, each in the key store before it is given; fsync on."""
-    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
-    cluster = Cluster(folder)
-    cluster.write_files()
-    try:
-        cluster.start()
+    with running_cluster() as cluster:
         options.say(f"data keys for {options.seconds:.0f} s, {IN_FLIGHT} in flight")
         return asyncio.run(_data_keys(cluster, options.seconds))
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder)
 
 
 async def _data_keys(cluster: Cluster, seconds: float) -> float:
