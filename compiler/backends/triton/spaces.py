@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from compiler.backends.triton.alone import Alone
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.codegen import launch_of
+from compiler.backends.triton.given import Given
 from compiler.backends.triton.launch import NoTriton
 from compiler.backends.triton.linears import product_of
 from compiler.backends.triton.plans import Launch, NotPlanned
@@ -85,17 +87,22 @@ class Tunable:
             return str(error)
 
     def build(self, candidate: Candidate) -> Runner:
-        return self._alone(candidate, COPIES).run
+        return self._alone(candidate).run
 
     def parity(self, candidate: Candidate) -> Parity:
-        error = self._alone(candidate, 1).error()
+        error = self._alone(candidate).error()
         return Parity(error <= TOLERANCES[self._group.anchor.dtype.itemsize], {"error": error})
 
-    def _alone(self, candidate: Candidate, copies: int) -> Alone:
+    def _alone(self, candidate: Candidate) -> Alone:
         try:
-            return Alone(self.launch(candidate), self._group, self._folder, self._on, copies=copies)
+            return Alone(self.launch(candidate), self._given, self._folder)
         except (NotPlanned, NoTriton) as error:
             raise Infeasible(str(error)) from error
+
+    @cached_property
+    def _given(self) -> Given:
+        """Made when the first candidate runs: who only looks up a winner has no device."""
+        return Given(self._group, self._on, copies=COPIES)
 
 
 def _linear_space(group: Group, default: Tiles) -> Space:

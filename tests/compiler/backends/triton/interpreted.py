@@ -15,6 +15,7 @@ from compiler.backends.triton import paged
 from compiler.backends.triton.alone import Alone
 from compiler.backends.triton.capabilities import capabilities
 from compiler.backends.triton.codegen import launch_of, planned
+from compiler.backends.triton.given import Given
 from compiler.backends.triton.launch import Step
 from compiler.backends.triton.resources import resources
 from compiler.backends.triton.sampling import Sampler
@@ -118,7 +119,7 @@ def errors(layer: Layer, cuts: dict[str, Tiles | Reach], folder: Path) -> dict[s
     found = {}
     for name, group in layer.launched().items():
         launch = launch_of(group, DEVICE, cut=cuts.get(name), upcast=layer.dtype == torch.bfloat16)
-        found[name] = Alone(launch, group, folder, "cpu").error()
+        found[name] = Alone(launch, Given(group, "cpu"), folder).error()
     return found
 
 
