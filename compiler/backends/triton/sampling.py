@@ -1,4 +1,4 @@
-"""The next token of each row of logits in two launches, decided by given uniform numbers: the same numbers, the same tokens.
+"""The next token of each row of logits in four launches, decided by given uniform numbers: the same numbers, the same tokens.
 
 Temperature, then the k likeliest, then the likeliest that hold p of what those have, then the token at the uniform number's share
 of what is left, in the order of the vocabulary. A temperature below 1e-5 is greedy, k of 0 and p of 1 cut nothing.
@@ -6,44 +6,94 @@ of what is left, in the order of the vocabulary. A temperature below 1e-5 is gre
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from compiler.backends.triton.launch import bound
 from compiler.backends.triton.plans import Launch
-from compiler.backends.triton.sources import from_template
+from compiler.backends.triton.sources import Constant, from_template
 from compiler.backends.triton.tiles import power_above
 from compiler.ir.value import TensorType
 
 BLOCK = 2048
 """Logits that a program looks at together."""
+BINS = 512
+"""Into which logits are counted by how far they are below the largest."""
+REACH = 104.0
+"""Further below, in units of the temperature, exp gives 0."""
 WAYS = 8
 """Borders that are tried at once; more spill."""
-_WARPS = 16
+FEW = 128
+"""Logits that are compared each with each."""
+_WARPS = {"peaks": 8, "weigh": 8, "gather": 8, "draw": 16}
+_ARGUMENTS = {
+    "peaks": ("logits", "tops", "places"),
+    "weigh": ("logits", "temperature", "tops", "masses", "counts", "histogram"),
+    "gather": (
+        *("logits", "temperature", "top_k", "top_p", "tops", "masses", "counts", "histogram"),
+        *("values", "indices", "kept", "lowest"),
+    ),
+    "draw": (
+        *("logits", "temperature", "top_k", "top_p", "uniform", "tops", "places", "masses", "histogram"),
+        *("values", "indices", "kept", "lowest", "tokens"),
+    ),
+}
+"""Of each kernel, in its order."""
+_CONSTANTS = {
+    "peaks": ("VOCABULARY", "TILES", "BLOCK"),
+    "weigh": ("VOCABULARY", "TILES", "TILES_ABOVE", "BLOCK", "REACH", "BINS"),
+    "gather": ("VOCABULARY", "TILES", "TILES_ABOVE", "BLOCK", "REACH", "BINS"),
+    "draw": ("VOCABULARY", "TILES", "TILES_ABOVE", "BLOCK", "BINS", "WAYS", "FEW"),
+}
 
 
-def launches(rows: int, vocabulary: int, dtype: torch.dtype, *, block: int = BLOCK) -> tuple[Launch, Launch]:
-    """Of `peaks` and of `draw`. Raises ValueError for a vocabulary that counts in float32 cannot hold."""
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is launched for a number of rows, in this order, and the tensors that it takes by their names."""
+
+    launches: Sequence[Launch]
+    tensors: Mapping[str, TensorType]
+
+
+def drawing(rows: int, vocabulary: int, dtype: torch.dtype, *, block: int = BLOCK) -> Drawing:
+    """Raises ValueError for a vocabulary that counts in float32 cannot hold."""
     if not 0 < vocabulary < 1 << 24 or rows < 1:
         raise ValueError(f"{rows} rows of {vocabulary} tokens have no kernel; use the reference")
     count = -(-vocabulary // block)
-    logits, tiles = TensorType((rows, vocabulary), dtype), (rows, count)
-    numbers, whole = TensorType((rows,), torch.float32), TensorType((rows,), torch.int32)
-    found = TensorType(tiles, torch.float32), TensorType(tiles, torch.int32), TensorType(tiles, torch.float32)
-    title = f"the next tokens of {logits}"
-    common = {"VOCABULARY": vocabulary, "TILES": count}
-    of_peaks = {**common, "BLOCK": block}
-    of_draw = {**common, "TILES_ABOVE": power_above(count), "BLOCK": block, "WAYS": WAYS}
-    peaks = from_template("peaks", title, of_peaks)
-    draw = from_template("draw", title, of_draw)
-    tokens = TensorType((rows,), torch.int64)
-    return (
-        Launch(None, peaks, (rows, count, 1), (logits, numbers, *found), of_peaks, 8, 1),
-        Launch(
-            None, draw, (rows, 1, 1), (logits, numbers, whole, numbers, numbers, *found, tokens), of_draw, _WARPS, 1
-        ),
-    )
+    number, whole = TensorType((rows,), torch.float32), TensorType((rows,), torch.int32)
+    tensors = {
+        "logits": TensorType((rows, vocabulary), dtype),
+        **dict.fromkeys(("temperature", "top_p", "uniform"), number),
+        **dict.fromkeys(("top_k", "kept", "lowest"), whole),
+        **dict.fromkeys(("tops", "masses"), TensorType((rows, count), torch.float32)),
+        "places": TensorType((rows, count), torch.int32),
+        "counts": TensorType((rows, count, BINS), torch.int16),
+        "histogram": TensorType((rows, BINS), torch.int32),
+        "values": TensorType((rows, vocabulary), torch.float32),
+        "indices": TensorType((rows, vocabulary), torch.int32),
+        "tokens": TensorType((rows,), torch.int64),
+    }
+    constants: dict[str, Constant] = {
+        "VOCABULARY": vocabulary,
+        "TILES": count,
+        "TILES_ABOVE": power_above(count),
+        "BLOCK": block,
+        "REACH": REACH,
+        "BINS": BINS,
+        "WAYS": WAYS,
+        "FEW": FEW,
+    }
+    title = f"the next tokens of {tensors['logits']}"
+    launches = []
+    for entry, names in _ARGUMENTS.items():
+        own = {name: constants[name] for name in _CONSTANTS[entry]}
+        grid = (rows, 1 if entry == "draw" else count, 1)
+        arguments = tuple(tensors[name] for name in names)
+        launches.append(Launch(None, from_template(entry, title, own), grid, arguments, own, _WARPS[entry], 1))
+    return Drawing(launches, tensors)
 
 
 class Sampler:
@@ -52,36 +102,28 @@ class Sampler:
     def __init__(self, logits: torch.Tensor, folder: Path, *, block: int = BLOCK) -> None:
         """`logits` [rows, vocabulary] are read where they lie, at each call. Raises ValueError, NoTriton, OSError."""
         rows, vocabulary = logits.shape
-        peaks, draw = launches(rows, vocabulary, logits.dtype, block=block)
+        made = drawing(rows, vocabulary, logits.dtype, block=block)
         if not logits.is_contiguous():
             raise ValueError("logits lie one row after another")
+        self._tensors = {
+            name: logits if name == "logits" else torch.zeros(type_.shape, dtype=type_.dtype, device=logits.device)  # type: ignore[arg-type]  # of numbers
+            for name, type_ in made.tensors.items()
+        }
+        self._calls = [
+            bound(launch, [self._tensors[name] for name in names], folder)
+            for launch, names in zip(made.launches, _ARGUMENTS.values(), strict=True)
+        ]
 
-        def made(dtype: torch.dtype, *shape: int) -> torch.Tensor:
-            return torch.zeros(shape or (rows,), dtype=dtype, device=logits.device)
-
-        self.temperature, self.top_p, self.uniform = (made(torch.float32) for _ in range(3))
-        self.top_k, self.tokens = made(torch.int32), made(torch.int64)
-        """[rows]; a token is -1 where the logits are not finite."""
-        tiles = rows, peaks.grid[1]
-        found = made(torch.float32, *tiles), made(torch.int32, *tiles), made(torch.float32, *tiles)
-        self._calls = (
-            bound(peaks, (logits, self.temperature, *found), folder),
-            bound(
-                draw,
-                (logits, self.temperature, self.top_k, self.top_p, self.uniform, *found, self.tokens),
-                folder,
-            ),
-        )
+    @property
+    def tokens(self) -> torch.Tensor:
+        """[rows] of the last call; -1 where the logits were not finite."""
+        return self._tensors["tokens"]
 
     def fill(self, temperature: torch.Tensor, top_k: torch.Tensor, top_p: torch.Tensor, uniform: torch.Tensor) -> None:
         """What decides the next call; each [rows]."""
-        for mine, given in (
-            (self.temperature, temperature),
-            (self.top_k, top_k),
-            (self.top_p, top_p),
-            (self.uniform, uniform),
-        ):
-            mine.copy_(given, non_blocking=True)
+        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "uniform": uniform}
+        for name, tensor in given.items():
+            self._tensors[name].copy_(tensor, non_blocking=True)
 
     def run(self) -> torch.Tensor:
         """The tokens int64 [rows], until the next call."""

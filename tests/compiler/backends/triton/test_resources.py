@@ -15,7 +15,7 @@ from compiler.backends.triton.codegen import launch_of, planned
 from compiler.backends.triton.launch import NoTriton
 from compiler.backends.triton.plans import Launch
 from compiler.backends.triton.resources import Resources, compile_, resources
-from compiler.backends.triton.sampling import launches
+from compiler.backends.triton.sampling import drawing
 from compiler.backends.triton.spaces import Tunable
 from tests.compiler.backends.triton import interpreted
 from tests.compiler.backends.triton.layers import Layer
@@ -70,7 +70,7 @@ def test_bytes_and_pages_and_samplers_do_not_spill_either(kernels: Path) -> None
     device = capabilities("sm_90")
     pages = paged.Pages(8, 4096, 16, 512, 32, 8, 128, torch.bfloat16)
     groups = BYTES.launched()
-    sampler = launches(8, 128_256, torch.bfloat16)
+    sampler = drawing(8, 128_256, torch.bfloat16).launches
     for launch in (
         launch_of(groups["gate_up"], device),
         launch_of(groups["down"], device),
@@ -94,7 +94,7 @@ def test_kernels_are_compiled_for_amd(kernels: Path) -> None:
 
     for name, (_, found) in compiled(EIGHT, "gfx942", kernels).items():
         assert found.problem(device) is None and found.tensor_cores, name
-    for launch in launches(8, 128_256, torch.float32):
+    for launch in drawing(8, 128_256, torch.float32).launches:
         assert resources(launch, device, kernels).problem(device) is None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from compiler.backends.triton.sampling import launches
+from compiler.backends.triton.sampling import drawing
 from tests.compiler.backends.triton import interpreted
 
 Interpret = Callable[..., Any]
@@ -46,6 +46,23 @@ def test_a_uniform_number_picks_by_its_share_of_what_the_cuts_leave(interpret: I
         shares = kept(logits[row], temperature, k, p).cumsum(0)
         for run, (share, *_) in enumerate(uniforms):
             assert found[run, row] == int(torch.searchsorted(shares, share * shares[-1], right=True))
+
+
+def test_cuts_that_keep_more_than_a_program_looks_at_are_exact_as_well(interpret: Interpret, kernels: Path) -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(6, 3000, generator=generator) * torch.tensor([[0.1], [1.0], [5.0], [3.0], [1.0], [1.0]])
+    logits[4] = logits[4].round()
+    rows = [(1.0, 0, 0.999), (1.0, 1500, 0.9), (1.5, 700, 1.0), (0.9, 0, 0.8), (1.0, 900, 0.99), (1.0, 0, 1.0)]
+    uniforms = [[share] * 6 for share in (0.001, 0.5, 0.95)]
+
+    found = interpret(interpreted.sampled, logits, options(rows, uniforms), kernels, block=256)
+
+    for row, (temperature, k, p) in enumerate(rows):
+        shares = kept(logits[row], temperature, k, p).cumsum(0)
+        for run, (share, *_) in enumerate(uniforms):
+            # Within what float32 leaves of a sum.
+            at = torch.searchsorted(shares, torch.tensor([share - 1e-5, share + 1e-5]) * shares[-1], right=True)
+            assert at[0] <= found[run, row] <= at[1], (row, run)
 
 
 def test_of_equal_logits_the_first_are_kept(interpret: Interpret, kernels: Path) -> None:
@@ -90,4 +107,4 @@ def test_rows_that_are_not_finite_get_no_token_and_masked_tokens_are_not_drawn(
 
 def test_a_vocabulary_that_cannot_be_counted_is_refused() -> None:
     with pytest.raises(ValueError, match="use the reference"):
-        launches(1, 1 << 24, torch.float32)
+        drawing(1, 1 << 24, torch.float32)
