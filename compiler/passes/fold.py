@@ -28,7 +28,7 @@ def fold(program: Program) -> Program:
         return program
     weights, replaced = dict(program.weights), {}
     for value in chosen:
-        name = _name(value)
+        name = name_of(value)
         computed = interpret(Graph((), (value,), {}), (), weights=program.weights).outputs[0]
         weights[name] = computed.contiguous()
         replaced[value] = make("weight", name=name, type=value.type)
@@ -63,7 +63,7 @@ def _bytes(value: Value) -> int:
     return int(count) * value.dtype.itemsize if isinstance(count, int) else 0
 
 
-def _name(value: Value) -> str:
+def name_of(value: Value) -> str:
     """The same recipe has the same name, in any process: artifacts of one network are the same bytes."""
     recipe = text(Graph((), (value,), {}))
     stem = next((str(leaf["name"]) for leaf in Graph((), (value,), {}).weights.values()), value.op)

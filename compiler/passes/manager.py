@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from compiler.ir.program import Program
 from compiler.ir.verify import verify
+from compiler.passes.absorb import absorb
 from compiler.passes.canonical import CANONICAL
 from compiler.passes.fold import fold
 from compiler.passes.pack import pack
@@ -33,6 +34,8 @@ PASSES: Mapping[str, Pass] = {
 
 WIDENING: Mapping[str, Pass] = {"widen": widen, "canonical": rewriting(CANONICAL), "fold": fold}
 """For a processor that computes in float32."""
+ABSORBING: Mapping[str, Pass] = {"absorb": absorb}
+"""For a GPU, where a number that is multiplied on its way to the tensor cores goes a long way round."""
 QUANTIZING: Mapping[str, Pass] = {"quantize": quantize}
 QUANTIZING_WEIGHTS: Mapping[str, Pass] = {"quantize": quantize_weights}
 
@@ -49,7 +52,7 @@ def for_processor(program: Program, *, quantized: bool = False, watch: Watch | N
 
 def for_gpu(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
     """An optimized program as a GPU computes it: in its own types; with `quantized`, over weights of bytes."""
-    return run(program, QUANTIZING_WEIGHTS if quantized else {}, watch)
+    return run(program, {**ABSORBING, **(QUANTIZING_WEIGHTS if quantized else {})}, watch)
 
 
 def run(program: Program, passes: Mapping[str, Pass], watch: Watch | None = None) -> Program:

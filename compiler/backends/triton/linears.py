@@ -38,7 +38,7 @@ class Product:
         return numbers(self.weight.shape)[1]
 
     def arguments(self) -> tuple[Argument, ...]:
-        norm_weight = None if self.norm is None else self.norm.args[1]
+        norm_weight = None if self.norm is None or _is_one(self.norm.args[1]) else self.norm.args[1]
         norm_bias = self.norm.args[2] if self.norm is not None and self.norm.op == "layer_norm" else None
         return self.x, self.weight, self.scales, self.bias, norm_weight, norm_bias
 
@@ -52,6 +52,10 @@ class Product:
             "DOT": dot,
             "UPCAST": upcast,
         }
+
+
+def _is_one(value: Value) -> bool:
+    return value.op == "full" and value["number"] == 1
 
 
 def norm_kind(op: str | None, *, dot: bool, dtype: torch.dtype) -> str:

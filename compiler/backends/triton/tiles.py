@@ -1,7 +1,8 @@
 """How work is cut into programs when nobody has tuned it: rules that a tuner starts from.
 
 A matrix product of few rows reads its weight once and computes next to nothing: what counts is that all multiprocessors read at
-once, with copies in flight. So tiles are a few columns wide, and DEPTH is split until there are programs for all.
+once, with copies in flight. So tiles are a few columns wide, and DEPTH is split until there are programs for all. With tensor cores
+a program is one warp, which waits for no other: on an H100 that reads up to twice as fast as four (`python -m bench.gpu.sweep`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ MOST_ROWS = 64
 """Beyond this, a product is computing and not reading: the vendor's library is better at it."""
 MOST_SPLITS = 16
 _WAVES = 2
-"""Programs that each multiprocessor should have."""
+"""Programs that each multiprocessor should have, without tensor cores."""
+_DEEP = 3
+"""Programs of one warp that it should have where all run at once; where they do not, how often all that run are replaced, so that
+few are idle at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +86,31 @@ def tiles(
         )
         warps, stages = 4, 4 if pair else 3
     else:
-        # A line of 128 bytes of each row of the weight; float32 has no tensor cores without losing bits.
+        # Two lines of 128 bytes of each row of the weight; float32 has no tensor cores without losing bits.
         block_m = min(MOST_ROWS, max(LEAST, power_above(rows)))
-        block_n, block_k = 16, 256 // max(size, 2)
-        warps, stages = 4, 4 if device.async_copies else 2
+        block_n, block_k = 32, 256 // max(size, 2)
+        warps, stages = block_m // LEAST, 3 if device.async_copies else 2
     block_n = min(block_n, max(NARROWEST if rows > FEW_ROWS else 1, power_above(columns)))
     block_k = min(block_k, max(LEAST, power_above(depth)))
     made = Tiles(block_m, block_n, block_k, 1, warps, stages)
     programs = -(-columns // block_n) * -(-rows // block_m)
-    return replace(made, split=splits(programs, -(-depth // block_k), device))
+    steps = -(-depth // block_k)
+    if rows <= FEW_ROWS:
+        return replace(made, split=splits(programs, steps, device))
+    held = stages * block_k * (block_m * dtype.itemsize + block_n * (2 if pair else 1) * size)
+    return replace(made, split=deep_splits(programs, steps, held, device))
 
 
 def whole_heads(made: Tiles, head: int, rows: int, depth: int, heads: int, device: Capabilities) -> Tiles:
     """The same with tiles as wide as half a head, as a norm of heads needs them."""
     block_n = head // 2
-    block_k = made.block_k if rows > FEW_ROWS else max(LEAST, min(made.block_k, 2048 // block_n))
+    few = rows <= FEW_ROWS
+    block_k = max(LEAST, min(made.block_k, 2048 // block_n)) if few else made.block_k
+    # As many columns a warp as before, or registers spill.
+    warps = made.warps if few else min(8, made.warps * max(1, block_n // made.block_n))
     programs = heads * -(-rows // made.block_m)
-    return replace(made, block_n=block_n, block_k=block_k, split=splits(programs, -(-depth // block_k), device))
+    split = splits(programs, -(-depth // block_k), device)
+    return replace(made, block_n=block_n, block_k=block_k, split=split, warps=warps)
 
 
 def reach(texts: int, rows: int, places: int, head: int, device: Capabilities) -> Reach:
@@ -110,6 +122,13 @@ def reach(texts: int, rows: int, places: int, head: int, device: Capabilities) -
 def splits(programs: int, steps: int, device: Capabilities) -> int:
     """Into how many each program is cut, so that all multiprocessors have some; each has a step at least."""
     wanted = -(-_WAVES * device.units // programs)
+    return max(1, min(wanted, steps, MOST_SPLITS))
+
+
+def deep_splits(programs: int, steps: int, held: int, device: Capabilities) -> int:
+    """The same for programs with tensor cores, of which each holds `held` bytes of shared memory."""
+    at_once = device.units * max(1, device.shared_bytes // held)
+    wanted = -(-_DEEP * (device.units if programs <= at_once else at_once) // programs)
     return max(1, min(wanted, steps, MOST_SPLITS))
 
 

@@ -82,14 +82,14 @@ def linear(
 ):
     m = tl.program_id(1) * BLOCK_M + tl.arange(0, BLOCK_M)
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    # Rows and columns beyond the last read the last again and are not stored, so that no load needs a mask for them.
+    # Columns beyond the last read the last again and are not stored, so that no load needs a mask for them.
     rows = tl.minimum(m, ROWS - 1)
     columns = tl.minimum(n, COLUMNS - 1)
     SHARE: tl.constexpr = (DEPTH + SPLIT * BLOCK_K - 1) // (SPLIT * BLOCK_K) * BLOCK_K
     begin = tl.program_id(2) * SHARE
     end = tl.minimum(begin + SHARE, DEPTH)
     first, second, squares = products(
-        x, weight, norm_weight, norm_bias, rows, columns, columns + COLUMNS, begin, end,
+        x, weight, norm_weight, norm_bias, rows, m < ROWS, columns, columns + COLUMNS, begin, end, ROWS % BLOCK_M == 0,
         DEPTH, BLOCK_M, BLOCK_N, BLOCK_K, STAGES, PAIR, NORM, EPS, DOT, UPCAST,
     )  # fmt: skip
     if SPLIT == 1:

@@ -77,16 +77,30 @@ def added(total, x, tile, DOT: tl.constexpr, UPCAST: tl.constexpr):
 
 
 @triton.jit
+def squares_of(x, rows, there, begin, end, DEPTH: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr):
+    """Sum of squares of each row from `begin` to `end`."""
+    squared = tl.zeros((BLOCK_M, BLOCK_K), tl.float32)
+    for at in range(begin, end, BLOCK_K):
+        place = at + tl.arange(0, BLOCK_K)
+        inside = there[:, None] & (place < end)[None, :]
+        part = tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=inside, other=0.0).to(tl.float32)
+        squared += part * part
+    return tl.sum(squared, 1)
+
+
+@triton.jit
 def products(
     x,
     weight,
     norm_weight,
     norm_bias,
     rows,
+    there,
     columns,
     others,
     begin,
     end,
+    WHOLE: tl.constexpr,
     DEPTH: tl.constexpr,
     BLOCK_M: tl.constexpr,
     BLOCK_N: tl.constexpr,
@@ -100,7 +114,8 @@ def products(
 ):
     """Tiles of `columns` and, for a `PAIR`, of `others` over DEPTH from `begin` to `end`; and sums of squares of the rows.
 
-    NORM: "late" multiplies by a norm's weight only, its scale is applied to the result, from the squares; "rms" and "layer"
+    Rows that are not `there`, unless they all are (`WHOLE`), are zeros. NORM: "late" multiplies by a norm's weight only, its scale
+    is applied to the result, from the squares; "rms" and "layer"
     normalize the rows before, which reads them twice, but cannot overflow a half.
     """
     EVEN: tl.constexpr = DEPTH % BLOCK_K == 0
@@ -112,27 +127,35 @@ def products(
     else:
         first = tl.zeros((BLOCK_M, BLOCK_N, BLOCK_K), tl.float32)
     second = first
-    squares = tl.zeros((BLOCK_M,), tl.float32)
+    if NORM == "late" and DOT:
+        # By themselves: what tensor cores are given should not pass through registers on its way.
+        squares = squares_of(x, rows, there, begin, end, DEPTH, BLOCK_M, 2048 // BLOCK_M)
+    # Summed at the end: a sum over a row is a meeting of all threads.
+    squared = tl.zeros((BLOCK_M, BLOCK_K), tl.float32)
     for at in tl.range(begin, end, BLOCK_K, num_stages=STAGES):
         place = at + tl.arange(0, BLOCK_K)
         inside = place < end
-        if EVEN:
-            part = tl.load(x + rows[:, None] * DEPTH + place[None, :], eviction_policy="evict_last")
+        at_x = x + rows[:, None] * DEPTH + place[None, :]
+        if EVEN and WHOLE:
+            part = tl.load(at_x, eviction_policy="evict_last")
+        elif EVEN:
+            # Not the last row again in their place: a line that everybody asks for is waited for.
+            part = tl.load(at_x, mask=there[:, None], other=0.0, eviction_policy="evict_last")
         else:
-            part = tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=inside[None, :], other=0.0)
-        if NORM != "none":
+            part = tl.load(at_x, mask=there[:, None] & inside[None, :], other=0.0)
+        if NORM != "none" and (not DOT or NORM != "late" or norm_weight is not None):
             wide = part.to(tl.float32)
             if NORM == "late":
-                squares += tl.sum(wide * wide, 1)
+                if not DOT:
+                    squared += wide * wide
             else:
                 wide = (wide - mean[:, None]) * scale[:, None]
-            wide *= tl.load(norm_weight + place, mask=inside, other=0.0).to(tl.float32)[None, :]
+            if norm_weight is not None:
+                wide *= tl.load(norm_weight + place, mask=inside, other=0.0).to(tl.float32)[None, :]
             if NORM == "layer":
                 wide += tl.load(norm_bias + place, mask=inside, other=0.0).to(tl.float32)[None, :]
-            if DOT:
-                part = wide.to(part.dtype)
-            else:
-                part = wide
+            if NORM != "late" or norm_weight is not None:
+                part = wide.to(part.dtype) if DOT else wide
         first = added(first, part, weights(weight, columns, place, end, DEPTH, EVEN, DOT), DOT, UPCAST)
         if PAIR:
             second = added(second, part, weights(weight, others, place, end, DEPTH, EVEN, DOT), DOT, UPCAST)
@@ -142,6 +165,8 @@ def products(
             second = tl.sum(second, 2)
         else:
             second = first
+    if not DOT or NORM != "late":
+        squares = tl.sum(squared, 1)
     return first, second, squares
 
 

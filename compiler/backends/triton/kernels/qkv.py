@@ -85,7 +85,7 @@ def qkv(
     begin = tl.program_id(2) * SHARE
     end = tl.minimum(begin + SHARE, DEPTH)
     first, second, squares = products(
-        x, weight, norm_weight, norm_bias, rows, columns, columns + HEAD // 2, begin, end,
+        x, weight, norm_weight, norm_bias, rows, m < ROWS, columns, columns + HEAD // 2, begin, end, ROWS % BLOCK_M == 0,
         DEPTH, BLOCK_M, BLOCK_N, BLOCK_K, STAGES, True, NORM, EPS, DOT, UPCAST,
     )  # fmt: skip
     if SPLIT == 1:
