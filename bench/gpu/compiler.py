@@ -12,7 +12,7 @@ import math
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -20,11 +20,12 @@ from statistics import median
 import torch
 from torch.nn import functional
 
-from bench.gpu.network import FORMS, Llama
+from bench.gpu.network import FORMS, Form, Llama
 from bench.report import Measure, as_json, at_least, less_is_better
 from compiler.backends.triton.alone import Alone
 from compiler.backends.triton.capabilities import Capabilities, UnknownDevice, here
 from compiler.backends.triton.codegen import launch_of, planned
+from compiler.backends.triton.given import Given
 from compiler.backends.triton.graph import Recorded
 from compiler.backends.triton.launch import Step
 from compiler.backends.triton.sampling import Sampler
@@ -40,10 +41,11 @@ SHAPES = ((4096, 4096), (4096, 28_672), (14_336, 4096), (4096, 128_256))
 """In and out, of Llama 3.1 8B."""
 ROWS = (1, 2, 4, 8, 16)
 PAIRS = 40
-CONTEXT, ROOM = 1024, 64
+CONTEXT, ROOM, PROMPT = 1024, 64, 512
 COLD = 512 << 20
 """Bytes of weights that are read before one is read again: ten times the largest cache."""
 VOCABULARY = 128_256
+DRAWS = 8
 
 
 class Wrong(Exception):
@@ -54,6 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gpu.compiler", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, help="file that gets the lines as well")
     parser.add_argument("--models", nargs="*", default=["1b", "8b"], choices=list(FORMS), help="which Llamas")
+    parser.add_argument("--only", nargs="*", default=[""], help="beginnings of the sections that are run")
     given = parser.parse_args()
     try:
         device = here()
@@ -64,6 +67,8 @@ def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for name, section in _sections(device, Path(folder), given.models):
+            if not name.startswith(tuple(given.only)):
+                continue
             try:
                 found = list(as_json(section()))
             except Exception as error:  # noqa: BLE001  # whatever failed, the rest is still worth its time on the device
@@ -86,21 +91,22 @@ Section = Callable[[], list[Measure]]
 def _sections(device: Capabilities, folder: Path, models: list[str]) -> Iterator[tuple[str, Section]]:
     bandwidth = copied()
     yield "copies", lambda: [Measure("gpu/copy", bandwidth / 1e9, "GB/s")]
+    for rows in (1, 8, 32):
+        yield f"sampler {rows}", lambda r=rows: [sampler(r, folder)]  # type: ignore[misc]
+    for model in models:
+        yield f"step {model}", lambda m=model: step(m, device, folder, bandwidth)  # type: ignore[misc]
+        yield f"prefill {model}", lambda m=model: prefill(m, device, folder)  # type: ignore[misc]
     for depth, columns in SHAPES:
         for rows in ROWS:
             name = f"gpu/matmul/{depth}x{columns}/{rows}"
             yield name, lambda n=name, r=rows, c=columns, d=depth: products(n, r, c, d, device, folder, bandwidth)  # type: ignore[misc]
-    for rows in (1, 8, 32):
-        yield f"sampler {rows}", lambda r=rows: [sampler(r, folder)]  # type: ignore[misc]
-    for model in models:
-        yield model, lambda m=model: step(m, device, folder, bandwidth)  # type: ignore[misc]
 
 
 def copied() -> float:
     """Bytes read and written a second, of the fastest of some copies."""
     source = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
-    return 2 * source.nbytes / min(_milliseconds(lambda: target.copy_(source)) for _ in range(10)) * 1e3
+    return 2 * source.nbytes / min(milliseconds(lambda: target.copy_(source)) for _ in range(10)) * 1e3
 
 
 def products(
@@ -111,13 +117,13 @@ def products(
     [group] = fuse(Graph((x,), (make("linear", x, weight),), {}))
     size = columns * depth * 2
     copies = max(2, math.ceil(COLD / size))
-    alone = Alone(launch_of(group, device), group, folder, "cuda", copies=copies)
+    given = Given(group, "cuda", copies=copies)
+    alone = Alone(launch_of(group, device), given, folder)
     if (error := alone.error()) > 2e-2:
         raise Wrong(f"{name} is off by {error:.2g}")
-    given = torch.randn(rows, depth, dtype=torch.bfloat16, device="cuda")
-    weights = [torch.randn(columns, depth, dtype=torch.bfloat16, device="cuda") / 64 for _ in range(copies)]
+    weights = [given.tensor(weight, copy) for copy in range(copies)]
     ours = Recorded(lambda: [alone.run() for _ in range(copies)], given.device)
-    theirs = Recorded(lambda: [functional.linear(given, each) for each in weights], given.device)
+    theirs = Recorded(lambda: [functional.linear(given.tensor(x), each) for each in weights], given.device)
     made = _compared(name, ours, "cublas", theirs, least=1.0, per=copies)
     return [made, at_least(f"{name}/bandwidth", size / (made.value * 1e-3) / bandwidth, "of copies", 0.85)]
 
@@ -132,9 +138,10 @@ def sampler(rows: int, folder: Path) -> Measure:
     )
     mine = Sampler(logits, folder)
     mine.fill(*options)
-    ours = Recorded(mine.run, logits.device)
-    theirs = Recorded(lambda: eager_sample(logits, *options), logits.device)
-    return _compared(f"gpu/sampler/{rows}", ours, "aten", theirs, least=5.0)
+    # Several in a row, as after the launches of a step: a graph of its own would cost more than what is in it.
+    ours = Recorded(lambda: [mine.run() for _ in range(DRAWS)], logits.device)
+    theirs = Recorded(lambda: [eager_sample(logits, *options) for _ in range(DRAWS)], logits.device)
+    return _compared(f"gpu/sampler/{rows}", ours, "aten", theirs, least=5.0, per=DRAWS)
 
 
 def eager_sample(
@@ -151,35 +158,55 @@ def eager_sample(
 
 def step(model: str, device: Capabilities, folder: Path, bandwidth: float) -> list[Measure]:
     """One token of one text after `CONTEXT` others, in bfloat16."""
+    positions = torch.tensor([CONTEXT - 1])
+    mine, network, example = made(FORMS[model], positions, device, folder)
+    found = _beside_compiled(f"gpu/step/{model}", mine, network, example, least=1.1 if model == "8b" else 1.3)
+    form = FORMS[model]
+    read = sum(weight.nbytes for weight in network.parameters()) - form.vocabulary * form.hidden * 2
+    read += 2 * form.layers * form.kv_heads * form.head_dim * CONTEXT * 2
+    share = read / (found.value * 1e-3) / bandwidth
+    return [
+        found,
+        at_least(f"gpu/step/{model}/bandwidth", share, "of copies", 0.75),
+        Measure(f"gpu/step/{model}/launches", len(mine.plan.launches), "launches"),
+    ]
+
+
+def prefill(model: str, device: Capabilities, folder: Path) -> list[Measure]:
+    """A prompt, through two layers and the head: products of so many rows are the vendor's library's on both sides."""
+    form = replace(FORMS[model], layers=2)
+    mine, network, example = made(form, torch.arange(PROMPT), device, folder)
+    return [_beside_compiled(f"gpu/prefill/{model}/{PROMPT}", mine, network, example, least=0.95)]
+
+
+def _beside_compiled(
+    name: str, mine: Step, network: Llama, example: Sequence[torch.Tensor], *, least: float
+) -> Measure:
+    logits = mine(example)[0].float()
+    with torch.no_grad():
+        wanted = network(*example).float()
+    if (logits - wanted).norm() > 0.1 * wanted.norm():
+        raise Wrong(f"{name} differs from eager torch")
+    compiled = torch.compile(network, mode="max-autotune-no-cudagraphs", fullgraph=True)
+    ours = Recorded(mine.run, mine.device)
+    theirs = Recorded(lambda: compiled(*example), mine.device)
+    return _compared(name, ours, "max-autotune", theirs, least=least)
+
+
+def made(
+    form: Form, positions: torch.Tensor, device: Capabilities, folder: Path
+) -> tuple[Step, Llama, Sequence[torch.Tensor]]:
+    """A Llama's step for tokens at `positions` of one text as we plan it, the network, and what both take."""
     torch.set_default_dtype(torch.bfloat16)
     try:
         with torch.device("cuda"):
-            network = Llama(FORMS[model], batch=1, places=CONTEXT + ROOM).eval().requires_grad_(False)
-            example = torch.tensor([[7]]), torch.tensor([CONTEXT - 1])
+            network = Llama(form, batch=1, places=CONTEXT + ROOM).eval().requires_grad_(False)
+            example = torch.full((1, len(positions)), 7), positions.cuda()
             program = for_gpu(optimized(capture(network, example)))
-        plan = planned(program.graph, device)
-        states = {name: torch.zeros_like(state, device="cuda") for name, state in program.states.items()}
-        mine = Step(plan, program, states, folder)
-        logits = mine(example)[0].float()
-        with torch.no_grad():
-            wanted = network(*example).float()
-        if (logits - wanted).norm() > 0.1 * wanted.norm():
-            raise Wrong(f"{model} differs from eager torch")
-        compiled = torch.compile(network, mode="max-autotune-no-cudagraphs", fullgraph=True)
-        ours = Recorded(mine.run, mine.device)
-        theirs = Recorded(lambda: compiled(*example), mine.device)
     finally:
         torch.set_default_dtype(torch.float32)
-    made = _compared(f"gpu/step/{model}", ours, "max-autotune", theirs, least=1.1 if model == "8b" else 1.3)
-    form = FORMS[model]
-    read = sum(tensor.nbytes for tensor in program.weights.values()) - form.vocabulary * form.hidden * 2
-    read += 2 * form.layers * form.kv_heads * form.head_dim * CONTEXT * 2
-    share = read / (made.value * 1e-3) / bandwidth
-    return [
-        made,
-        at_least(f"gpu/step/{model}/bandwidth", share, "of copies", 0.75),
-        Measure(f"gpu/step/{model}/launches", len(plan.launches), "launches"),
-    ]
+    states = {name: torch.zeros_like(state, device="cuda") for name, state in program.states.items()}
+    return Step(planned(program.graph, device), program, states, folder), network, example
 
 
 def _compared(
@@ -190,7 +217,7 @@ def _compared(
     for number in range(PAIRS + 4):
         pair = [(ours, mine), (theirs, other)]
         for run, found in pair if number % 2 else reversed(pair):
-            found.append(_milliseconds(run) / per)
+            found.append(milliseconds(run) / per)
     mine, other = mine[4:], other[4:]
     found = compare(mine, other)
     made = less_is_better(name, median(mine), "ms", peer, median(other), at_least=least, samples=PAIRS)
@@ -199,7 +226,7 @@ def _compared(
     )
 
 
-def _milliseconds(run: Callable[[], object]) -> float:
+def milliseconds(run: Callable[[], object]) -> float:
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize()
     start.record()
