@@ -16,7 +16,8 @@ This package knows torch and nothing else of the house; it can be used alone. It
     artifact   what was made, as a signed folder that is refused where it does not belong
     runtime    calls: to the bucket that takes them, or to the reference
 
-Beside them `tune`, which chooses between ways to do the same, and `bench`, which compares servers.
+Beside them `tune`, which chooses between ways to do the same (`tuned_step`: between settings of a step's kernels), and
+`bench`, which compares servers.
 
     artifact = compiler.compile(module, example_inputs)     # called like the module
     path = artifact.save(folder)

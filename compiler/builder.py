@@ -19,18 +19,22 @@ from compiler.ir.op import Illegal
 from compiler.ir.program import Program
 from compiler.ir.verify import Broken
 from compiler.native.native import Compiled, build
-from compiler.native.source import source_of
+from compiler.native.source import Source, source_of
 from compiler.native.threads import Threads
 from compiler.passes.manager import for_processor, optimized
 from compiler.passes.specialize import specialize
 from compiler.target import Target
+from compiler.tune.finals import NothingFits
+from compiler.tune.knobs import Value
+from compiler.tune.tuner import Tuner
+from compiler.tuned_step import TunedStep, macros
 from compiler.validate.contract import Contract
 from compiler.validate.parity import Parities, Parity
 from compiler.validate.samples import sized
 from compiler.validate.speed import measured
 
 Sizes = Mapping[str, int]
-Tried = tuple[Parity, dict[str, int]]
+Tried = tuple[Parity, dict[str, Any]]
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Builder:
     folder: Path
     threads: int
     tensors: Tensors = field(default_factory=Tensors)
+    tuner: Tuner | None = None
+    """Chooses the settings of kernels; without one they choose themselves."""
 
     def build(self, table: Sequence[Sizes], example: Sequence[torch.Tensor]) -> Built:
         """Every bucket of `table`; those that have no code, or code that is wrong, are for the reference, and it says why."""
@@ -85,24 +91,66 @@ class Builder:
     ) -> tuple[Bucket, dict[str, Tried]]:
         meaning = for_processor(optimized(captured), quantized=self.quantize == "int8")
         source = source_of(meaning)
-        objects: dict[str, Path] = {
-            variant.name: build(source.text, self.folder, variant) for variant in self.target.variants
-        }
-        bucket = Bucket(dict(sizes), source.text, source.step, self._kept(source.weights), objects)
         parities = Parities(captured, self.contract, meaning=meaning if self.quantize else None)
+        weights = self._kept(source.weights)
+        knobs = {
+            variant.name: self._tuned(captured, parities, source, weights, variant, sizes, example)
+            for variant in self.target.variants
+        }
+        objects: dict[str, Path] = {
+            variant.name: build(source.text, self.folder, variant, macros(knobs[variant.name]))
+            for variant in self.target.variants
+        }
+        bucket = Bucket(dict(sizes), source.text, source.step, weights, objects)
         return bucket, {
-            variant.name: self._tried(captured, parities, bucket, variant, example) for variant in self.target.variants
+            variant.name: self._tried(captured, parities, bucket, variant, example, knobs[variant.name])
+            for variant in self.target.variants
         }
 
+    def _tuned(
+        self,
+        captured: Program,
+        parities: Parities,
+        source: Source,
+        weights: Sequence[str],
+        variant: Variant,
+        sizes: Sizes,
+        example: Sequence[torch.Tensor],
+    ) -> dict[str, Value]:
+        """The settings that the tuner found, or finds now; none without a tuner, or where nothing of them can be used."""
+        if self.tuner is None:
+            return {}
+        with TunedStep(
+            source,
+            [self.tensors[name] for name in weights],
+            variant,
+            self.folder,
+            threads=self.threads,
+            prove=lambda made: parities.of(made, example),
+            example=example,
+            states=captured.states,
+        ) as step:
+            try:
+                return dict(self.tuner.tune(step, step.key(sizes)).winner)
+            except NothingFits:
+                # Nothing of it is right: what the kernels choose is tried next, and said to be wrong.
+                return {}
+
     def _tried(
-        self, captured: Program, parities: Parities, bucket: Bucket, variant: Variant, example: Sequence[torch.Tensor]
+        self,
+        captured: Program,
+        parities: Parities,
+        bucket: Bucket,
+        variant: Variant,
+        example: Sequence[torch.Tensor],
+        knobs: Mapping[str, Value],
     ) -> Tried:
         compiled = bucket.objects[variant.name]
         threads = Threads(compiled, variant, threads=self.threads)
         try:
             step = Compiled(bucket.step, [self.tensors[name] for name in bucket.weights], threads, compiled)
             parity = parities.of(step, example)
-            return parity, measured(captured, step, example)
+            return parity, {**measured(captured, step, example), **({"knobs": dict(knobs)} if knobs else {})}
         finally:
             threads.close()
 

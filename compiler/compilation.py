@@ -22,6 +22,7 @@ from compiler.compiled import Artifact
 from compiler.frontend.exported import Captured, Unsupported, captured
 from compiler.target import target_of
 from compiler.tune.device import usable_cores
+from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Contract, contract_for, contract_from
 
 QUANTIZATIONS = (None, "int8")
@@ -37,13 +38,15 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     contract: Contract | None = None,
     folder: str | Path | None = None,
     threads: int | None = None,
+    tuner: Tuner | None = None,
 ) -> Artifact:
     """Compiles `module` for what `example_inputs` are like, proves it, and falls back to torch's operators for what is not proven.
 
     `buckets` names the sizes that differ from call to call and those to compile for; all others are as in the example. `quantize`
     is `int8` for weights of bytes. `contract` is what has to be shown. Compiled code lies in `folder`, which is the caller's to
-    erase, or in a temporary one that goes with the artifact. Until it is saved and loaded, an artifact shares the module's weights
-    where torch's operators need them. `report` of what is returned says what serves, and why.
+    erase, or in a temporary one that goes with the artifact. A `tuner` chooses the kernels' settings: what its store does not know
+    it measures, which takes minutes. Until it is saved and loaded, an artifact shares the module's weights where torch's operators
+    need them. `report` of what is returned says what serves, and why.
 
     Raises Unsupported for a module that cannot be captured, and ValueError for a target or a bucket that cannot be.
     """
@@ -56,7 +59,7 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     tensors = Tensors()
     reference = {name: tensors.keep(found.program.weights[name]) for name in sorted(found.program.graph.weights)}
     place, clean = _room(folder)
-    builder = Builder(found.program, chosen, quantize, contract, place, threads, tensors)
+    builder = Builder(found.program, chosen, quantize, contract, place, threads, tensors, tuner)
     built = builder.build(table_of(axes), example_inputs)
     content = Content(
         graph=found.program.graph,

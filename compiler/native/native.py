@@ -97,9 +97,10 @@ def sources(text: str) -> dict[str, str]:
     return {"step.cpp": text, "step.h": STEP.read_text(), **threads}
 
 
-def build(text: str, folder: Path, variant: Variant) -> Path:
-    """The shared object of a step for one instruction set, compiled where `folder` does not have it. Raises ToolchainError."""
-    return toolchain.build(sources(text), folder, variant)
+def build(text: str, folder: Path, variant: Variant, knobs: Mapping[str, int] | None = None) -> Path:
+    """The shared object of a step for one instruction set, compiled where `folder` does not have it, with macros of the kernels'
+    headers set to `knobs`. Raises ToolchainError."""
+    return toolchain.build(sources(text), folder, variant, knobs=knobs)
 
 
 def _empty(type_: TensorType, binding: Mapping[str, int]) -> torch.Tensor:
