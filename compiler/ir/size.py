@@ -96,7 +96,7 @@ def bound(size: Size, binding: Mapping[str, int]) -> Size:
     """`size` with the symbols in `binding` as numbers."""
     total: Size = 0
     for monomial, factor in _terms(size):
-        total = total + product([factor, *(binding.get(name) or symbol(name) for name in monomial)])
+        total = total + product([factor, *(binding[name] if name in binding else symbol(name) for name in monomial)])
     return total
 
 

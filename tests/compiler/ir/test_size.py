@@ -50,4 +50,5 @@ def test_sizes_read_as_people_write_them() -> None:
     assert [str(B), str(B * T), str(2 * B), str(B + 3), str(B * 0 + 3)] == ["B", "B*T", "2*B", "3+B", "3"]
     assert (B * T).name is None and B.name == "B" and symbols((B * T, 3)) == {"B", "T"}
     assert bound(B * T + 1, {"B": 2}) == 2 * T + 1
+    assert bound(B * T + 1, {"B": 0}) == 1
     assert product([2, B, 3]) == 6 * B

@@ -123,6 +123,16 @@ def test_a_step_of_many_tokens_is_several_calls(checkpoint_of: dict[str, Checkpo
     torch.testing.assert_close(found, theirs.step(theirs.requests(lengths), most=1000), rtol=1e-3, atol=1e-3)
 
 
+def test_a_step_may_want_no_logits(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    rig = Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint)
+    [whole], [pieces] = rig.requests([100]), rig.requests([100])
+    expected = rig.step([whole], most=100)
+
+    assert len(rig.step([pieces], most=60)) == 0
+    assert torch.equal(rig.step([pieces], most=60), expected)
+
+
 def test_what_a_step_left_is_wiped(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
     checkpoint = checkpoint_of["llama"]
     runner = CompiledRunner(checkpoint, compiled, dtype="float32")
