@@ -22,8 +22,9 @@ from statistics import median
 from time import monotonic, perf_counter, process_time, sleep
 
 from bench.peers import llama
+from bench.peers.orders import Decoded, Order
 from bench.peers.processes import environ, start, stop
-from bench.peers.rival import Decoded, Order, Rival
+from bench.peers.rival import Rival
 from bench.report import Measure, NothingMeasured, Options, at_most, more_is_better
 from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for

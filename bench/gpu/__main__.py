@@ -21,7 +21,7 @@ import torch
 from bench import fairness
 from bench.gpu import checks
 from bench.peers import decoding, llama
-from bench.peers.rival import Decoded, Order
+from bench.peers.orders import Decoded, Order
 from bench.report import Options
 from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker

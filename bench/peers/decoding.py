@@ -1,12 +1,12 @@
 """Bailiwick's engine as a competitor: a loaded model's worker, stepped here as the step thread steps it.
 
-Way is the type of the weights. Everything between a request and its text is in the time: plan, tensors, network, sampler, text.
+Way is the type of the network as torch computes it, or `compiled` and what the compiled weights are in: ``compiled int8``.
+Everything between a request and its text is in the time: plan, tensors, network, sampler, text.
 """
 
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -16,7 +16,8 @@ from typing import Any, cast
 import torch
 
 from bench.peers import llama
-from bench.peers.rival import Decoded, Order, serve
+from bench.peers.orders import Decoded, Order, prompts, serve
+from bench.peers.processes import ROOT
 from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.models.layers import DtypeName
@@ -39,12 +40,24 @@ class Reader:
         self.outcome = outcome
 
 
+CODE = ROOT / ".cache" / "bench-compiled"
+"""Where compiled decoders keep their code."""
+
+
 @cache
-def model(name: str, dtype: str, device: str = "cpu", running: int = 64) -> ServedModel:
-    options = LoadOptions(
-        device=device, dtype=cast(DtypeName, dtype), limits=Limits(max_running=running, realtime_share=0.0)
-    )
-    return load_model(name, llama.checkpoint(name), options)
+def model(name: str, way: str, device: str = "cpu", running: int = 64) -> ServedModel:
+    """Raises RuntimeError where a decoder that is to be compiled cannot be."""
+    kind, _, weights = way.rpartition(" ")
+    limits = Limits(max_running=running, realtime_share=0.0)
+    if kind != "compiled":
+        options = LoadOptions(device=device, dtype=cast(DtypeName, way), limits=limits)
+        return load_model(name, llama.checkpoint(name), options)
+    held = "as-they-are" if weights == "bfloat16" else cast(Any, weights)
+    options = LoadOptions(dtype="bfloat16", compiled=CODE, weights=held, limits=limits)
+    served = load_model(name, llama.checkpoint(name), options)
+    if cast(DecoderWorker, served.worker).stats(name).slow_path:
+        raise RuntimeError(f"{name} could not be compiled; the engine's log says why")
+    return served
 
 
 def generation(served: ServedModel, prompt: list[int], max_tokens: int) -> tuple[Generation, Reader]:
@@ -64,17 +77,12 @@ def generation(served: ServedModel, prompt: list[int], max_tokens: int) -> tuple
     return request, reader
 
 
-def prompts(served: ServedModel, count: int, length: int, seed: int) -> list[list[int]]:
-    draw = random.Random(seed)
-    return [[draw.randrange(300, served.vocabulary) for _ in range(length)] for _ in range(count)]
-
-
 def decode(served: ServedModel, order: Order) -> Decoded:
     """Raises RuntimeError when an answer ends with an error."""
     worker = cast(DecoderWorker, served.worker)
     made = [
         generation(served, prompt, order.generate + 64)
-        for prompt in prompts(served, order.batch, order.prompt, order.seed)
+        for prompt in prompts(served.vocabulary, order.batch, order.prompt, order.seed)
     ]
     readers = [reader for _, reader in made]
     start = perf_counter()
@@ -98,7 +106,7 @@ def decode(served: ServedModel, order: Order) -> Decoded:
 def first_tokens(served: ServedModel, order: Order) -> list[float]:
     """Seconds to the first token of one prompt and of the same prompt again."""
     worker = cast(DecoderWorker, served.worker)
-    [prompt] = prompts(served, 1, order.prompt, order.seed)
+    [prompt] = prompts(served.vocabulary, 1, order.prompt, order.seed)
     times = []
     for _ in range(2):
         request, reader = generation(served, list(prompt), 8)

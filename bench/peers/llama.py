@@ -7,9 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.peers.processes import ROOT
-
-HOME = ROOT / ".cache" / "bench-llama"
+HOME = Path(__file__).resolve().parents[2] / ".cache" / "bench-llama"
 VOCABULARY = 16_000
 MAX_TOKENS = 4096
 _FORMAT = 1
@@ -49,6 +47,14 @@ def checkpoint(name: str) -> Path:
         (made / "config.json").write_text(json.dumps(_config(size)))
         made.rename(folder)
     return folder
+
+
+def read_per_token(name: str) -> int:
+    """Elements of the matrices that a token's step reads: all of the checkpoint but the embedding table and norms."""
+    size = SIZES[name]
+    q, kv = size.heads * size.head_dim, size.kv_heads * size.head_dim
+    layer = size.hidden * (2 * q + 2 * kv + 3 * size.wide)
+    return size.layers * layer + size.vocabulary * size.hidden
 
 
 def _config(size: Size) -> dict[str, object]:

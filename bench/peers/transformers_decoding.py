@@ -18,7 +18,7 @@ import transformers
 from transformers.generation import StoppingCriteria
 
 from bench.peers import llama
-from bench.peers.rival import Decoded, Order, serve
+from bench.peers.orders import Decoded, Order, serve
 
 WAYS = ("eager float32", "eager bfloat16", "compiled float32", "compiled bfloat16")
 

@@ -1,0 +1,152 @@
+"""Decoders with weights of 8 bits through whole engines: ours as it serves, and those that people use on a processor.
+
+llama.cpp (q8_0), ONNX Runtime GenAI and OpenVINO GenAI (int8), each in an environment of its own, with the same checkpoint of
+random weights, the same prompts of 128 tokens, greedily, on all cores. They take turns, `REPEATS` times, and every figure is the
+median of what one did, every ratio the median of the ratios of its turns. Tokens a second are counted from when every answer of
+a batch has begun; a prefill is a fresh prompt of 512 tokens until its first token. The bandwidth of memory is read in this run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from statistics import median
+
+from bench.peers import bandwidth, llama, packages
+from bench.peers.orders import Decoded, Order
+from bench.peers.processes import ROOT
+from bench.peers.rival import Rival
+from bench.report import Measure, Options, at_least, more_is_better
+
+MODELS = ("25m", "260m")
+BATCHES = (1, 8, 32)
+PROMPT, GENERATE, LONG = 128, 128, 512
+REPEATS = 5
+OURS = "ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    name: str
+    home: str
+    """Its environment, below .cache."""
+    module: str
+    packages: tuple[str, ...]
+    targets: dict[str, float]
+    """How many times as fast ours is to be, by model and point."""
+
+
+PEERS = (
+    Peer(
+        "llama.cpp q8_0",
+        "bench-llama-cpp",
+        "bench.peers.llama_cpp_decoding",
+        ("llama_cpp_python==0.3.36", "gguf==0.19.0", "safetensors==0.8.0", "torch==2.13.0"),
+        {"260m/b1": 1.3, "25m/b1": 0.8},
+    ),
+    Peer(
+        "ONNX Runtime GenAI int8",
+        "bench-onnxruntime-genai",
+        "bench.peers.onnxruntime_genai_decoding",
+        (
+            "onnxruntime-genai==0.18.0",
+            "onnxruntime==1.31.1",
+            "onnx==1.23.2",
+            "onnx-ir==1.1.0",
+            "torch==2.13.0",
+            "transformers==5.23.0",
+        ),
+        {"260m/b1": 1.15},
+    ),
+    Peer(
+        "OpenVINO GenAI int8",
+        "bench-openvino",
+        "bench.peers.openvino_genai_decoding",
+        (
+            "openvino==2026.4.1",
+            "openvino-genai==2026.4.1",
+            "optimum-intel==2.2.0",
+            "optimum==2.3.0",
+            "nncf==3.4.0",
+            "transformers==5.5.4",
+            "torch==2.14.1",
+        ),
+        {"260m/b8": 1.0, "260m/b32": 1.0, "260m/prefill": 0.9, "25m/b8": 1.0, "25m/b32": 1.0},
+    ),
+)
+
+
+def measures(options: Options, models: tuple[str, ...] = MODELS, peers: tuple[Peer, ...] = PEERS) -> Iterator[Measure]:
+    for name in models:
+        llama.checkpoint(name)
+    with ExitStack() as stack:
+        rivals = {OURS: stack.enter_context(Rival("bench.peers.decoding"))}
+        for peer in peers:
+            options.say(f"{peer.name}: its environment is made the first time, which takes minutes")
+            python = packages.install(ROOT / ".cache" / peer.home, peer.packages)
+            rivals[peer.name] = stack.enter_context(Rival(peer.module, python=python))
+        for name in models:
+            for batch in BATCHES:
+                order = Order(name, "compiled int8", batch, PROMPT, GENERATE, options.seconds, seed=0)
+                seen = _by_turns(order, rivals, options)
+                yield from _beside(f"{name}/b{batch}", {who: [d.per_second for d in seen[who]] for who in seen}, peers)
+                for who, found in seen.items():
+                    cores = median(decoded.cpu_s / decoded.decode_s for decoded in found)
+                    yield Measure(
+                        f"compiler/engines/cores/{name}/b{batch}/{_short(who)}", cores, "cores", samples=REPEATS
+                    )
+                if batch == 1:
+                    yield from _bandwidth(name, [d.per_second for d in seen[OURS]])
+            order = Order(name, "compiled int8", 1, LONG, 2, options.seconds, seed=100)
+            prefill = _by_turns(order, rivals, options)
+            yield from _beside(
+                f"{name}/prefill", {who: [LONG / d.ttft_s for d in prefill[who]] for who in prefill}, peers
+            )
+
+
+def _by_turns(order: Order, rivals: dict[str, Rival], options: Options) -> dict[str, list[Decoded]]:
+    seen: dict[str, list[Decoded]] = {who: [] for who in rivals}
+    for number in range(REPEATS + 1):
+        options.say(f"{order.model}, batch {order.batch}, prompts of {order.prompt}: turn {number} of {REPEATS}")
+        for who, rival in rivals.items():
+            # The first turn warms up.
+            some = replace(order, seed=order.seed + number, seconds=order.seconds if number else min(1, order.seconds))
+            seen[who].append(rival.decode(some))
+    return {who: found[1:] for who, found in seen.items()}
+
+
+def _beside(point: str, rates: dict[str, list[float]], peers: tuple[Peer, ...]) -> Iterator[Measure]:
+    figure = "prefill_tokens_per_second" if point.endswith("prefill") else "decode_tokens_per_second"
+    ours = rates[OURS]
+    for peer in peers:
+        theirs = rates[peer.name]
+        made = more_is_better(
+            f"compiler/engines/{figure}/{point}/{_short(peer.name)}",
+            median(ours),
+            "tokens/s",
+            peer.name,
+            median(theirs),
+            samples=REPEATS,
+        )
+        ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
+        wanted = peer.targets.get(point)
+        if wanted is None:
+            yield replace(made, ratio=ratio)
+        else:
+            yield replace(made, ratio=ratio, target=f"ratio >= {wanted:g}", met=ratio >= wanted)
+
+
+def _bandwidth(name: str, rates: list[float]) -> Iterator[Measure]:
+    """What share of the bytes a second that memory gives is read as weights."""
+    limit = bandwidth.read_bytes_per_second(os.cpu_count() or 1)
+    share = median(rates) * llama.read_per_token(name) / limit
+    yield Measure("compiler/engines/read_bandwidth", limit / 1e9, "GB/s")
+    figure = f"compiler/engines/share_of_bandwidth/{name}/b1"
+    # The smaller one's weights lie in the L3 cache.
+    yield at_least(figure, share, "", 0.72) if name == "260m" else Measure(figure, share, "")
+
+
+def _short(who: str) -> str:
+    return who.split()[0].lower()
