@@ -27,6 +27,8 @@ class Elements(ABC):
 
     def __init__(self, stem: str = "e") -> None:
         self.statements: list[str] = []
+        self.turns: set[int] = set()
+        """Places along the last dimension at which what is done changes: a loop over it that is cut there has no conditions."""
         self._stem = stem
         self._names: dict[tuple[Value, Index], str] = {}
 
@@ -174,6 +176,7 @@ class Elements(ABC):
         source, cosine, sine = value.args
         half, last = self.number(value.axis(-1)) // 2, index[-1]
         is_first = f"{last} < {half}"
+        self.turns.add(half)
         whole = self.at(source, index)
         other = self.at(source, (*index[:-1], self.chosen(is_first, f"{last} + {half}", f"{last} - {half}")))
         turn = [self.at(arg, broadcast(index, arg.shape)) for arg in (cosine, sine)]

@@ -51,8 +51,8 @@ class CppElements(Elements):
     }
     DIVIDE = "/"
 
-    def __init__(self, storage: Storage) -> None:
-        super().__init__()
+    def __init__(self, storage: Storage, stem: str = "e") -> None:
+        super().__init__(stem)
         self._storage = storage
 
     def loaded(self, value: Value, index: Index) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import torch
 
 from compiler.elements.places import Index, broadcast, offset, term
-from compiler.ir.size import Shape, product
+from compiler.ir.size import Shape, Size, product
 from compiler.ir.value import Value
 from compiler.native.expressions import CppElements, computed
 from compiler.native.storage import NotNative, Storage
@@ -23,13 +24,7 @@ def stored(value: Value, target: str, storage: Storage) -> Lines:
     places = CppElements.spread("outer", outer) + (("i",) if shape else ())
     name = elements.at(value, places)
     place = f"{target}[{offset(places, shape)}]"
-    return [
-        *_shared(outer),
-        f"    for (long i = 0; i < {term(last)}; i++) {{",
-        *(f"      {line}" for line in elements.statements),
-        f"      {_put(place, name, value.dtype)}",
-        "    }}}",
-    ]
+    return [*_shared(outer), *_each(last, elements, _put(place, name, value.dtype)), "  }}"]
 
 
 def written(write: Value, storage: Storage) -> Lines:
@@ -37,19 +32,18 @@ def written(write: Value, storage: Storage) -> Lines:
     state, places, content = write.args
     shape, dim = content.shape, write["dim"]
     outer, last = shape[:-1], shape[-1]
-    elements = CppElements(storage)
     index = (*CppElements.spread("outer", outer), "i")
+    whither, elements = CppElements(storage, "w"), CppElements(storage)
+    place = whither.at(places, (index[dim],))
     name = elements.at(content, index)
-    place = elements.at(places, (index[dim],))
-    size = state.axis(dim)
     target = f"{storage.pointer(state)}[{offset((*index[:dim], place, *index[dim + 1 :]), state.shape)}]"
-    return [
-        *_shared(outer),
-        f"    for (long i = 0; i < {term(last)}; i++) {{",
-        *(f"      {line}" for line in elements.statements),
-        f"      if ({place} >= 0 && {place} < {term(size)}) {_put(target, name, state.dtype)}",
-        "    }}}",
-    ]
+    is_there = f"{place} >= 0 && {place} < {term(state.axis(dim))}"
+    put = _put(target, name, state.dtype)
+    if dim == len(shape) - 1:
+        elements.statements[:0] = whither.statements
+        return [*_shared(outer), *_each(last, elements, f"if ({is_there}) {put}"), "  }}"]
+    before = [f"    {line}" for line in (*whither.statements, f"if (!({is_there})) continue;")]
+    return [*_shared(outer), *before, *_each(last, elements, put), "  }}"]
 
 
 def multiplied(value: Value, target: str, storage: Storage) -> Lines:
@@ -145,6 +139,20 @@ def _along(value: Value, target: str, storage: Storage) -> Lines:
         f"    for (long i = 0; i < {term(shape[dim])}; i++) {out} /= sum;",
         "  }}",
     ]
+
+
+_IN_STEP = "#pragma GCC ivdep"
+"""No element is made of another that the same loop puts down: a result lies over an argument only where each reads its own."""
+
+
+def _each(last: Size, elements: CppElements, body: str) -> Lines:
+    """`body` for every i below `last`, in a loop from one turn to the next: a compiler makes vectors of what has no conditions."""
+    turns = sorted(turn for turn in elements.turns if isinstance(last, int) and turn < last)
+    lines = []
+    for start, end in pairwise([0, *turns, last]):
+        lines += [_IN_STEP, f"    for (long i = {start}; i < {term(end)}; i++) {{"]
+        lines += [*(f"      {line}" for line in elements.statements), f"      {body}", "    }"]
+    return lines
 
 
 def _shared(outer: Shape) -> Lines:

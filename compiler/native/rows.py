@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.elements.places import term
-from compiler.ir.size import product
+from compiler.ir.size import bound, product
 from compiler.ir.value import Value
 from compiler.native.storage import Storage, number
 
@@ -11,7 +11,7 @@ Lines = list[str]
 
 
 def rows_of(linear: Value, with_norm: bool, storage: Storage) -> tuple[Lines, str]:
-    """Statements that make the rows, with a barrier after them, and the rows as an expression.
+    """Statements that make the rows, and end when they can be read, and the rows as an expression.
 
     `with_norm` says that what `linear` reads is a norm, which is not in memory but what it norms is.
     """
@@ -19,36 +19,39 @@ def rows_of(linear: Value, with_norm: bool, storage: Storage) -> tuple[Lines, st
     width = number(asked.axis(-1))
     source = storage.pointer(asked.args[0] if with_norm else asked)
     given = f"{norm_of(asked, storage)}, (float*){source} + row * {width}, nullptr" if with_norm else ""
+    if linear.op == "linear" and not with_norm:
+        return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {term(rows)}}}"
+    # Room for a few rows of each thread, even where the step itself has fewer.
+    room = max(number(bound(rows, storage.limits)), _FEW_ROWS)
     if linear.op == "linear":
-        if not with_norm:
-            return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {term(rows)}}}"
-        out = storage.scratch("float", rows * width, 4)
-        call = f"normalize({given}, {out} + row * {width});"
-        made = f"Rows<Float>{{(const int32_t*){out}, {width}, {term(rows)}}}"
+        out = storage.scratch("float", room * width, 4)
+        call = f"normalize({given}, {out} + (made.at + row) * {width});"
+        rows_made = f"Rows<Float>{{(const int32_t*)({out} + made.at * {width}), {width}, {term(rows)}}}"
     else:
         kind, size, alone, normed = _NARROW[linear.op]
         in_a_word = 4 // size
         stride = width + -width % in_a_word
-        out = storage.scratch(kind, rows * stride, size)
-        scales = storage.scratch("float", rows, 4) if linear.op == "byte_linear" else None
+        out = storage.scratch(kind, room * stride, size)
+        scales = storage.scratch("float", room, 4) if linear.op == "byte_linear" else None
+        target = f"{out} + (made.at + row) * {stride}"
+        kept = "" if scales is None else f"{scales}[made.at + row] = "
         if with_norm:
-            spare = storage.scratch("float", rows * width, 4)
-            call = f"{normed}({given}, {spare} + row * {width}, {out} + row * {stride});"
+            call = f"alignas(64) float spare[{width}]; {kept}{normed}({given}, spare, {target});"
         else:
-            call = f"{alone}({source} + row * {width}, {width}, {out} + row * {stride});"
-        words = f"(const int32_t*){out}, {stride // in_a_word}, {term(rows)}"
+            call = f"{kept}{alone}({source} + row * {width}, {width}, {target});"
+        words = f"(const int32_t*)({out} + made.at * {stride}), {stride // in_a_word}, {term(rows)}"
         if scales is None:
-            made = f"Rows<Bf16>{{{words}}}"
+            rows_made = f"Rows<Bf16>{{{words}}}"
         else:
-            call = f"{scales}[row] = {call}"
-            made = f"Rows<Int8>{{{words}, {scales}}}"
-    share = f"const Range rows = team.share({term(rows)});"
+            rows_made = f"Rows<Int8>{{{words}, {scales} + made.at}}"
     return [
-        f"  {{ {share} for (long row = rows.begin; row < rows.end; row++) {{ {call} }} }}",
-        "  team.barrier();",
-    ], made
+        f"  const Making made(team, {term(rows)}, {width}, {room});",
+        f"  for (long row = made.rows.begin; row < made.rows.end; row++) {{ {call} }}",
+        "  made.end(team);",
+    ], rows_made
 
 
+_FEW_ROWS = 64
 _NARROW = {
     "half_linear": ("bf16", 2, "halve_row", "normalize_to_halves"),
     "byte_linear": ("uint8_t", 1, "quantize_row", "normalize_to_bytes"),

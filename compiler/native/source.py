@@ -34,7 +34,7 @@ extern "C" __attribute__((visibility("default"))) void step_run(Pool* pool, cons
   });
 }
 """
-_PLACE = re.compile(r"step\.(?:arena \+ \d+|(?:weights|states|inputs|outputs)\[\d+\])")
+_PLACE = re.compile(r"step\.(?:arena \+ \d+|scratch|(?:weights|states|inputs|outputs)\[\d+\])")
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,10 @@ class _Functions:
         """The calls that do what `body` says."""
         if not body:
             return []
+        # Every call is followed by one.
+        body = body[:-1] if body[-1].strip() == "team.barrier();" else body
         places: dict[str, str] = {}
-        text = _PLACE.sub(lambda found: places.setdefault(found[0], f"at[{len(places)}]"), "\n".join(body))
+        text = _PLACE.sub(lambda found: places.setdefault(found[0], f"at{len(places)}"), "\n".join(body))
         if text not in self._names:
             self._names[text] = f"launch_{len(self._names)}"
             sizes = [
@@ -92,7 +94,9 @@ class _Functions:
             ]
             title = ", ".join(value.op for value in group.values[:8])
             head = f"static void {self._names[text]}(const Step& step, const Team& team, char* const* at) {{"
-            self.texts.append("\n".join([f"// {group.kind}: {title}", head, *sizes, text, "}", ""]))
+            # As variables, which no store can change: what is read through them need not be read again.
+            found = [f"  char* const at{number} = at[{number}];" for number in range(len(places))]
+            self.texts.append("\n".join([f"// {group.kind}: {title}", head, *sizes, *found, text, "}", ""]))
         given = ", ".join(f"(char*)({place})" for place in places) or "nullptr"
         return [
             f"    {{ char* const at[] = {{{given}}}; {self._names[text]}(step, team, at); }}",

@@ -21,6 +21,25 @@ struct Step {
   char* scratch;
 };
 
+// Rows [count, width] that are made for a matrix product to read. Where they are so few that making them is sooner done than
+// waiting for who makes them, every thread makes all, in a place of its own: there is room for `room` rows.
+struct Making {
+  bool each;
+  long at;  // the row of the place at which this thread's begin
+  Range rows;
+
+  Making(const Team& team, long count, long width, long room)
+      : each(count * width <= MOST && count * team.size <= room),
+        at(each ? count * team.index : 0),
+        rows(each ? Range{0, count} : team.share(count)) {}
+
+  void end(const Team& team) const {
+    if (!each) team.barrier();
+  }
+
+  static constexpr long MOST = 8192;  // values: about a microsecond
+};
+
 // A place that there is: what is read there when the one asked for is not, is not used.
 INLINE int64_t inside(int64_t place, int64_t size) { return place < 0 ? 0 : place >= size ? size - 1 : place; }
 
