@@ -126,8 +126,10 @@ def attention(
     return make("attention", *given, scale=scale or 1 / math.sqrt(width), causal=is_causal)  # type: ignore[arg-type]
 
 
-def paged(q: Value, cache: Value, tables: Value, lengths: Value, block: int, scale: float, window: int) -> Value:
-    return make("paged_attention", q, cache, tables, lengths, block=block, scale=scale, window=window)
+def paged(
+    q: Value, cache: Value, tables: Value, lengths: Value, pieces: Value, block: int, scale: float, window: int
+) -> Value:
+    return make("paged_attention", q, cache, tables, lengths, pieces, block=block, scale=scale, window=window)
 
 
 def index_copy(state: Value, dim: int, places: Value, content: Value) -> Value:

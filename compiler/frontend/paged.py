@@ -15,16 +15,19 @@ def paged_attention(
     cache: torch.Tensor,
     tables: torch.Tensor,
     lengths: torch.Tensor,
+    pieces: torch.Tensor,
     block: int,
     scale: float,
     window: int,
 ) -> torch.Tensor:
-    """q [tokens, heads, width] over cache [slots, 2 * groups, width]; tables int32 [tokens, blocks], lengths int32 [tokens].
+    """q [tokens, heads, width] over cache [slots, 2 * groups, width]; tables int32 [tokens, blocks], lengths and
+    pieces int32 [tokens].
 
     Token t sees the places before its length, of the last `window` of them if that is not 0; place p is in slot
-    tables[t, p / block] * block + p % block. A length of 0 gives zeros. The result is like q.
+    tables[t, p / block] * block + p % block. A length of 0 gives zeros. `pieces` names for each
+    token the row at which a piece of one request's neighbours begins that it is part of, or is -1. The result is like q.
     """
-    found: torch.Tensor = _RUN(q, cache, tables, lengths, block=block, scale=scale, window=window)
+    found: torch.Tensor = _RUN(q, cache, tables, lengths, pieces, block=block, scale=scale, window=window)
     return found
 
 
@@ -34,6 +37,7 @@ def _(
     cache: torch.Tensor,
     tables: torch.Tensor,
     lengths: torch.Tensor,
+    pieces: torch.Tensor,
     block: int,
     scale: float,
     window: int,

@@ -200,7 +200,7 @@ class Launches:
         return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
 
     def _paged(self, group: Group) -> Lines:
-        q, cache, tables, lengths = (self._storage.pointer(arg) for arg in group.anchor.args)
+        q, cache, tables, lengths, pieces = (self._storage.pointer(arg) for arg in group.anchor.args)
         tokens, heads, width = group.anchor.shape
         kept, table = group.anchor.args[1], group.anchor.args[2]
         groups = number(kept.axis(1)) // 2
@@ -212,9 +212,9 @@ class Launches:
         pages = f"Pages<{kind}>{{{cache}, {attributes['block']}, {groups}, {width}}}"
         work = (
             f"DecodeAttention<{kind}>{{{pages}, {tables}, {term(table.axis(1))}, {lengths}, {term(tokens)}, {heads}, "
-            f"{attributes['window']}, {attributes['scale']!r}f, {q}, {number(heads) * number(width)}, {target}}}"
+            f"{attributes['window']}, {attributes['scale']!r}f, {q}, {number(heads) * number(width)}, {target}, {pieces}}}"
         )
-        lines = [f"  attend({work}, team);"]
+        lines = [f"  attend_all({work}, team);"]
         return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
 
     def _attended(self, group: Group) -> tuple[bool, str, tuple[Value, ...]]:

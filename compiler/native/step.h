@@ -6,6 +6,7 @@
 #include "attention.h"
 #include "matmul.h"
 #include "norm.h"
+#include "paged.h"
 #include "pool.h"
 
 using namespace kernels;

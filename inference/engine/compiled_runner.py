@@ -77,6 +77,7 @@ class CompiledRunner:
         positions = numpy.empty(total, dtype=numpy.int64)
         slots = numpy.empty(total, dtype=numpy.int64)
         tables = numpy.zeros((total, widest), dtype=numpy.int32)
+        firsts = numpy.full(total, -1, dtype=numpy.int32)
         at = 0
         for chunk, start, end, wanted in pieces:
             tokens += chunk.choice.tokens[start:end]
@@ -86,6 +87,8 @@ class CompiledRunner:
             positions[at:past] = places
             slots[at:past] = blocks[places // BLOCK_TOKENS] * BLOCK_TOKENS + places % BLOCK_TOKENS
             tables[at:past, : len(blocks)] = blocks
+            # An answer's token attends alone even when it is computed again with others: its bits are those of the first time.
+            firsts[at : at + max(0, min(end, chunk.generation.prompt_tokens) - start)] = at
             if wanted:
                 rows.append(past - 1)
             at = past
@@ -95,6 +98,7 @@ class CompiledRunner:
             torch.from_numpy(slots),
             torch.from_numpy(tables),
             torch.from_numpy((positions + 1).astype(numpy.int32)),
+            torch.from_numpy(firsts),
             torch.tensor(rows, dtype=torch.int64),
             self.store.layers,
         )

@@ -61,13 +61,14 @@ class CompiledStep:
         slots: torch.Tensor,
         tables: torch.Tensor,
         lengths: torch.Tensor,
+        pieces: torch.Tensor,
         rows: torch.Tensor,
         cache: KvCache,
     ) -> torch.Tensor:
         """Shapes as `PlainStep.forward` has them, with at most `MOST_TOKENS` tokens. Logits, and the cache is written to."""
         states = {name: stored.flatten(0, 1) for name, stored in zip(self._names, cache, strict=True)}
         pool = self._alone if tokens.shape[0] < self._worth else self._together
-        [logits] = self._native((tokens, positions, slots, tables, lengths, rows), states, pool=pool)
+        [logits] = self._native((tokens, positions, slots, tables, lengths, pieces, rows), states, pool=pool)
         return logits
 
     def _least_worth(self, decoder: Decoder) -> int:
@@ -78,7 +79,7 @@ class CompiledStep:
         for tokens in _LADDER:
             nothing, unwritten = torch.zeros(tokens, dtype=torch.int64), torch.full((tokens,), -1)
             lengths = torch.zeros(tokens, dtype=torch.int32)
-            inputs = nothing, nothing, unwritten, lengths[:, None], lengths, nothing
+            inputs = nothing, nothing, unwritten, lengths[:, None], lengths, lengths - 1, nothing
             best = {pool: float("inf") for pool in (self._alone, self._together)}
             for _ in range(_TRIES):
                 for pool in best:
@@ -104,5 +105,6 @@ def _example() -> Sequence[torch.Tensor]:
         torch.arange(tokens),
         tables,
         lengths,
+        torch.full((tokens,), -1, dtype=torch.int32),
         torch.tensor([0, 1]),
     )

@@ -21,6 +21,7 @@ DYNAMIC = {
     "slots": {0: "T"},
     "tables": {0: "T", 1: "W"},
     "lengths": {0: "T"},
+    "pieces": {0: "T"},
     "rows": {0: "R"},
 }
 """Tokens of a step, blocks of the longest request, and logits that are wanted."""
@@ -49,9 +50,12 @@ class PlainStep(nn.Module):
         slots: torch.Tensor,
         tables: torch.Tensor,
         lengths: torch.Tensor,
+        pieces: torch.Tensor,
         rows: torch.Tensor,
     ) -> torch.Tensor:
-        """tokens, positions, slots int64 [T]; tables int32 [T, W]; lengths int32 [T]; rows int64 [R]. Logits [R, vocabulary].
+        """tokens, positions, slots int64 [T]; tables int32 [T, W]; lengths, pieces int32 [T]; rows int64 [R]. Logits [R, vocabulary].
+
+        `pieces` is for a prompt's tokens the row of the first of the neighbours that they attend with, for others -1.
 
         A token whose slot is -1 is padding: it is written nowhere, sees nothing if its length is 0, and disturbs nobody.
         """
@@ -59,7 +63,7 @@ class PlainStep(nn.Module):
         cosine = self.get_buffer("cosine").index_select(0, positions)[:, None]
         sine = self.get_buffer("sine").index_select(0, positions)[:, None]
         for number, layer in enumerate(self._layers):
-            hidden = hidden + self._attended(layer, number, hidden, cosine, sine, slots, tables, lengths)
+            hidden = hidden + self._attended(layer, number, hidden, cosine, sine, slots, tables, lengths, pieces)
             hidden = hidden + _fed(layer, hidden)
         hidden = hidden.index_select(0, rows)
         return _linear(self.network.lm_head, _normed(self.network.norm, hidden))
@@ -74,6 +78,7 @@ class PlainStep(nn.Module):
         slots: torch.Tensor,
         tables: torch.Tensor,
         lengths: torch.Tensor,
+        pieces: torch.Tensor,
     ) -> torch.Tensor:
         config, attention = self.config, layer.self_attn
         heads, groups, width = config.heads, config.kv_heads, config.head_dim
@@ -86,7 +91,7 @@ class PlainStep(nn.Module):
         cache = self.get_buffer(cache_name(number))
         cache.index_copy_(0, slots, torch.cat((k, v), 1).to(cache.dtype))
         window = config.windows[number] or 0
-        mixed = paged_attention(q, cache, tables, lengths, BLOCK_TOKENS, width**-0.5, window)
+        mixed = paged_attention(q, cache, tables, lengths, pieces, BLOCK_TOKENS, width**-0.5, window)
         return _linear(attention.o_proj, mixed.flatten(1))
 
 

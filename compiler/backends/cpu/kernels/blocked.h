@@ -29,7 +29,8 @@ class QueryBlock {
   // Attention of all rows added; at least one.
   template <class Tokens>
   void run(const Tokens& tokens) {
-    const long first = *std::min_element(from_, from_ + rows_), last = *std::max_element(to_, to_ + rows_);
+    // From a whole chunk on, so that a row's bits do not depend on which others are in its block.
+    const long first = *std::min_element(from_, from_ + rows_) / CHUNK * CHUNK, last = *std::max_element(to_, to_ + rows_);
     for (long start = first; start < last; start += CHUNK) {
       const long count = std::min<long>(last - start, CHUNK);
       take(tokens, start, count);

@@ -44,7 +44,13 @@ INLINE I splat(int32_t x) { return x - I{}; }
 INLINE I bits(F x) { return (I)x; }
 INLINE F floats(I x) { return (F)x; }
 INLINE F to_float(I x) { return __builtin_convertvector(x, F); }
-INLINE F bigger(F a, F b) { return a > b ? a : b; }  // b where one of them is NaN
+INLINE F bigger(F a, F b) {  // b where one of them is NaN
+#if defined(__AVX512F__)
+  return (F)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return a > b ? a : b;
+#endif
+}
 INLINE I bigger(I a, I b) { return a > b ? a : b; }
 INLINE F smaller(F a, F b) { return a < b ? a : b; }
 
@@ -65,7 +71,16 @@ INLINE I rounded(F x) {
 
 INLINE F load(const float* p) { return *(const unaligned::F*)p; }
 INLINE I load(const int32_t* p) { return *(const unaligned::I*)p; }
-INLINE F load(const bf16* p) { return (F)(__builtin_convertvector(*(const unaligned::U16*)p, U) << 16); }
+// Compilers widen and narrow vectors by halves; the instructions do it at once.
+INLINE F load(const bf16* p) {
+#if defined(__AVX512F__)
+  return (F)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16);
+#elif defined(__AVX2__)
+  return (F)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p)), 16);
+#else
+  return (F)(__builtin_convertvector(*(const unaligned::U16*)p, U) << 16);
+#endif
+}
 INLINE void store(float* p, F x) { *(unaligned::F*)p = x; }
 INLINE void store(int32_t* p, I x) { *(unaligned::I*)p = x; }
 
@@ -75,11 +90,21 @@ INLINE void store(bf16* p, F x) {
   U nearest = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
   U nan = (u >> 16) | 0x40u;
   U out = (I)(x != x) ? nan : nearest;
+#if defined(__AVX512F__)
+  _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16((__m512i)out));
+#else
   *(unaligned::U16*)p = __builtin_convertvector(out, U16);
+#endif
 }
 
 // Lanes from 0 to 255 as bytes.
-INLINE void store(uint8_t* p, I x) { *(unaligned::U8*)p = __builtin_convertvector(x, U8); }
+INLINE void store(uint8_t* p, I x) {
+#if defined(__AVX512F__)
+  _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8((__m512i)x));
+#else
+  *(unaligned::U8*)p = __builtin_convertvector(x, U8);
+#endif
+}
 
 // The first n lanes, n from 1 to W; the others are zero and their memory is not touched.
 template <class T>
@@ -105,23 +130,41 @@ INLINE float to_float(bf16 x) {
   return f;
 }
 
-// Sums and maxima of all lanes, by halves.
-INLINE float sum(F x) {
-  float lane[W];
-  store(lane, x);
-  for (int half = W / 2; half; half /= 2)
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  return lane[0];
+// Lane i becomes x[i ^ S].
+template <int S, class V>
+INLINE V crossed(V x) {
+#if defined(__clang__)
+  V out;
+  for (int i = 0; i < W; i++) out[i] = x[i ^ S];
+  return out;
+#else
+  I from;
+  for (int i = 0; i < W; i++) from[i] = i ^ S;
+  return __builtin_shuffle(x, from);
+#endif
 }
 
-template <class V, class T>
-INLINE T biggest_lane(V x, T) {
-  T best = x[0];
-  for (int i = 1; i < W; i++) best = x[i] > best ? x[i] : best;
-  return best;
+// Sums and maxima of all lanes, by halves.
+template <class V, class Join>
+INLINE V joined(V x, const Join& join) {
+#if defined(__AVX512F__)
+  x = join(x, crossed<8>(x));
+#endif
+#if defined(__AVX2__)
+  x = join(x, crossed<4>(x));
+#endif
+  x = join(x, crossed<2>(x));
+  return join(x, crossed<1>(x));
 }
-INLINE float biggest(F x) { return biggest_lane(x, 0.0f); }
-INLINE int32_t biggest(I x) { return biggest_lane(x, (int32_t)0); }
+INLINE float sum(F x) {
+  return joined(x, [](F a, F b) { return a + b; })[0];
+}
+INLINE float biggest(F x) {
+  return joined(x, [](F a, F b) { return bigger(a, b); })[0];
+}
+INLINE int32_t biggest(I x) {
+  return joined(x, [](I a, I b) { return bigger(a, b); })[0];
+}
 
 // Lane i becomes a[i] + a[i ^ S] where bit S of i is clear, else b[i] + b[i ^ S].
 template <int S>
@@ -140,9 +183,8 @@ INLINE F fold(F a, F b) {
 #endif
 }
 
-// The sums of W vectors, vector i's in lane i; v is overwritten.
-INLINE F sums(F (&v)[W]) {
-  for (int i = 0; i < W; i += 2) v[i / 2] = fold<1>(v[i], v[i + 1]);
+// The sums of W vectors of which the first half of v has each two, folded; v is overwritten.
+INLINE F sums_of_pairs(F (&v)[W]) {
   for (int i = 0; i < W / 2; i += 2) v[i / 2] = fold<2>(v[i], v[i + 1]);
 #if defined(__AVX2__)
   for (int i = 0; i < W / 4; i += 2) v[i / 2] = fold<4>(v[i], v[i + 1]);
@@ -151,6 +193,12 @@ INLINE F sums(F (&v)[W]) {
   v[0] = fold<8>(v[0], v[1]);
 #endif
   return v[0];
+}
+
+// The sums of W vectors, vector i's in lane i; v is overwritten.
+INLINE F sums(F (&v)[W]) {
+  for (int i = 0; i < W; i += 2) v[i / 2] = fold<1>(v[i], v[i + 1]);
+  return sums_of_pairs(v);
 }
 
 // Lane i of vector j and lane j of vector i change places.
