@@ -261,6 +261,7 @@ TABLE: Mapping[str, Callable[..., Translated]] = {
     "layer_norm": layer_norm,
     "index_copy": index_copy,
     "paged_attention": paged,
+    "sample": _plain("sample"),
     "topk": topk,
     "sort": sort,
     "argmax": argmax,

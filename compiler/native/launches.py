@@ -41,6 +41,8 @@ class Launches:
             return self._norm(group)
         if group.kind in (Kind.REDUCTION, Kind.MATMUL):
             return self._reduction(group)
+        if group.anchor.op == "sample":
+            return self._sample(group)
         if group.kind in (Kind.LOOP, Kind.WRITE):
             return self._tail(group, group.values)
         raise NotNative(f"there is no generated code for {name_of(group.anchor)}")
@@ -164,6 +166,13 @@ class Launches:
         _, target, tail = self._result(group)
         written = nests.multiplied if group.kind is Kind.MATMUL else nests.reduced
         lines = written(anchor, target, self._storage)
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _sample(self, group: Group) -> Lines:
+        logits, shares, whole = (self._storage.pointer(arg) for arg in group.anchor.args)
+        rows, vocabulary = group.anchor.args[0].shape
+        _, target, tail = self._result(group)
+        lines = [f"  draw_rows({logits}, {term(rows)}, {number(vocabulary)}, {shares}, {whole}, {target}, team);"]
         return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
 
     def _attention(self, group: Group) -> Lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from operator import is_
 from pathlib import Path
 from threading import Lock
 
@@ -13,12 +14,13 @@ from compiler.backends.cpu import toolchain
 from compiler.backends.cpu.isa import Variant
 from compiler.backends.cpu.library import ENTRIES
 from compiler.ir.graph import Graph
-from compiler.ir.interpret import Unfit, bind
+from compiler.ir.interpret import Unfit
 from compiler.ir.ops import make
 from compiler.ir.program import Program
 from compiler.ir.size import bound
 from compiler.ir.value import TensorType
 from compiler.memory.plan import ALIGNMENT
+from compiler.native.fit import Fit
 from compiler.native.source import Source, source_of
 from compiler.native.step import Step
 from compiler.native.storage import number
@@ -48,7 +50,9 @@ class Compiled:
             tuple(make(op, name=name, type=type_) for name, type_ in given)
             for op, given in (("input", step.inputs), ("state", step.states))
         )
-        self._given = Graph(inputs, states, {})
+        self._fit = Fit(Graph(inputs, states, {}))
+        self._states: list[torch.Tensor] = []
+        self._state_places = _pointers([])
         self._memory = torch.zeros(step.arena_bytes + step.scratch_bytes + 2 * ALIGNMENT, dtype=torch.uint8)
         arena = -(-self._memory.data_ptr() // ALIGNMENT) * ALIGNMENT
         self._weights = _pointers(self._kept)
@@ -60,17 +64,21 @@ class Compiled:
         """The outputs; what the program writes to its caches is in `states` afterwards. On the threads of `pool` where it is
         given: a small step may be done sooner by one than two can agree. Raises Unfit.
         """
-        binding = bind(self._given, inputs, states)
+        binding = self._fit(inputs, states)
         for name, limit in self.step.limits:
             if binding[name] > limit:
                 raise Unfit(f"{name} is {binding[name]}, and at most {limit} here")
         given = [tensor.contiguous() for tensor in inputs]
         outputs = tuple(_empty(type_, binding) for type_ in self.step.outputs)
         sizes = (ctypes.c_int64 * max(1, len(self.step.symbols)))(*(binding[name] for name in self.step.symbols))
-        places = _pointers(given), _pointers(outputs), _pointers([states[name] for name, _ in self.step.states])
+        places = _pointers(given), _pointers(outputs)
         with self._turn:
+            caches = [states[name] for name, _ in self.step.states]
+            if len(caches) != len(self._states) or not all(map(is_, caches, self._states)):
+                self._states, self._state_places = caches, _pointers(caches)
             step = self._step
-            step.inputs, step.outputs, step.states = (ctypes.addressof(each) for each in places)
+            step.inputs, step.outputs = (ctypes.addressof(each) for each in places)
+            step.states = ctypes.addressof(self._state_places)
             step.sizes = ctypes.addressof(sizes)
             self._native.step_run((pool or self._library).pool, ctypes.byref(step))
         return outputs

@@ -8,6 +8,7 @@
 #include "norm.h"
 #include "paged.h"
 #include "pool.h"
+#include "sample.h"
 
 using namespace kernels;
 
@@ -61,6 +62,19 @@ INLINE bf16 half(float x) {
   return x != x ? (u >> 16) | 0x40u : (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
 }
 INLINE float rounded_to_half(float x) { return to_float(half(x)); }
+
+// The tokens of logits [rows, vocabulary]: shares [rows, 3] are temperature, top_p and min_p, whole [rows, 2] top_k and a uniform
+// number in parts of 2^-53. A temperature below 0 asks for nothing.
+INLINE void draw_rows(const float* logits, long rows, long vocabulary, const float* shares, const int64_t* whole, int64_t* tokens,
+                      const Team& team) {
+  Sampler sampler;
+  const Range mine = team.share(rows);
+  for (long row = mine.begin; row < mine.end; row++) {
+    const float* share = shares + row * 3;
+    const Draw draw{share[0], share[1], share[2], (int32_t)whole[row * 2], whole[row * 2 + 1] * 0x1p-53};
+    tokens[row] = share[0] < 0 ? NOT_ASKED : sampler(logits + row * vocabulary, vocabulary, draw, false);
+  }
+}
 
 struct Mask {
   long batch, head, token, place;  // elements from one to the next; 0 where it is the same for all

@@ -41,6 +41,7 @@ _ANCHORS = {
     "layer_norm": Kind.NORM,
     "opaque": Kind.OPAQUE,
     "exponential": Kind.OPAQUE,
+    "sample": Kind.OPAQUE,
 }
 _COMPOUND_TAILS = {"rms_norm", "rope", "gated", "write", "take", "concat"}
 """What follows only where a backend says that it can: an element of it is made of several, or goes somewhere else."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from compiler.backends.cpu.toolchain import ToolchainError
 from compiler.frontend.exported import Unsupported
+from compiler.ir.ops.sample import NOT_ASKED, NOT_FINITE, UNIFORM_BITS
 from compiler.native.storage import NotNative
 from compiler.passes.quantize import Unquantizable
 from inference.engine.architecture import DecoderConfig
@@ -25,6 +27,7 @@ from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import DtypeName, best_dtype
+from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 
 _CPU = torch.device("cpu")
@@ -62,14 +65,23 @@ class CompiledRunner:
     @torch.inference_mode()
     def step(self, chunks: list[Chunk]) -> torch.Tensor:
         """Computes the chunks; logits [those that sample, vocabulary], in order."""
-        found = [self._computed(pieces) for pieces in _calls(chunks)]
-        return found[0] if len(found) == 1 else torch.cat(found)
+        return self.draw(chunks, [None] * sum(chunk.samples for chunk in chunks))[0]
+
+    @torch.inference_mode()
+    def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:
+        """The same logits, and what is drawn from each row by a draw that is plain; None where there is none."""
+        left = iter(draws)
+        found = [
+            self._computed(pieces, list(islice(left, sum(piece[3] for piece in pieces)))) for pieces in _calls(chunks)
+        ]
+        logits = found[0][0] if len(found) == 1 else torch.cat([each for each, _ in found])
+        return logits, [_drawn(token) for _, tokens in found for token in tokens.tolist()]
 
     def wipe_buffers(self) -> int:
         """Zeroes what steps leave in buffers that outlive them; the number of bytes."""
         return self._step.wipe()
 
-    def _computed(self, pieces: Sequence[Piece]) -> torch.Tensor:
+    def _computed(self, pieces: Sequence[Piece], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, torch.Tensor]:
         widest = max(blocks_for(end) for _, _, end, _ in pieces)
         total = sum(end - start for _, start, end, _ in pieces)
         tokens: list[int] = []
@@ -100,8 +112,23 @@ class CompiledRunner:
             torch.from_numpy((positions + 1).astype(numpy.int32)),
             torch.from_numpy(firsts),
             torch.tensor(rows, dtype=torch.int64),
+            torch.tensor(
+                [_UNASKED if draw is None else (draw.temperature, draw.top_p, draw.min_p) for draw in draws]
+            ).view(-1, 3),
+            torch.tensor(
+                [(0, 0) if draw is None else (max(0, draw.top_k), int(draw.uniform * _PARTS)) for draw in draws],
+                dtype=torch.int64,
+            ).view(-1, 2),
             self.store.layers,
         )
+
+
+_UNASKED = (-1.0, 1.0, 0.0)
+_PARTS = 1 << UNIFORM_BITS
+
+
+def _drawn(token: int) -> Drawn | None:
+    return None if token == NOT_ASKED else Drawn(None if token == NOT_FINITE else token)
 
 
 def _calls(chunks: Sequence[Chunk]) -> Iterator[list[Piece]]:

@@ -51,6 +51,8 @@ class CompiledStep:
         limits = {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks}
         self._alone, self._together = Library(folder, threads=1), Library(folder, threads=threads)
         self._native = Native(program, self._together, folder, limits)
+        self._cache: KvCache | None = None
+        self._states: dict[str, torch.Tensor] = {}
         self._worth = 0 if threads == 1 else self._least_worth(decoder)
         """The least number of tokens for which all threads are used."""
 
@@ -63,13 +65,18 @@ class CompiledStep:
         lengths: torch.Tensor,
         pieces: torch.Tensor,
         rows: torch.Tensor,
+        shares: torch.Tensor,
+        whole: torch.Tensor,
         cache: KvCache,
-    ) -> torch.Tensor:
-        """Shapes as `PlainStep.forward` has them, with at most `MOST_TOKENS` tokens. Logits, and the cache is written to."""
-        states = {name: stored.flatten(0, 1) for name, stored in zip(self._names, cache, strict=True)}
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shapes as `PlainStep.forward` has them, of at most `MOST_TOKENS` tokens. Logits and tokens; writes to the cache."""
+        if cache is not self._cache:
+            self._cache = cache
+            self._states = {name: stored.flatten(0, 1) for name, stored in zip(self._names, cache, strict=True)}
         pool = self._alone if tokens.shape[0] < self._worth else self._together
-        [logits] = self._native((tokens, positions, slots, tables, lengths, pieces, rows), states, pool=pool)
-        return logits
+        inputs = tokens, positions, slots, tables, lengths, pieces, rows, shares, whole
+        logits, drawn = self._native(inputs, self._states, pool=pool)
+        return logits, drawn
 
     def _least_worth(self, decoder: Decoder) -> int:
         """By the clock, because it depends on the processor, on the sizes, and on what else the machine is doing."""
@@ -79,7 +86,7 @@ class CompiledStep:
         for tokens in _LADDER:
             nothing, unwritten = torch.zeros(tokens, dtype=torch.int64), torch.full((tokens,), -1)
             lengths = torch.zeros(tokens, dtype=torch.int32)
-            inputs = nothing, nothing, unwritten, lengths[:, None], lengths, lengths - 1, nothing
+            inputs = nothing, nothing, unwritten, lengths[:, None], lengths, lengths - 1, nothing, *_undrawn(tokens)
             best = {pool: float("inf") for pool in (self._alone, self._together)}
             for _ in range(_TRIES):
                 for pool in best:
@@ -107,4 +114,9 @@ def _example() -> Sequence[torch.Tensor]:
         lengths,
         torch.full((tokens,), -1, dtype=torch.int32),
         torch.tensor([0, 1]),
+        *_undrawn(2),
     )
+
+
+def _undrawn(rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.full((rows, 3), -1.0), torch.zeros(rows, 2, dtype=torch.int64)

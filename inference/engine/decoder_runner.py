@@ -17,6 +17,7 @@ from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
 from inference.engine.models.threads import Threads, threads
+from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 
 _CHECKED_SHIFTS = (1, 3, 8)
@@ -72,6 +73,10 @@ class DecoderRunner:
         self.store.reserve(blocks + self._wants_graphs)
         if self._wants_graphs:
             self._graphs = DecodeGraphs(self._network, self.store.layers, self._device, sink=blocks)
+
+    def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:
+        """What `step` gives, of which nothing is drawn yet: None for each of `draws`."""
+        return self.step(chunks), [None] * len(draws)
 
     @torch.inference_mode()
     def step(self, chunks: list[Chunk]) -> torch.Tensor:

@@ -82,22 +82,29 @@ class DecoderWorker(Worker[Generation]):
         self._wipe()  # what was evicted or preempted, before anybody else writes there
         if not chunks:
             return False
-        logits = self._runner.step(chunks)
+        logits, found = self._runner.draw(chunks, [_plain_draw(chunk) for chunk in chunks if chunk.samples])
         self._scheduler.advance(chunks)
         self._count_step(self._scheduler.planned_tokens)
         self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)
         sampled: list[tuple[Generation, Choice]] = []
         rows: list[int] = []
-        for row, chunk in enumerate(chunk for chunk in chunks if chunk.samples):
+        ready: list[tuple[Generation, Choice, Drawn]] = []
+        for row, (chunk, drawn_in_step) in enumerate(zip((c for c in chunks if c.samples), found, strict=True)):
+            if drawn_in_step is not None:
+                ready.append((chunk.generation, chunk.choice, drawn_in_step))
+                continue
             choices = self._sampled_choices(chunk)
             sampled += [(chunk.generation, choice) for choice in choices]
             rows += [row] * len(choices)
+        self.sampled.draws += len(ready)
         if sampled:
             draws = [_draw(generation, choice) for generation, choice in sampled]
             drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws, self.sampled)
+            ready += [(*whose, result) for whose, result in zip(sampled, drawn, strict=True)]
+        if ready:
             # One stamp for all tokens of a step, on the clock of `now`.
             at = now + perf_counter() - began
-            for (generation, choice), result in zip(sampled, drawn, strict=True):
+            for generation, choice, result in ready:
                 self._accept(generation, choice, result, at)
             self._wipe()
         return True
@@ -192,6 +199,15 @@ class DecoderWorker(Worker[Generation]):
         chosen = report(drawn.token or 0, drawn.logprob)
         chosen.top = [report(token, logprob) for token, logprob in drawn.top]
         return chosen
+
+
+def _plain_draw(chunk: Chunk) -> Draw | None:
+    """How the step itself can draw the chunk's next token; None where it takes more, as several answers to one prompt do."""
+    generation = chunk.generation
+    if generation.sampling.n > 1 and len(generation.choices) == 1:
+        return None
+    draw = _draw(generation, chunk.choice)
+    return draw if draw.is_plain else None
 
 
 def _draw(generation: Generation, choice: Choice) -> Draw:

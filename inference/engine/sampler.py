@@ -60,6 +60,11 @@ class Draw:
     constraint: Constraint | None = None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked that needs more than logits, and nothing of them but a token: then a step can end with it."""
+        return not (self.bias or self.penalties or self.constraint or self.logprobs is not None)
+
+    @property
     def cuts(self) -> bool:
         return self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0
 

@@ -13,13 +13,13 @@ from compiler.ir.ops.movement import MOVEMENT
 from compiler.ir.ops.opaque import OPAQUE
 from compiler.ir.ops.paged import PAGED
 from compiler.ir.ops.reduction import REDUCTIONS
+from compiler.ir.ops.sample import SAMPLE
 from compiler.ir.value import Attribute, Value, intern
 
-OPS: dict[str, Op] = {
-    op.name: op
-    for family in (LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, PAGED, EFFECTS, OPAQUE)
-    for op in family
-}
+_FAMILIES = (
+    LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, PAGED, SAMPLE, EFFECTS, OPAQUE,
+)  # fmt: skip
+OPS: dict[str, Op] = {op.name: op for family in _FAMILIES for op in family}
 
 
 def make(op: str, *args: Value, **attributes: Attribute) -> Value:

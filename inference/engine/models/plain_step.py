@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from compiler.frontend.paged import paged_attention
+from compiler.frontend.sampled import sample
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.models.decoder import Decoder, Layer
@@ -23,6 +24,8 @@ DYNAMIC = {
     "lengths": {0: "T"},
     "pieces": {0: "T"},
     "rows": {0: "R"},
+    "shares": {0: "R"},
+    "whole": {0: "R"},
 }
 """Tokens of a step, blocks of the longest request, and logits that are wanted."""
 
@@ -52,8 +55,11 @@ class PlainStep(nn.Module):
         lengths: torch.Tensor,
         pieces: torch.Tensor,
         rows: torch.Tensor,
-    ) -> torch.Tensor:
-        """tokens, positions, slots int64 [T]; tables int32 [T, W]; lengths, pieces int32 [T]; rows int64 [R]. Logits [R, vocabulary].
+        shares: torch.Tensor,
+        whole: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """tokens, positions, slots int64 [T]; tables int32 [T, W]; lengths, pieces int32 [T]; rows int64 [R]; `shares` and `whole`
+        are how `sample` draws. Logits float32 [R, vocabulary], and tokens int64 [R].
 
         `pieces` is for a prompt's tokens the row of the first of the neighbours that they attend with, for others -1.
 
@@ -66,7 +72,8 @@ class PlainStep(nn.Module):
             hidden = hidden + self._attended(layer, number, hidden, cosine, sine, slots, tables, lengths, pieces)
             hidden = hidden + _fed(layer, hidden)
         hidden = hidden.index_select(0, rows)
-        return _linear(self.network.lm_head, _normed(self.network.norm, hidden))
+        logits = _linear(self.network.lm_head, _normed(self.network.norm, hidden)).float()
+        return logits, sample(logits, shares, whole)
 
     def _attended(
         self,

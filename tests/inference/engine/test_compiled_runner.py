@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from compiler.validate.statistics import chi_square
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.compiled_step import MOST_TOKENS
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.request import Choice, Generation
+from inference.engine.sampler import Draw, sample
 from inference.engine.scheduler import Chunk
 from tests.inference.engine import checkpoints
 from tests.inference.engine.harness import generation
@@ -131,6 +133,48 @@ def test_a_step_may_want_no_logits(checkpoint_of: dict[str, Checkpoint], compile
 
     assert len(rig.step([pieces], most=60)) == 0
     assert torch.equal(rig.step([pieces], most=60), expected)
+
+
+def test_a_step_draws_what_the_sampler_would(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    runner = CompiledRunner(checkpoint, compiled, dtype="float32")
+    rig = Rig(runner, checkpoint)
+    requests = rig.requests([20] * 40)
+    chunks = [Chunk(*pair, 0, 20) for pair in requests]
+    uniforms = torch.rand(40, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).tolist()
+    kinds = [(0.0, 0, 1.0, 0.0), (1.0, 0, 1.0, 0.0), (0.7, 12, 0.8, 0.0), (1.3, 0, 0.9, 0.05), (1.0, 5, 1.0, 0.0)]
+    draws = [
+        Draw(temperature, top_k, top_p, uniform, None, min_p)
+        for (temperature, top_k, top_p, min_p), uniform in zip(kinds * 8, uniforms, strict=True)
+    ]
+
+    logits, found = runner.draw(chunks, [None, *draws[1:]])
+
+    expected = sample(logits, draws)
+    assert found[0] is None
+    assert [drawn.token for drawn in found[1:] if drawn] == [drawn.token for drawn in expected[1:]]
+
+
+def test_what_a_step_draws_is_distributed_as_its_logits_say(
+    checkpoint_of: dict[str, Checkpoint], compiled: Path
+) -> None:
+    checkpoint = checkpoint_of["llama"]
+    runner = CompiledRunner(checkpoint, compiled, dtype="float32")
+    rig = Rig(runner, checkpoint)
+    [(request, choice)] = rig.requests([20])
+    chunk, count, temperature = Chunk(request, choice, 0, 20), 20, 0.3
+    [logits] = runner.step([chunk])
+    probabilities = torch.softmax(logits.double() / temperature, 0)
+    uniforms = torch.rand(200, count, dtype=torch.float64, generator=torch.Generator().manual_seed(9)).tolist()
+
+    counts = torch.zeros(len(logits))
+    for some in uniforms:
+        _, found = runner.draw([chunk] * count, [Draw(temperature, 0, 1.0, uniform, None) for uniform in some])
+        for drawn in found:
+            assert drawn is not None and drawn.token is not None
+            counts[drawn.token] += 1
+
+    assert chi_square(counts, probabilities) > 1e-3
 
 
 def test_what_a_step_left_is_wiped(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:

@@ -9,7 +9,7 @@
 
 namespace kernels {
 
-constexpr int64_t NO_TOKEN = -1;
+constexpr int64_t NO_TOKEN = -1, NOT_ASKED = -2;
 
 struct Draw {
   float temperature;  // below 1e-5: the likeliest
@@ -20,31 +20,47 @@ struct Draw {
 };
 
 // The largest logit's place, the first of equals. NO_TOKEN where a logit is NaN or infinity or all are minus infinity: those are a
-// step that overflowed; single minus infinities are tokens that a mask forbids.
-inline int64_t argmax(const float* logits, long n) {
+// step that overflowed; single minus infinities are tokens that a mask forbids, or as bad where nothing is `masked`.
+inline int64_t argmax(const float* logits, long n, bool masked = true) {
+  const F least = splat(masked ? -INFINITY : -__FLT_MAX__);
   F top = splat(-INFINITY);
   I bad{};
-  for (long i = 0; i < n; i += W) {
-    // Lanes beyond the row read as 0, which must not count.
-    const long left = n - i;
-    F x = load(logits + i, left);
-    if (left < W)
-      for (long l = left; l < W; l++) x[l] = -INFINITY;
-    bad |= ~(I)(x < INFINITY);
+  long i = 0;
+  for (; i + W <= n; i += W) {
+    const F x = load(logits + i);
+    bad |= ~((I)(x < INFINITY) & (I)(x >= least));
     top = bigger(x, top);
   }
-  const float best = biggest(top);
-  if (biggest(-bad) != 0 || best == -INFINITY) return NO_TOKEN;
-  return std::find(logits, logits + n, best) - logits;
+  float best = biggest(top);
+  bool is_bad = biggest(-bad) != 0;
+  for (long l = i; l < n; l++) {
+    is_bad |= !(logits[l] < INFINITY && logits[l] >= least[0]);
+    best = logits[l] > best ? logits[l] : best;
+  }
+  if (is_bad || best == -INFINITY) return NO_TOKEN;
+  // By vectors up to the one that has it.
+  for (i = 0; i + W <= n; i += W)
+    if (biggest(-(I)(load(logits + i) == best))) break;
+  return std::find(logits + i, logits + n, best) - logits;
 }
 
-// Scratch of one thread.
+// Scratch of one thread, which is zeros again when it is given back: it tells what was likely.
 struct Sampler {
   std::vector<float> weights;
   std::vector<int32_t> order;
 
-  int64_t operator()(const float* logits, long n, const Draw& draw) {
-    const int64_t best = argmax(logits, n);
+  Sampler() = default;
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+  ~Sampler() {
+    std::fill(weights.begin(), weights.end(), 0.0f);
+    std::fill(order.begin(), order.end(), 0);
+    // Or a compiler would see that nobody reads them.
+    asm volatile("" : : "r"(weights.data()), "r"(order.data()) : "memory");
+  }
+
+  int64_t operator()(const float* logits, long n, const Draw& draw, bool masked = true) {
+    const int64_t best = argmax(logits, n, masked);
     if (best == NO_TOKEN || draw.temperature < 1e-5f) return best;
     weights.resize(n + W);
     const float inverse = 1.0f / draw.temperature, top = logits[best];
