@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from compiler.ir.verify import Broken
 from compiler.native.native import Compiled, build
 from compiler.native.source import Source, source_of
 from compiler.native.threads import Threads
-from compiler.passes.manager import for_processor, optimized
+from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import specialize
 from compiler.target import Target
 from compiler.tune.finals import NothingFits
@@ -89,7 +90,8 @@ class Builder:
     def _bucket(
         self, captured: Program, sizes: Sizes, example: Sequence[torch.Tensor]
     ) -> tuple[Bucket, dict[str, Tried]]:
-        meaning = for_processor(optimized(captured), quantized=self.quantize == "int8")
+        meant = in_nibbles if self.quantize == "int4" else partial(for_processor, quantized=self.quantize == "int8")
+        meaning = meant(optimized(captured))
         source = source_of(meaning)
         parities = Parities(captured, self.contract, meaning=meaning if self.quantize else None)
         weights = self._kept(source.weights)

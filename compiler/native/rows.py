@@ -30,9 +30,10 @@ def rows_of(linear: Value, with_norm: bool, storage: Storage) -> tuple[Lines, st
     else:
         kind, size, alone, normed = _NARROW[linear.op]
         in_a_word = 4 // size
-        stride = width + -width % in_a_word
+        group = linear["group"] if linear.op == "nibble_linear" else in_a_word
+        stride = width + -width % group
         out = storage.scratch(kind, room * stride, size)
-        scales = storage.scratch("float", room, 4) if linear.op == "byte_linear" else None
+        scales = storage.scratch("float", room, 4) if kind == "uint8_t" else None
         target = f"{out} + (made.at + row) * {stride}"
         kept = "" if scales is None else f"{scales}[made.at + row] = "
         if with_norm:
@@ -40,7 +41,17 @@ def rows_of(linear: Value, with_norm: bool, storage: Storage) -> tuple[Lines, st
         else:
             call = f"{kept}{alone}({source} + row * {width}, {width}, {target});"
         words = f"(const int32_t*)({out} + made.at * {stride}), {stride // in_a_word}, {term(rows)}"
-        if scales is None:
+        if linear.op == "nibble_linear":
+            groups = stride // group
+            sums = storage.scratch("int32_t", room * groups, 4)
+            if stride > width:
+                call += f" std::memset({target} + {width}, ZERO_POINT, {stride - width});"
+            call += f" group_sums({target}, {group}, {groups}, {sums} + (made.at + row) * {groups});"
+            facts = (
+                f"{out} + made.at * {stride}, {stride}, {term(rows)}, {scales} + made.at, {sums} + made.at * {groups}"
+            )
+            rows_made = f"ByteRows{{{facts}}}"
+        elif scales is None:
             rows_made = f"Rows<Bf16>{{{words}}}"
         else:
             rows_made = f"Rows<Int8>{{{words}, {scales} + made.at}}"
@@ -55,6 +66,7 @@ _FEW_ROWS = 64
 _NARROW = {
     "half_linear": ("bf16", 2, "halve_row", "normalize_to_halves"),
     "byte_linear": ("uint8_t", 1, "quantize_row", "normalize_to_bytes"),
+    "nibble_linear": ("uint8_t", 1, "quantize_row", "normalize_to_bytes"),
 }
 """What elements are and how many bytes they have; the kernels that make a row of them, from one as it is and through a norm."""
 

@@ -125,6 +125,6 @@ def _storage(graph: Graph, arena: Plan, packing: Packing, limits: Mapping[str, i
 def _is_read_as_it_is(weight: Value, graph: Graph) -> bool:
     """Whether anybody asks for it that has not its own way to lay it out."""
     return any(
-        user.op not in ("linear", "half_linear", "byte_linear") or user.args[0] is weight
+        user.op not in ("linear", "half_linear", "byte_linear", "nibble_linear") or user.args[0] is weight
         for user in graph.users[weight]
     )

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "attention.h"
+#include "int4.h"
 #include "matmul.h"
 #include "norm.h"
 #include "paged.h"

@@ -10,6 +10,7 @@ from compiler.ir.verify import verify
 from compiler.passes.absorb import absorb
 from compiler.passes.canonical import CANONICAL
 from compiler.passes.fold import fold
+from compiler.passes.nibbles import quantize_nibbles
 from compiler.passes.pack import pack
 from compiler.passes.quantize import quantize, quantize_weights
 from compiler.passes.recognize import RECOGNIZE
@@ -48,6 +49,11 @@ def optimized(program: Program, watch: Watch | None = None) -> Program:
 def for_processor(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
     """An optimized program in the types that a processor's kernels compute in; with `quantized`, over weights of bytes."""
     return run(program, {**WIDENING, **(QUANTIZING if quantized else {})}, watch)
+
+
+def in_nibbles(program: Program, watch: Watch | None = None) -> Program:
+    """As `for_processor`, over weights of half bytes."""
+    return run(program, {**WIDENING, "quantize": quantize_nibbles}, watch)
 
 
 def for_gpu(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:

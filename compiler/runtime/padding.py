@@ -150,7 +150,9 @@ def _multiplied(value: Value, dim: int, given: list[int | None]) -> bool:
 
 
 _KEEPS = {
-    **dict.fromkeys(("linear", "half_linear", "byte_linear", "rms_norm", "layer_norm", "gated"), _only_first),
+    **dict.fromkeys(
+        ("linear", "half_linear", "byte_linear", "nibble_linear", "rms_norm", "layer_norm", "gated"), _only_first
+    ),
     **dict.fromkeys(("softmax", "cumsum", "slice"), _along),
     **dict.fromkeys(("sum", "mean", "amax", "amin", "argmax"), _reduced),
     **dict.fromkeys(("attention", "cached_attention"), _attends),

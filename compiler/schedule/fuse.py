@@ -32,7 +32,7 @@ class Fusions:
 
 
 _ANCHORS = {
-    **dict.fromkeys(("linear", "half_linear", "byte_linear", "scaled_linear"), Kind.LINEAR),
+    **dict.fromkeys(("linear", "half_linear", "byte_linear", "nibble_linear", "scaled_linear"), Kind.LINEAR),
     "matmul": Kind.MATMUL,
     "attention": Kind.ATTENTION,
     "cached_attention": Kind.ATTENTION,

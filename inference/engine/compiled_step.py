@@ -13,13 +13,13 @@ import torch
 from compiler.backends.cpu.library import Library
 from compiler.frontend.exported import capture
 from compiler.native.native import Native
-from compiler.passes.manager import for_processor, optimized
+from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import generalize
 from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
 
-Weights = Literal["as-they-are", "int8"]
+Weights = Literal["as-they-are", "int8", "int4"]
 MOST_TOKENS = 512
 """Of one call; a step with more is several."""
 _LADDER = (1, 4, 16, 64)
@@ -46,7 +46,8 @@ class CompiledStep:
         with _capturing:
             program = capture(PlainStep(decoder, self.cache_dtype), _example(), dynamic=DYNAMIC)
         program = generalize(program, {name: {0: "S"} for name in self._names})
-        program = for_processor(optimized(program), quantized=weights == "int8")
+        program = optimized(program)
+        program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
         blocks = -(-decoder.config.max_tokens // BLOCK_TOKENS)
         limits = {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks}
         self._alone, self._together = Library(folder, threads=1), Library(folder, threads=threads)

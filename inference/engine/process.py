@@ -58,9 +58,9 @@ def main() -> int:
     )
     parser.add_argument(
         "--weights",
-        choices=("as-they-are", "int8"),
+        choices=("as-they-are", "int8", "int4"),
         default="as-they-are",
-        help="weights of compiled decoders; int8 is half of bfloat16 to read (default: as-they-are)",
+        help="weights of compiled decoders; int8 is half of bfloat16 to read, int4 a quarter and less exact (default: as-they-are)",
     )
     parser.add_argument(
         "--wipe-freed",

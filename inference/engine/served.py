@@ -38,7 +38,7 @@ class LoadOptions:
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
     compiled: Path | None = None
     """Where compiled decoders keep their code; None leaves decoders to torch. On a CPU."""
-    weights: Literal["as-they-are", "int8"] = "as-they-are"
+    weights: Literal["as-they-are", "int8", "int4"] = "as-they-are"
     """What a compiled decoder reads its weights from."""
     window: Window = PRESETS["balanced"]
     """How long embeddings are held for company where the workspace says nothing."""

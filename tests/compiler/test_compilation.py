@@ -195,6 +195,16 @@ def test_on_a_full_disk_the_reference_serves(tmp_path: Path, monkeypatch: pytest
     _served_by_the_reference(nn.Linear(8, 8).requires_grad_(False), torch.randn(3, 8), tmp_path, "is full: free some")
 
 
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+def test_integers_serve_where_they_are_what_was_meant_and_draw_alike(quantize: str) -> None:
+    network, example = DecodeStep("llama"), decoder_example()
+
+    artifact = compiler.compile(network, example, quantize=quantize)
+
+    assert artifact.report.is_compiled, artifact.report
+    assert torch.cosine_similarity(artifact(*example), network(*example), -1).min() > 0.95
+
+
 def test_a_weight_that_is_no_number_is_not_quantized(tmp_path: Path) -> None:
     module = nn.Linear(64, 64).requires_grad_(False)
     module.weight[3, 3] = torch.inf

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from compiler.ir.program import Program
 from compiler.native.native import Native
 from compiler.native.source import source_of
 from compiler.native.storage import NotNative
-from compiler.passes.manager import for_gpu, for_processor, optimized
+from compiler.passes.manager import Pass, for_gpu, for_processor, in_nibbles, optimized
 from tests.compiler.frontend.test_exported import BOTH, Strange, Toy
 from tests.compiler.graphs import Drawn, programs
 from tests.compiler.networks import DecodeStep, decoder_example
@@ -29,18 +30,19 @@ def _states(program: Program) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("family", "dtype", "quantized"),
+    ("family", "dtype", "meant"),
     [
-        ("llama", torch.float32, False),
-        ("mistral", torch.bfloat16, False),
-        ("qwen3", torch.float32, True),
+        ("llama", torch.float32, for_processor),
+        ("mistral", torch.bfloat16, for_processor),
+        ("qwen3", torch.float32, partial(for_processor, quantized=True)),
+        ("llama", torch.bfloat16, in_nibbles),
     ],
 )
 def test_a_decoder_goes_on_as_the_interpreter_says(
-    library: Library, compiled: Path, family: str, dtype: torch.dtype, quantized: bool
+    library: Library, compiled: Path, family: str, dtype: torch.dtype, meant: Pass
 ) -> None:
     example = decoder_example()
-    program = for_processor(optimized(capture(DecodeStep(family, dtype=dtype), example)), quantized=quantized)
+    program = meant(optimized(capture(DecodeStep(family, dtype=dtype), example)))
     native = Native(program, library, compiled)
     mine, theirs = _states(program), _states(program)
 
@@ -156,7 +158,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_computed(library: Libra
         native((tokens, positions), {})
 
 
-class Drawing(nn.Module):
+class Sampling(nn.Module):
     def forward(self, logits: torch.Tensor, shares: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
         return sample(logits * 2, shares, whole)
 
@@ -175,7 +177,7 @@ def _draws(rows: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 
 def test_a_step_ends_with_the_tokens_that_it_draws(library: Library, compiled: Path) -> None:
     program = optimized(
-        capture(Drawing(), _draws(6, 0), dynamic={name: {0: "R"} for name in ("logits", "shares", "whole")})
+        capture(Sampling(), _draws(6, 0), dynamic={name: {0: "R"} for name in ("logits", "shares", "whole")})
     )
     native = Native(program, library, compiled, {"R": 400})
     logits, shares, whole = _draws(400, 1)

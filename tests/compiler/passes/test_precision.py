@@ -11,6 +11,7 @@ from compiler.ir.interpret import interpret
 from compiler.ir.ops.mixed import LARGEST_BYTE
 from compiler.ir.program import Program
 from compiler.passes.manager import for_gpu, for_processor, optimized
+from compiler.passes.nibbles import GROUP, quantize_nibbles
 from compiler.passes.quantize import Unquantizable, quantize
 from tests.compiler.networks import DecodeStep, decoder_example
 
@@ -50,6 +51,23 @@ def test_bytes_are_a_quarter_of_the_memory_and_nearly_the_same() -> None:
         assert weight.dtype == torch.int8 and int(weight.abs().max()) == LARGEST_BYTE
     truth = _logits(program)
     assert (_logits(quantized) - truth).abs().max() < 0.05 * truth.abs().max()
+
+
+def test_half_bytes_have_a_scale_for_each_few_and_leave_the_last_layer_in_bytes() -> None:
+    program = for_processor(_decoder())
+
+    quantized = quantize_nibbles(program)
+
+    linear = [value for value in quantized.graph.values if value.op == "nibble_linear"]
+    [last] = [value for value in quantized.graph.values if value.op == "byte_linear"]
+    assert linear and last is quantized.graph.outputs[0]
+    for value in linear:
+        weight, scales = (quantized.weights[arg["name"]] for arg in value.args[1:])
+        assert weight.dtype == torch.int8 and int(weight.min()) == -8 and int(weight.max()) <= 7
+        assert weight.shape[1] == GROUP * scales.shape[1]
+    truth = _logits(program)
+    found = _logits(quantized)
+    assert 0.005 * truth.norm() < (found - truth).norm() < 0.3 * truth.norm()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
