@@ -132,6 +132,10 @@ def paged(
     return make("paged_attention", q, cache, tables, lengths, pieces, block=block, scale=scale, window=window)
 
 
+def ragged(qkv: Value, starts: Value, ends: Value, heads: int, scale: float) -> Value:
+    return make("ragged_attention", qkv, starts, ends, heads=heads, scale=scale)
+
+
 def index_copy(state: Value, dim: int, places: Value, content: Value) -> Value:
     return make("write", state, places, content, dim=axis_of(dim, state.rank))
 
@@ -262,6 +266,9 @@ TABLE: Mapping[str, Callable[..., Translated]] = {
     "index_copy": index_copy,
     "paged_attention": paged,
     "sample": _plain("sample"),
+    "ragged_attention": ragged,
+    "ragged_mean": _plain("ragged_mean"),
+    "clamp_min": lambda value, least: make("maximum", value, lifted(least)),
     "topk": topk,
     "sort": sort,
     "argmax": argmax,

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from threading import Lock
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ from compiler.ir.verify import Broken, verify
 
 Dynamic = Mapping[str, Mapping[int, str]]
 """Of an input's dimension the symbol that its size is; all others are as in the example."""
+_exporting = Lock()
+"""torch.export is not for several threads at once."""
 
 
 class Unsupported(ValueError):
@@ -64,7 +67,7 @@ def captured(
     }
     dims = {name: {dim: made[size] for dim, size in (dynamic or {}).get(name, {}).items()} for name in names}
     try:
-        with torch.no_grad():
+        with _exporting, torch.no_grad():
             program = export(
                 module.eval(),
                 tuple(example),

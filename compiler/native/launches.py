@@ -11,11 +11,12 @@ from compiler.native import nests
 from compiler.native.expressions import CppElements
 from compiler.native.packing import Packing
 from compiler.native.rows import norm_of, rows_of
-from compiler.native.storage import NotNative, Storage, name_of, number
+from compiler.native.storage import NotNative, Storage, c_type, name_of, number
 from compiler.schedule.group import Group, Kind
 
 Lines = list[str]
 _ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU_TANH", "relu": "RELU"}
+_WORDS = {"bf16": "Bf16", "float": "Float"}
 _GATES = {"silu": "SILU_GATE", "gelu_tanh": "GELU_TANH_GATE"}
 
 
@@ -97,23 +98,23 @@ class Launches:
         fused = self._fused(group, tail)
         if fused is None:
             _, out, tail = self._result(group)
-            activation, residual = "NONE", None
+            kind, activation, residual = "float", "NONE", None
         else:
-            activation, residual, out = fused
+            kind, activation, residual, out = fused
             tail = ()
         gated = activation.endswith("GATE")
         packed = self._packing.weight(linear, gated=gated)
         width = columns // 2 if gated else columns
         bias = self._packing.bias(linear, gated=gated)
         target = f"{out}, {width}, {width}, {bias or 'nullptr'}, {residual or 'nullptr'}, nullptr"
-        epilogue = f"Epilogue<float, Activation::{activation}>{{{target}}}"
+        epilogue = f"Epilogue<{kind}, Activation::{activation}>{{{target}}}"
         lines += [f"  matmul({activations}, {packed.expression}, team.share({packed.tiles}), {epilogue});"]
         if tail:
             lines.append("  team.barrier();")
         return lines + self._tail(group, tail)
 
-    def _fused(self, group: Group, tail: tuple[Value, ...]) -> tuple[str, str | None, str] | None:
-        """Activation, residual and target, if the matrix product's own kernel does all that follows."""
+    def _fused(self, group: Group, tail: tuple[Value, ...]) -> tuple[str, str, str | None, str] | None:
+        """Type, activation, residual and target, if the matrix product's own kernel does all that follows."""
         value, activation, residual = group.anchor, "NONE", None
         left = list(tail)
         while left:
@@ -122,6 +123,10 @@ class Launches:
             if value in group.outputs:
                 return None
             if _lies_alike(step) and step.args[0] is value:
+                value = step
+            elif value.dtype == torch.bfloat16:
+                return None
+            elif step.op == "cast" and step.dtype == torch.bfloat16 and residual is None:
                 value = step
             elif step.op in _ACTIVATIONS and activation == "NONE" and residual is None:
                 activation, value = _ACTIVATIONS[step.op], step
@@ -133,9 +138,9 @@ class Launches:
                 residual, value = self._storage.pointer(others[0]), step
             else:
                 return None
-        if value not in group.outputs or value.dtype != torch.float32:
+        if value not in group.outputs or value.dtype not in (torch.float32, torch.bfloat16):
             return None
-        return activation, residual, self._storage.targets[value]
+        return c_type(value), activation, residual, self._storage.targets[value]
 
     # Norms, reductions, attention.
 
@@ -160,6 +165,8 @@ class Launches:
 
     def _reduction(self, group: Group) -> Lines:
         anchor = group.anchor
+        if anchor.op == "ragged_mean":
+            return self._means(group)
         before = group.values[: group.values.index(anchor)]
         if before:
             raise NotNative("a reduction of what is computed in its own group")
@@ -179,6 +186,8 @@ class Launches:
         anchor = group.anchor
         if anchor.op == "paged_attention":
             return self._paged(group)
+        if anchor.op == "ragged_attention":
+            return self._ragged(group)
         q, k, v = anchor.args[:3]
         batch, tokens, places = term(q.axis(0)), term(q.axis(2)), term(k.axis(2))
         heads, groups, width = number(q.axis(1)), number(k.axis(1)), number(q.axis(3))
@@ -225,6 +234,32 @@ class Launches:
         )
         lines = [f"  attend_all({work}, team);"]
         return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _ragged(self, group: Group) -> Lines:
+        anchor = group.anchor
+        qkv, heads = anchor.args[0], anchor["heads"]
+        width = number(qkv.axis(1)) // 3 // heads
+        if width > 256 or c_type(qkv) not in _WORDS:
+            raise NotNative("attention of this form has no kernel")
+        _, target, tail = self._result(group)
+        kind = c_type(qkv)
+        facts = f"{self._storage.pointer(qkv)}, {self._texts(anchor)}, {heads}, {width}, {anchor['scale']!r}f, {target}"
+        lines = [f"  attend(RaggedAttention<{_WORDS[kind]}, {kind}, {kind}>{{{facts}}}, team);"]
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _means(self, group: Group) -> Lines:
+        anchor = group.anchor
+        values = anchor.args[0]
+        if values not in self._storage or values.dtype != torch.float32:
+            raise NotNative("means of what is not in memory as float32")
+        _, target, tail = self._result(group)
+        given = f"{self._texts(anchor)}, {self._storage.pointer(values)}, {number(values.axis(1))}"
+        lines = [f"  mean_of_texts({given}, {target}, team);"]
+        return lines + (["  team.barrier();", *self._tail(group, tail)] if tail else [])
+
+    def _texts(self, value: Value) -> str:
+        starts, ends = value.args[-2:]
+        return f"Texts{{{self._storage.pointer(starts)}, {self._storage.pointer(ends)}, {term(starts.axis(0))}}}"
 
     def _attended(self, group: Group) -> tuple[bool, str, tuple[Value, ...]]:
         """Whether tokens come before heads in the result, which is what the next layer wants; its place; what is left to do."""

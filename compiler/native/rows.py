@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from compiler.elements.places import term
 from compiler.ir.size import bound, product
 from compiler.ir.value import Value
@@ -21,6 +23,8 @@ def rows_of(linear: Value, with_norm: bool, storage: Storage) -> tuple[Lines, st
     given = f"{norm_of(asked, storage)}, (float*){source} + row * {width}, nullptr" if with_norm else ""
     if linear.op == "linear" and not with_norm:
         return [], f"Rows<Float>{{(const int32_t*){source}, {width}, {term(rows)}}}"
+    if linear.op == "half_linear" and asked.dtype == torch.bfloat16 and width % 2 == 0:
+        return [], f"Rows<Bf16>{{(const int32_t*){source}, {width // 2}, {term(rows)}}}"
     # Room for a few rows of each thread, even where the step itself has fewer.
     room = max(number(bound(rows, storage.limits)), _FEW_ROWS)
     if linear.op == "linear":

@@ -9,6 +9,7 @@
 #include "norm.h"
 #include "paged.h"
 #include "pool.h"
+#include "ragged.h"
 #include "sample.h"
 
 using namespace kernels;

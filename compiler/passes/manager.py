@@ -10,6 +10,7 @@ from compiler.ir.verify import verify
 from compiler.passes.absorb import absorb
 from compiler.passes.canonical import CANONICAL
 from compiler.passes.fold import fold
+from compiler.passes.narrow import narrow
 from compiler.passes.nibbles import quantize_nibbles
 from compiler.passes.pack import pack
 from compiler.passes.quantize import quantize, quantize_weights
@@ -38,6 +39,7 @@ WIDENING: Mapping[str, Pass] = {"widen": widen, "canonical": rewriting(CANONICAL
 ABSORBING: Mapping[str, Pass] = {"absorb": absorb}
 """For a GPU, where a number that is multiplied on its way to the tensor cores goes a long way round."""
 QUANTIZING: Mapping[str, Pass] = {"quantize": quantize}
+NARROWING: Mapping[str, Pass] = {"narrow": narrow}
 QUANTIZING_WEIGHTS: Mapping[str, Pass] = {"quantize": quantize_weights}
 
 
@@ -48,7 +50,7 @@ def optimized(program: Program, watch: Watch | None = None) -> Program:
 
 def for_processor(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
     """An optimized program in the types that a processor's kernels compute in; with `quantized`, over weights of bytes."""
-    return run(program, {**WIDENING, **(QUANTIZING if quantized else {})}, watch)
+    return run(program, {**WIDENING, **(QUANTIZING if quantized else {}), **NARROWING}, watch)
 
 
 def in_nibbles(program: Program, watch: Watch | None = None) -> Program:

@@ -43,6 +43,12 @@ def widen(program: Program) -> Program:
         elif value.op in _CACHE_READERS:
             q, *rest = value.args
             new[value] = make(value.op, wide(q), *(new[arg] for arg in rest), **value.attributes)
+        elif value.op == "ragged_attention":
+            # All of its products are of what it is given: halves are multiplied as such, and summed in float32.
+            qkv, *bounds = value.args
+            new[value] = make(
+                value.op, _narrow(wide(qkv), qkv.dtype), *(new[arg] for arg in bounds), **value.attributes
+            )
         elif value.op == "opaque":
             # Whatever it does, it was made for the types that it was given.
             new[value] = make(value.op, *(_narrow(new[arg], arg.dtype) for arg in value.args), **value.attributes)

@@ -37,6 +37,8 @@ _ANCHORS = {
     "attention": Kind.ATTENTION,
     "cached_attention": Kind.ATTENTION,
     "paged_attention": Kind.ATTENTION,
+    "ragged_attention": Kind.ATTENTION,
+    "ragged_mean": Kind.REDUCTION,
     "rms_norm": Kind.NORM,
     "layer_norm": Kind.NORM,
     "opaque": Kind.OPAQUE,

@@ -13,12 +13,14 @@ from compiler.ir.ops.movement import MOVEMENT
 from compiler.ir.ops.nibbles import NIBBLES
 from compiler.ir.ops.opaque import OPAQUE
 from compiler.ir.ops.paged import PAGED
+from compiler.ir.ops.ragged import RAGGED
 from compiler.ir.ops.reduction import REDUCTIONS
 from compiler.ir.ops.sample import SAMPLE
 from compiler.ir.value import Attribute, Value, intern
 
 _FAMILIES = (
-    LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, PAGED, SAMPLE, NIBBLES, EFFECTS, OPAQUE,
+    LEAVES, ELEMENTWISE, MOVEMENT, REDUCTIONS, CONTRACTIONS, MIXED, COMPOUNDS, PAGED, RAGGED, SAMPLE, NIBBLES, EFFECTS,
+    OPAQUE,
 )  # fmt: skip
 OPS: dict[str, Op] = {op.name: op for family in _FAMILIES for op in family}
 

@@ -17,7 +17,7 @@ SMALLEST_PEAK = 1e-36
 
 
 def _linear(value: Value, weight: Value) -> TensorType:
-    require(value.dtype == torch.float32, "it is asked about float32")
+    require(value.dtype in (torch.float32, torch.bfloat16), "it is asked about float32 or bfloat16")
     require(weight.rank == 2 and value.axis(-1) == weight.axis(1), f"{value.type} does not meet {weight.type}")
     return TensorType((*value.shape[:-1], weight.axis(0)), torch.float32)
 
@@ -51,6 +51,7 @@ def _run_half_linear(value: torch.Tensor, weight: torch.Tensor, bias: torch.Tens
 def _run_byte_linear(
     value: torch.Tensor, weight: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
+    value = value.float()
     peaks = value.abs().amax(-1, keepdim=True)
     whole = torch.where(peaks < SMALLEST_PEAK, 0.0, (value * (LARGEST_BYTE / peaks)).round())
     # Sums of products of bytes are whole numbers below 2⁵³: float64 has them exactly.
@@ -67,6 +68,7 @@ def _run_scaled_linear(
 
 
 MIXED = [
+    # Both take activations in float32 or bfloat16, and give float32.
     # The activations are rounded to bfloat16, products are summed in float32.
     Op("half_linear", Family.CONTRACTION, _half_linear, _run_half_linear),
     # Each row of activations is scaled to whole numbers from -127 to 127, products are summed as integers.

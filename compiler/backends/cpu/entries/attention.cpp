@@ -3,6 +3,7 @@
 #include "blocked.h"
 #include "cache.h"
 #include "entry.h"
+#include "ragged.h"
 #include "rope.h"
 
 using namespace kernels;
@@ -70,13 +71,14 @@ ENTRY void prompt_run(Pool* pool, const PagesCall* call, const int32_t* tables, 
                   {call->as<float>(), tables, table_width, starts, lengths, requests, heads, window, scale, q, q_stride, out});
 }
 
-// qkv [tokens, 3, heads, head_dim] and out [tokens, heads * head_dim], both bfloat16 or both float32.
+// qkv [tokens, 3, heads, head_dim] and out [tokens, heads * head_dim], both bfloat16 or both float32. `starts` [texts + 1].
 ENTRY void encoder_run(Pool* pool, const void* qkv, int64_t half, const int32_t* starts, int64_t texts, int64_t heads,
                        int64_t head_dim, float scale, void* out) {
   pool->run([&](const Team& team) {
+    const Texts all{starts, starts + 1, texts};
     if (half)
-      attend(EncoderAttention<bf16, bf16>{(const bf16*)qkv, starts, texts, heads, head_dim, scale, (bf16*)out}, team);
+      attend(RaggedAttention<Bf16, bf16, bf16>{(const bf16*)qkv, all, heads, head_dim, scale, (bf16*)out}, team);
     else
-      attend(EncoderAttention<float, float>{(const float*)qkv, starts, texts, heads, head_dim, scale, (float*)out}, team);
+      attend(RaggedAttention<Float, float, float>{(const float*)qkv, all, heads, head_dim, scale, (float*)out}, team);
   });
 }

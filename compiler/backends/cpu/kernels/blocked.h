@@ -1,5 +1,5 @@
-// Attention of many query rows at once, as two matrix products a chunk of keys: prompts over pages (causal), and texts of an
-// encoder packed without padding (each to itself). Keys are transposed and values widened once for a block of query rows.
+// Attention of many query rows at once, as two matrix products a chunk of keys: prompts over pages, causal. Keys are transposed
+// and values widened once for a block of query rows.
 #pragma once
 
 #include "attention.h"
@@ -156,41 +156,6 @@ void attend(const PromptAttention<C>& a, const Team& team) {
         for (long h = 0; h < some; h++)
           block.result((t - first) * some + h, a.out + (a.starts[request] + t) * a.heads * dim + offset + h * dim);
     }
-  });
-}
-
-template <class C, class Out>
-struct EncoderAttention {
-  const C* qkv;           // [tokens, 3, heads, head_dim], as a fused projection leaves it
-  const int32_t* starts;  // [texts + 1] the tokens of each text
-  long texts, heads, head_dim;
-  float scale;
-  Out* out;  // [tokens, heads * head_dim]
-};
-
-// This thread's blocks of texts: each token sees all of its text and nothing else.
-template <class C, class Out>
-void attend(const EncoderAttention<C, Out>& a, const Team& team) {
-  const long dim = a.head_dim, width = a.heads * dim;
-  const auto each_block = [&](const auto& visit) {
-    for (long text = 0; text < a.texts; text++) {
-      const long begin = a.starts[text], end = a.starts[text + 1];
-      for (long head = 0; head < a.heads; head++)
-        for (long first = begin; first < end; first += QUERY_ROWS)
-          visit(begin, end, head, first, std::min<long>(first + QUERY_ROWS, end));
-    }
-  };
-  const auto cost = [](long begin, long end, long first, long last) { return double((end - begin) * (last - first + 8)); };
-  double total = 0;
-  each_block([&](long begin, long end, long, long first, long last) { total += cost(begin, end, first, last); });
-  Dealer dealer(team, total);
-  each_block([&](long begin, long end, long head, long first, long last) {
-    if (!dealer.mine(cost(begin, end, first, last))) return;
-    const C* text = a.qkv + begin * 3 * width + head * dim;
-    QueryBlock block(dim);
-    for (long t = first; t < last; t++) block.add(a.qkv + t * 3 * width + head * dim, a.scale, 0, end - begin);
-    block.run(PackedTokens<C>{text + width, 3 * width, width});
-    for (long t = first; t < last; t++) block.result(t - first, a.out + t * width + head * dim);
   });
 }
 

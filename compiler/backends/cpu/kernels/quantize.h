@@ -1,4 +1,4 @@
-// float32 rows to the types that matmuls read: bytes with a scale of their own (one a row), or bfloat16.
+// Rows of float32 or bfloat16 to the types that matmuls read: bytes with a scale of their own (one a row), or bfloat16.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,8 @@ namespace kernels {
 constexpr int32_t ZERO_POINT = 128;
 constexpr int32_t INFINITE = 0x7f800000;  // bits of infinity: what is as large or larger is no number
 
-INLINE int32_t peak_of(const float* x, long k) {
+template <class X>
+INLINE int32_t peak_of(const X* x, long k) {
   I peak{};
   for (long i = 0; i < k; i += W) peak = bigger(peak, magnitude(load(x + i, k - i)));
   return biggest(peak);
@@ -20,7 +21,8 @@ INLINE int32_t peak_of(const float* x, long k) {
 // x [k] to u8 = round(x / scale) + 128 with scale = max |x| / 127; returns the scale. `out` is filled with 128 up to the next
 // multiple of 4. A row with an infinity or NaN gets scale NaN, which makes all of its products NaN; a row of zeros gets 0.
 // `peak` is the bits of max |x| where a kernel before has found them.
-inline float quantize_row(const float* x, long k, uint8_t* out, int32_t peak) {
+template <class X>
+inline float quantize_row(const X* x, long k, uint8_t* out, int32_t peak) {
   for (long i = k; i < (k + 3) / 4 * 4; i++) out[i] = ZERO_POINT;
   if (peak >= INFINITE || peak == 0) {
     std::memset(out, ZERO_POINT, k);
@@ -38,7 +40,8 @@ inline float quantize_row(const float* x, long k, uint8_t* out, int32_t peak) {
   return largest / 127.0f;
 }
 
-INLINE float quantize_row(const float* x, long k, uint8_t* out) { return quantize_row(x, k, out, peak_of(x, k)); }
+template <class X>
+INLINE float quantize_row(const X* x, long k, uint8_t* out) { return quantize_row(x, k, out, peak_of(x, k)); }
 
 // Rows `rows` of x [rows, k] to bytes [rows, stride]. `peaks` [threads, stride_peaks], where given, are those that an epilogue
 // of `threads` threads kept.
@@ -53,7 +56,8 @@ inline void quantize_rows(const float* x, long k, uint8_t* out, long stride, flo
 }
 
 // x [k] to bfloat16, with a zero after it where k is odd.
-INLINE void halve_row(const float* x, long k, bf16* out) {
+template <class X>
+INLINE void halve_row(const X* x, long k, bf16* out) {
   for (long i = 0; i < k; i += W) store(out + i, load(x + i, k - i), k - i);
   if (k % 2) out[k] = 0;
 }

@@ -82,7 +82,7 @@ def test_new_tokens_of_a_prompt_see_what_is_before_them(
 
 @pytest.mark.parametrize(("heads", "head_dim"), [(12, 32), (3, 64), (2, 20)])
 def test_packed_texts_see_themselves_alone(library: Library, heads: int, head_dim: int) -> None:
-    sizes = [1, 5, 64, 65, 150]
+    sizes = [1, 5, 64, 65, 150, 129, 300]
     starts = [0, *accumulate(sizes)]
     qkv = torch.randn(starts[-1], 3, heads, head_dim, generator=torch.Generator().manual_seed(1))
     bounds = torch.tensor(starts, dtype=torch.int32)
