@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
 from typing import Literal
 
 import torch
@@ -18,16 +16,13 @@ from compiler.passes.specialize import generalize
 from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
+from inference.engine.pools import Pools
 
 Weights = Literal["as-they-are", "int8", "int4"]
 MOST_TOKENS = 512
 """Of one call; a step with more is several."""
 _LADDER = (1, 4, 16, 64)
 """Tokens of a call that are tried, to see how many are worth all threads."""
-_GAIN = 1.1
-"""What all threads must save, or waking them and waiting for them is not worth the cores that others could have."""
-_TRIES = 4
-_capturing = threading.Lock()
 
 
 class CompiledStep:
@@ -42,20 +37,17 @@ class CompiledStep:
         self.cache_dtype = dtype if dtype == torch.bfloat16 else torch.float32
         layers = decoder.config.layers
         self._names = [cache_name(layer) for layer in range(layers)]
-        # torch.export is not for several threads at once.
-        with _capturing:
-            program = capture(PlainStep(decoder, self.cache_dtype), _example(), dynamic=DYNAMIC)
+        program = capture(PlainStep(decoder, self.cache_dtype), _example(), dynamic=DYNAMIC)
         program = generalize(program, {name: {0: "S"} for name in self._names})
         program = optimized(program)
         program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
         blocks = -(-decoder.config.max_tokens // BLOCK_TOKENS)
         limits = {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks}
-        self._alone, self._together = Library(folder, threads=1), Library(folder, threads=threads)
-        self._native = Native(program, self._together, folder, limits)
+        self._pools = Pools(folder, threads)
+        self._native = Native(program, self._pools.together, folder, limits)
         self._cache: KvCache | None = None
         self._states: dict[str, torch.Tensor] = {}
-        self._worth = 0 if threads == 1 else self._least_worth(decoder)
-        """The least number of tokens for which all threads are used."""
+        self._measure(decoder)
 
     def __call__(
         self,
@@ -74,29 +66,22 @@ class CompiledStep:
         if cache is not self._cache:
             self._cache = cache
             self._states = {name: stored.flatten(0, 1) for name, stored in zip(self._names, cache, strict=True)}
-        pool = self._alone if tokens.shape[0] < self._worth else self._together
         inputs = tokens, positions, slots, tables, lengths, pieces, rows, shares, whole
-        logits, drawn = self._native(inputs, self._states, pool=pool)
+        logits, drawn = self._native(inputs, self._states, pool=self._pools.fit(tokens.shape[0]))
         return logits, drawn
 
-    def _least_worth(self, decoder: Decoder) -> int:
-        """By the clock, because it depends on the processor, on the sizes, and on what else the machine is doing."""
+    def _measure(self, decoder: Decoder) -> None:
         config = decoder.config
         shape = (2 * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
         states = {name: torch.zeros(shape, dtype=self.cache_dtype) for name in self._names}
-        for tokens in _LADDER:
+
+        def run(tokens: int, pool: Library) -> None:
             nothing, unwritten = torch.zeros(tokens, dtype=torch.int64), torch.full((tokens,), -1)
             lengths = torch.zeros(tokens, dtype=torch.int32)
             inputs = nothing, nothing, unwritten, lengths[:, None], lengths, lengths - 1, nothing, *_undrawn(tokens)
-            best = {pool: float("inf") for pool in (self._alone, self._together)}
-            for _ in range(_TRIES):
-                for pool in best:
-                    began = perf_counter()
-                    self._native(inputs, states, pool=pool)
-                    best[pool] = min(best[pool], perf_counter() - began)
-            if best[self._alone] > _GAIN * best[self._together]:
-                return tokens
-        return 2 * _LADDER[-1]
+            self._native(inputs, states, pool=pool)
+
+        self._pools.measure(run, _LADDER)
 
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""

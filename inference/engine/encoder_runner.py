@@ -12,7 +12,7 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
-from inference.engine.models.layers import DtypeName, best_dtype
+from inference.engine.models.layers import DtypeName, best_dtype, pack
 from inference.engine.models.ragged import Ragged
 from inference.engine.models.threads import Threads
 
@@ -20,8 +20,13 @@ from inference.engine.models.threads import Threads
 class EncoderRunner:
     """An encoder on one device. For one thread at a time."""
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32") -> None:
-        """Loads the weights. Raises CheckpointError when they cannot be served."""
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str = "cpu", dtype: DtypeName = "float32", counted: bool = False
+    ) -> None:
+        """Loads the weights. Raises CheckpointError when they cannot be served.
+
+        With `counted` it stands in for something faster that could not be had.
+        """
         if not isinstance(checkpoint.config, EncoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
         self.config = checkpoint.config
@@ -35,31 +40,50 @@ class EncoderRunner:
                 raise CheckpointError(f"a weight is beyond what {dtype} holds; load it as float32") from None
             self.dtype = "float32"
             self._network = self._load(checkpoint)
+        self.slow_path = 0
+        """Calls, where it stands in for something faster."""
+        self._stands_in = counted
 
     def _load(self, checkpoint: Checkpoint) -> Encoder:
         network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, self.dtype), device=self.device))
         network.load(checkpoint.weights())
+        pack(network)
         self._threads = Threads.measured(network.layers)
         return network
 
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
         length 1 again."""
-        return [
-            _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
-            for vector, size in zip(self._run(texts), dimensions, strict=True)
-        ]
+        return answers(self._run(texts), dimensions)
 
     def tag(self, texts: list[list[int]]) -> list[numpy.ndarray | None]:
         """Logits [tokens, labels] of each text, float32 little-endian; None where one is not finite."""
-        ends = [*accumulate(map(len, texts))]
-        return [rows if numpy.isfinite(rows).all() else None for rows in numpy.split(self._run(texts), ends[:-1])]
+        return scores(self._run(texts), texts)
+
+    def wipe_buffers(self) -> int:
+        """Zeroes what calls leave in buffers that outlive them: torch frees all of its own."""
+        return 0
 
     @torch.inference_mode()
     def _run(self, texts: list[list[int]]) -> numpy.ndarray:
+        self.slow_path += self._stands_in
         with self._threads.fit(sum(map(len, texts))):
             values: numpy.ndarray = self._network(*Ragged.pack(texts, self.device)).cpu().numpy()
         return values.astype("<f4", copy=False)
+
+
+def answers(vectors: numpy.ndarray, dimensions: list[int | None]) -> list[bytes | None]:
+    """Of vectors [texts, hidden] what `embed` gives."""
+    return [
+        _cut(vector, size).tobytes() if numpy.isfinite(vector).all() else None
+        for vector, size in zip(vectors, dimensions, strict=True)
+    ]
+
+
+def scores(logits: numpy.ndarray, texts: list[list[int]]) -> list[numpy.ndarray | None]:
+    """Of logits [tokens, labels] what `tag` gives."""
+    ends = [*accumulate(map(len, texts))]
+    return [rows if numpy.isfinite(rows).all() else None for rows in numpy.split(logits, ends[:-1])]
 
 
 def _cut(vector: numpy.ndarray, dimensions: int | None) -> numpy.ndarray:

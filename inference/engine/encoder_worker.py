@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference.engine.batch_queue import Flushes
 from inference.engine.encoder_runner import EncoderRunner
@@ -20,9 +20,12 @@ from inference.engine.text_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, Text,
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
 
+if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from inference.engine.compiled_encoder import CompiledEncoder
+
 
 class EncoderWorker(Worker[Texts]):
-    def __init__(self, runner: EncoderRunner, window: Window = PRESETS["balanced"]) -> None:
+    def __init__(self, runner: EncoderRunner | CompiledEncoder, window: Window = PRESETS["balanced"]) -> None:
         """`window` is for requests that name no preset."""
         super().__init__()
         self._runner = runner
@@ -92,10 +95,14 @@ class EncoderWorker(Worker[Texts]):
         covered = [request for request in self._queue.requests() if request.is_of(scope)]
         for request in covered:
             self.cancel(request, ERASED)
-        return Wiped(0, len(covered), 0, 0, 0)
+        return Wiped(0, len(covered), 0, self._runner.wipe_buffers(), 0)
 
     def verify(self, scope: Scope) -> Found:
         return Found(sum(request.is_of(scope) for request in self._queue.requests()), 0, 0, 0)
+
+    def close(self) -> None:
+        self._runner.wipe_buffers()
+        super().close()
 
     def stats(self, model: str) -> ModelStats:
         waiting: Counter[Lane] = Counter()
@@ -105,6 +112,7 @@ class EncoderWorker(Worker[Texts]):
             model=model,
             lanes={lane: LaneStats(0, waiting[lane]) for lane in LANES},
             prompt_tokens=self.prompt_tokens,
+            slow_path=self._runner.slow_path,
             refused=dict(self._refused),
             ended=dict(self._ended),
             flushes=[(window, reason, count) for (window, reason), count in self.flushes.reasons.items()],

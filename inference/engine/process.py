@@ -54,13 +54,13 @@ def main() -> int:
         "--compiled",
         type=Path,
         metavar="DIR",
-        help="compile decoders for this machine's processor and keep their code in DIR (CPU; needs a C++ compiler)",
+        help="compile models for this machine's processor and keep their code in DIR (CPU; needs a C++ compiler)",
     )
     parser.add_argument(
         "--weights",
         choices=("as-they-are", "int8", "int4"),
         default="as-they-are",
-        help="weights of compiled decoders; int8 is half of bfloat16 to read, int4 a quarter and less exact (default: as-they-are)",
+        help="weights of compiled models; int8 is half of bfloat16 to read, int4 a quarter and less exact (default: as-they-are)",
     )
     parser.add_argument(
         "--wipe-freed",
@@ -84,7 +84,7 @@ def main() -> int:
     if arguments.models is not None and not arguments.models.is_dir():
         parser.error(f"--models {arguments.models} is not a folder")
     if arguments.weights != "as-they-are" and arguments.compiled is None:
-        parser.error("--weights is for compiled decoders: give --compiled a folder, too")
+        parser.error("--weights is for compiled models: give --compiled a folder, too")
     if not arguments.hang_seconds > 0:
         parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:

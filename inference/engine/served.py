@@ -26,6 +26,7 @@ from inference.engine.window import PRESETS, Window
 from inference.engine.worker import AnyWorker
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
 
 
@@ -37,9 +38,9 @@ class LoadOptions:
     graphs: bool = False
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
     compiled: Path | None = None
-    """Where compiled decoders keep their code; None leaves decoders to torch. On a CPU."""
+    """Where compiled models keep their code; None leaves them to torch. On a CPU."""
     weights: Literal["as-they-are", "int8", "int4"] = "as-they-are"
-    """What a compiled decoder reads its weights from."""
+    """What compiled models read their weights from. An encoder that bytes would change too much keeps them as they are."""
     window: Window = PRESETS["balanced"]
     """How long embeddings are held for company where the workspace says nothing."""
     cache_bytes: int = 1 << 30
@@ -93,8 +94,7 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
-        runner = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)
-        worker = EncoderWorker(runner, options.window)
+        worker = EncoderWorker(_encoder(name, checkpoint, options), options.window)
     return ServedModel(
         info=ModelInfo(
             name,
@@ -127,3 +127,21 @@ def _decoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> Decoder
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
     return DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted)
+
+
+def _encoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> EncoderRunner | CompiledEncoder:
+    """Compiled if that is wanted and can be, of bytes only where they are good enough; else by torch, as `_decoder` says."""
+    wanted = options.compiled is not None and options.device == "cpu"
+    if options.compiled is not None and wanted:
+        from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
+        from inference.engine.compiled_runner import UNCOMPILED
+
+        try:
+            try:
+                return CompiledEncoder(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights)
+            except TooCoarse as error:
+                log("engine.model.unquantized", model=name, reason=str(error))
+                return CompiledEncoder(checkpoint, options.compiled, dtype=options.dtype)
+        except UNCOMPILED as error:
+            log("engine.model.uncompiled", model=name, reason=str(error))
+    return EncoderRunner(checkpoint, device=options.device, dtype=options.dtype, counted=wanted)

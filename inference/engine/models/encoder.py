@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from inference.engine.architecture import HEAD, EncoderConfig
-from inference.engine.models.layers import Embedding, Empty, LayerNorm, Linear, activation_dtype, pack
+from inference.engine.models.layers import Embedding, Empty, LayerNorm, Linear, activation_dtype
 from inference.engine.models.ragged import Ragged
 
 
@@ -80,9 +80,9 @@ class Encoder(nn.Module):
         return functional.normalize(vectors, dim=-1) if self.config.normalize else vectors
 
     def load(self, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Takes the checkpoint's tensors by their transformers names into the fused layers, and packs those; to be called once.
+        """Takes the checkpoint's tensors by their transformers names into the fused layers; to be called once.
 
-        Raises OverflowError when the type of the weights cannot hold one of them.
+        Raises OverflowError when the type of the embeddings cannot hold one of them.
         """
         parameters = dict(self.named_parameters())
         hidden = self.config.hidden_size
@@ -99,7 +99,6 @@ class Encoder(nn.Module):
                 parameters[name.removeprefix("embeddings.")].data.copy_(tensor)
         if not all(torch.isfinite(table.weight).all() for table in self.modules() if isinstance(table, Embedding)):
             raise OverflowError("an embedding is beyond what its type holds")
-        pack(self)
 
 
 def _wide(empty: Empty) -> Empty:

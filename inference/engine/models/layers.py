@@ -123,10 +123,10 @@ class LayerNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(_vector(empty, width), requires_grad=False)
         self.bias = nn.Parameter(_vector(empty, width), requires_grad=False)
-        self._eps = eps
+        self.eps = eps
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return functional.layer_norm(values, self.weight.shape, self.weight, self.bias, self._eps)
+        return functional.layer_norm(values, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 def _vector(empty: Empty, width: int) -> torch.Tensor:

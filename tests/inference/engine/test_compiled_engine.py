@@ -1,4 +1,4 @@
-"""An engine process whose decoders are compiled, as its clients see it."""
+"""An engine process whose models are compiled, as its clients see it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy
 import pytest
 
+from inference.engine.checkpoint import Checkpoint
 from inference.engine.client import EngineClient
-from inference.engine.protocol import Erase, Generate, Generated, Sampling, Stats
+from inference.engine.protocol import Embed, Embedded, Erase, Generate, Generated, Sampling, Stats
 from inference.engine.receipts import Erased, Scope
 from inference.engine.stats import StatsReport
 from inference.engine.tokenizer import Tokenizer
@@ -95,6 +97,73 @@ def test_an_erased_prompt_is_nowhere_in_a_compiled_engines_memory(
         )
         receipt = await client.call(Erase(Scope("gone")))
         assert isinstance(receipt, Erased) and receipt.scrubbed_bytes > 0
+        await client.close()
+
+    asyncio.run(work())
+    assert found(engine.process.pid, needles) == {"text": 0, "int64": 0, "int32": 0}
+
+
+def _vectors(engine: EngineProcess) -> tuple[numpy.ndarray, StatsReport]:
+    """Vectors of several requests at once, and what the engine counted."""
+
+    async def work() -> tuple[numpy.ndarray, StatsReport]:
+        client = EngineClient(engine.socket)
+        wires = [Embed(f"e{number}", "ws", "embed", [PROMPT[number:], PROMPT * 3]) for number in range(6)]
+        answers = await asyncio.gather(*(client.call(wire) for wire in wires))
+        stats = await client.call(Stats())
+        await client.close()
+        assert isinstance(stats, StatsReport)
+        data = b"".join(answer.data for answer in answers if isinstance(answer, Embedded))
+        return numpy.frombuffer(data, dtype="<f4").reshape(len(wires) * 2, -1), stats
+
+    return asyncio.run(work())
+
+
+def test_a_compiled_engine_embeds_as_another_does(start_engine: Callable[..., EngineProcess], compiled: str) -> None:
+    plain = start_engine("--dtype", "float32")
+    expected, _ = _vectors(plain)
+    plain.stop()
+
+    found_, stats = _vectors(start_engine("--dtype", "float32", "--compiled", compiled))
+
+    assert (found_ * expected).sum(1).min() > 0.99999
+    assert {model.model: model.slow_path for model in stats.models}["embed"] == 0
+
+
+def test_an_engine_without_a_compiler_embeds_by_torch_and_counts_it(
+    start_engine: Callable[..., EngineProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = start_engine("--dtype", "float32")
+    expected, _ = _vectors(plain)
+    plain.stop()
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+
+    engine = start_engine("--dtype", "float32", "--compiled", str(tmp_path))
+    found_, stats = _vectors(engine)
+
+    assert (found_ * expected).sum(1).min() > 0.99999
+    assert {model.model: model.slow_path for model in stats.models}["embed"] > 0
+    assert "embed" in {each["model"] for each in engine.events() if each["event"] == "engine.model.uncompiled"}
+
+
+def test_an_erased_text_is_nowhere_in_a_compiled_engines_memory(
+    start_engine: Callable[..., EngineProcess], compiled: str
+) -> None:
+    engine = start_engine("--wipe-freed", "--compiled", compiled)
+    text = " ".join("".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(5)) for _ in range(30))
+    ids = Checkpoint.open(checkpoints.minilm()).tokenizer().encode(text)
+    needles = {
+        "text": text[40:60].encode(),
+        "int64": struct.pack("<8q", *ids[40:48]),
+        "int32": struct.pack("<8i", *ids[40:48]),
+    }
+
+    async def work() -> None:
+        client = EngineClient(engine.socket)
+        await client.call(Embed("req", "gone", "embed", [text]))
+        receipt = await client.call(Erase(Scope("gone")))
+        assert isinstance(receipt, Erased)
+        assert next(model.bytes for model in receipt.models if model.model == "embed") > 0
         await client.close()
 
     asyncio.run(work())

@@ -1,0 +1,69 @@
+"""An encoder compiled for this machine's processor: everything between token ids and vectors is one call of native code."""
+
+from __future__ import annotations
+
+from itertools import accumulate, chain
+from pathlib import Path
+
+import numpy
+import torch
+
+from compiler.backends.cpu.library import Library
+from compiler.frontend.exported import capture
+from compiler.native.native import Native
+from compiler.passes.manager import for_processor, optimized
+from inference.engine.compiled_step import Weights
+from inference.engine.models.encoder import Encoder
+from inference.engine.models.plain_encoder import DYNAMIC, PlainEncoder
+from inference.engine.pools import Pools
+
+LEAST_LIMIT = 512
+"""Tokens of one call, at most; more where one text may have more."""
+_LADDER = (4, 16, 64, 256)
+"""Tokens of a call that are tried, to see how many are worth all threads."""
+
+
+class EncoderStep:
+    """Its arena is its own, so calls take turns. A text's bits depend on that text alone, in whatever company it is."""
+
+    def __init__(self, encoder: Encoder, folder: Path, *, weights: Weights, threads: int) -> None:
+        """`folder` keeps what was compiled, for the next start. The encoder, whose weights must not have been packed, can be let go
+        afterwards.
+
+        Raises Unsupported, NotNative, Unquantizable or ToolchainError: then the encoder itself has to serve.
+        """
+        self._first_position = encoder.config.first_position
+        self.most_tokens = max(LEAST_LIMIT, encoder.config.max_tokens)
+        """Of one call."""
+        program = for_processor(
+            optimized(capture(PlainEncoder(encoder), _arrays([[0] * 3, [0] * 4], 0), dynamic=DYNAMIC)),
+            quantized=weights == "int8",
+        )
+        limits = {"T": self.most_tokens, "N": self.most_tokens}
+        self._pools = Pools(folder, threads)
+        self._native = Native(program, self._pools.together, folder, limits)
+        self._pools.measure(self._timed, _LADDER)
+
+    def __call__(self, texts: list[list[int]]) -> numpy.ndarray:
+        """Vectors [texts, hidden], or logits [tokens, labels], in float32. A text has a token at least; all have at most
+        `most_tokens`."""
+        tokens = sum(map(len, texts))
+        [values] = self._native(_arrays(texts, self._first_position), {}, pool=self._pools.fit(tokens))
+        return values.numpy()
+
+    def _timed(self, tokens: int, pool: Library) -> None:
+        self._native(_arrays([[0] * tokens], self._first_position), {}, pool=pool)
+
+    def wipe(self) -> int:
+        """Zeroes what the last call left behind; the number of bytes."""
+        return self._native.wipe()
+
+
+def _arrays(texts: list[list[int]], first_position: int) -> tuple[torch.Tensor, ...]:
+    """What `PlainEncoder.forward` takes."""
+    lengths = [len(ids) for ids in texts]
+    ends = numpy.fromiter(accumulate(lengths), dtype=numpy.int32, count=len(lengths))
+    starts = ends - numpy.array(lengths, dtype=numpy.int32)
+    tokens = numpy.fromiter(chain.from_iterable(texts), dtype=numpy.int64, count=int(ends[-1]))
+    places = numpy.arange(first_position, first_position + len(tokens)) - numpy.repeat(starts, lengths)
+    return tuple(map(torch.from_numpy, (tokens, places, starts, ends)))

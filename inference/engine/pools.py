@@ -1,0 +1,42 @@
+"""The threads of compiled steps: one alone for small steps, all together for large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+from compiler.backends.cpu.library import Library
+
+_GAIN = 1.1
+"""What all threads must save, or waking them and waiting for them is not worth the cores that others could have."""
+_TRIES = 4
+
+
+class Pools:
+    def __init__(self, folder: Path, threads: int) -> None:
+        """`folder` keeps the kernels. Raises ToolchainError."""
+        self.alone, self.together = Library(folder, threads=1), Library(folder, threads=threads)
+        self._worth = 0
+        """The least number of tokens for which all threads are used."""
+
+    def fit(self, tokens: int) -> Library:
+        """Those for a step of so many tokens."""
+        return self.alone if tokens < self._worth else self.together
+
+    def measure(self, run: Callable[[int, Library], object], ladder: Sequence[int]) -> None:
+        """Finds out from what number of tokens on all threads gain, among those of `ladder`; `run` computes so many on a pool.
+
+        By the clock, because it depends on the processor, on the sizes, and on what else the machine is doing.
+        """
+        if self.together.threads > 1:
+            self._worth = next((tokens for tokens in ladder if self._gains(run, tokens)), 2 * ladder[-1])
+
+    def _gains(self, run: Callable[[int, Library], object], tokens: int) -> bool:
+        best = {pool: float("inf") for pool in (self.alone, self.together)}
+        for _ in range(_TRIES):
+            for pool in best:
+                began = perf_counter()
+                run(tokens, pool)
+                best[pool] = min(best[pool], perf_counter() - began)
+        return best[self.alone] > _GAIN * best[self.together]
