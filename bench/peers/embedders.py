@@ -21,6 +21,8 @@ PACKAGES = (
     "onnx==1.23.2",
     "transformers==5.23.0",
     "torch==2.13.0",
+    "openvino==2026.4.1",
+    "nncf==3.4.0",
 )
 
 
@@ -39,6 +41,10 @@ def _environ() -> dict[str, str]:
     return {name: value for name, value in environ().items() if not name.startswith(("OMP", "MKL", "KMP"))}
 
 
+class Refused(Exception):
+    """The embedder does not serve this model in this precision; the message says why."""
+
+
 class Embedder(Conversation):
     """One embedder's process; to be used with `with`. Texts are token ids: tokenizing is nobody's part of this."""
 
@@ -46,7 +52,7 @@ class Embedder(Conversation):
         super().__init__(name, command, _environ())
 
     def seconds(self, texts: list[list[int]], batch: int) -> float:
-        """Time to embed all texts in their order. `batch` is the peers' batch size; ours decides for itself."""
+        """Time to embed all texts in their order. `batch` is the peers' batch size; ours decides for itself. Raises Refused."""
         return float(self._ask("all", texts, batch))
 
     def each(self, texts: list[list[int]]) -> list[float]:
@@ -59,16 +65,19 @@ class Embedder(Conversation):
         return numpy.frombuffer(data, dtype="<f4").reshape(len(texts), -1)
 
     def _ask(self, task: str, texts: list[list[int]], batch: int) -> Any:
-        return self.say({"task": task, "texts": texts, "batch": batch})
+        answer = self.say({"task": task, "texts": texts, "batch": batch})
+        if isinstance(answer, dict):
+            raise Refused(answer["refused"])
+        return answer
 
 
 def ours(dtype: str, folder: Path, threads: int) -> Embedder:
-    """Bailiwick's engine with the weights in `dtype`."""
+    """Bailiwick's engine with the weights in `dtype`: as torch computes with them, or after `compiled-` as native code does."""
     return Embedder(dtype, [sys.executable, "-m", "bench.peers.embedder_ours", dtype, folder, str(threads)])
 
 
 def theirs(kind: str, folder: Path, threads: int) -> Embedder:
-    """After `install`: `onnx`, `onnx-int8`, `transformers-float32` or `transformers-bfloat16`."""
+    """After `install`: `onnx` or `onnx-int8`, `transformers-` or `openvino-` with `float32` or `bfloat16`, or `openvino-int8`."""
     # Isolated, so that it sees no module of this repository.
     return Embedder(kind, [_PYTHON, "-I", _SCRIPT, kind, folder, str(threads)])
 
