@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+
+import torch
 
 from compiler.ir.program import Program
 from compiler.ir.verify import verify
@@ -13,7 +16,7 @@ from compiler.passes.fold import fold
 from compiler.passes.narrow import narrow
 from compiler.passes.nibbles import quantize_nibbles
 from compiler.passes.pack import pack
-from compiler.passes.quantize import quantize, quantize_weights
+from compiler.passes.quantize import Chosen, quantize, quantize_weights, samples
 from compiler.passes.recognize import RECOGNIZE
 from compiler.passes.widen import widen
 from compiler.rewrite.rules import Rules, rewrite
@@ -56,6 +59,17 @@ def for_processor(program: Program, *, quantized: bool = False, watch: Watch | N
 def in_nibbles(program: Program, watch: Watch | None = None) -> Program:
     """As `for_processor`, over weights of half bytes."""
     return run(program, {**WIDENING, "quantize": quantize_nibbles}, watch)
+
+
+def calibrated(
+    program: Program, calls: Iterable[Sequence[torch.Tensor]], choices: Iterable[Chosen]
+) -> Iterator[Program]:
+    """The same with the weights of one choice of linear layers after another as bytes, after a look at what these layers are asked
+    about in `calls`: of nobody's data."""
+    program = run(program, WIDENING)
+    seen = samples(program, calls)
+    for chosen in choices:
+        yield run(program, {"quantize": partial(quantize, seen=seen, chosen=chosen), **NARROWING})
 
 
 def for_gpu(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:

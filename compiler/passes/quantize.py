@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
+from compiler.ir.graph import Graph
+from compiler.ir.interpret import interpret
 from compiler.ir.ops import make
-from compiler.ir.ops.mixed import LARGEST_BYTE
 from compiler.ir.program import Program
 from compiler.ir.value import TensorType, Value
+from compiler.passes.rounding import compensated, nearest
+from compiler.passes.smooth import smoothed
 
 SMALLEST = 1 << 12
 """Weights of fewer elements stay as they are: they cost no time."""
@@ -20,50 +23,82 @@ class Unquantizable(ValueError):
     """A weight has an infinity or is not a number: no scale could say that."""
 
 
-def quantize(program: Program) -> Program:
+def every(linear: Value) -> bool:
+    return True
+
+
+def reads_no_activation(linear: Value) -> bool:
+    """Not those that come down from the wide middle of a layer: a few numbers there are far larger than all others, and nothing
+    could take them over."""
+    return linear.args[0].op not in ("gelu", "gelu_tanh", "relu")
+
+
+Chosen = Callable[[Value], bool]
+Samples = Mapping[Value, torch.Tensor]
+"""Rows [some, columns] of what linear layers are asked about."""
+
+
+def samples(program: Program, calls: Iterable[Sequence[torch.Tensor]]) -> Samples:
+    """Of what linear layers are asked about in `calls` of the program, which are of nobody's data."""
+    graph = program.graph
+    linears = [value for value in graph.values if value.op in _LINEAR and _is_large(value)]
+    asked = tuple(dict.fromkeys(value.args[0] for value in linears))
+    found: dict[Value, list[torch.Tensor]] = {value: [] for value in asked}
+    for inputs in calls:
+        computed = interpret(Graph(graph.inputs, asked, {}), inputs, weights=program.weights).outputs
+        for value, tensor in zip(asked, computed, strict=True):
+            found[value].append(tensor.float().flatten(0, -2))
+    return {value: torch.cat(parts) for value, parts in found.items()}
+
+
+def quantize(program: Program, seen: Samples | None = None, chosen: Chosen = every) -> Program:
     """Symmetric, from the weights alone: no text has to be seen for it. Activations become bytes as well, row by row, when they
-    are asked about: what a processor multiplies fastest. Raises Unquantizable.
+    are asked about: what a processor multiplies fastest. Linear layers that are not `chosen` stay as they are.
+
+    With samples that were `seen`, norms are spread before, and what is lost by rounding is made up for. Raises Unquantizable.
     """
-    return _quantized(program, "byte_linear", {torch.float32})
+    return _quantized(program, "byte_linear", {torch.float32}, seen or {}, chosen)
 
 
 def quantize_weights(program: Program) -> Program:
     """The same weights, and activations as they are: what a GPU reads fastest. Raises Unquantizable."""
-    return _quantized(program, "scaled_linear", {torch.float32, torch.float16, torch.bfloat16})
+    return _quantized(program, "scaled_linear", {torch.float32, torch.float16, torch.bfloat16}, {}, every)
 
 
-def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype]) -> Program:
+def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype], seen: Samples, chosen: Chosen) -> Program:
     weights = dict(program.weights)
     replaced: dict[Value, Value] = {}
     for value in program.graph.values:
-        if value.op in ("linear", "half_linear") and value.args[0].dtype in asked_in and _is_chosen(value):
-            asked, weight, *bias = value.args
-            name = str(weight["name"])
-            weights |= _bytes(name, program.weights)
-            replaced[value] = make(
-                op,
-                asked,
-                make("weight", name=f"{name}.bytes", type=TensorType(weight.shape, torch.int8)),
-                make("weight", name=f"{name}.scales", type=TensorType(weight.shape[:1], torch.float32)),
-                *bias,
-            )
+        if value.op not in _LINEAR or not _is_large(value) or not chosen(value):
+            continue
+        asked, matrix, *bias = value.args
+        if asked.dtype not in asked_in:
+            continue
+        name = str(matrix["name"])
+        weight, rows = weights[name].float(), seen.get(asked)
+        if not torch.isfinite(weight).all():
+            raise Unquantizable(f"{name} holds what is no number; serve this checkpoint without quantization")
+        if rows is not None and asked.op == "layer_norm":
+            spread = smoothed(value, rows, weights)
+            weights |= spread.weights
+            asked, rows, weight, bias = spread.asked, spread.rows, spread.weight, [spread.bias]
+        found = nearest(weight) if rows is None else compensated(weight, rows)
+        weights |= zip((f"{name}.bytes", f"{name}.scales"), found, strict=True)
+        replaced[value] = make(
+            op,
+            asked,
+            make("weight", name=f"{name}.bytes", type=TensorType(matrix.shape, torch.int8)),
+            make("weight", name=f"{name}.scales", type=TensorType(matrix.shape[:1], torch.float32)),
+            *bias,
+        )
     return replace(program, graph=program.graph.replaced(replaced), weights=weights).pruned()
 
 
-def _is_chosen(linear: Value) -> bool:
+def _is_large(linear: Value) -> bool:
     weight = linear.args[1]
     rows, columns = weight.shape
     known = isinstance(rows, int) and isinstance(columns, int)
     return weight.op == "weight" and known and rows * columns >= SMALLEST  # type: ignore[operator]
 
 
-def _bytes(name: str, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    weight = weights[name].float()
-    if not torch.isfinite(weight).all():
-        raise Unquantizable(f"{name} holds what is no number; serve this checkpoint without quantization")
-    scales = weight.abs().amax(1) / LARGEST_BYTE
-    divisors = torch.where(scales == 0, 1.0, scales)
-    return {
-        f"{name}.bytes": (weight / divisors[:, None]).round().to(torch.int8),
-        f"{name}.scales": scales,
-    }
+_LINEAR = {"linear", "half_linear"}

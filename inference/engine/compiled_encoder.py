@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import partial
+from math import exp, log
 from pathlib import Path
 
 import numpy
@@ -17,16 +18,17 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_step import Weights
 from inference.engine.encoder_runner import answers, scores
-from inference.engine.encoder_step import EncoderStep
+from inference.engine.encoder_step import EncoderStep, byte_programs, plain_program
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName, best_dtype
 from inference.engine.models.ragged import Ragged
 
 LEAST_COSINE = 0.999
-"""Between what weights of bytes give and float32, for the worst of `_PROBES` texts: below that bytes are not served."""
-_PROBES, _SHORTEST, _LONGEST = 16, 8, 256
-_SEED = 6
+"""Between what weights of bytes give and float32, for the worst of some texts: below that bytes are not served."""
+_TEXTS, _SHORTEST, _LONGEST = 40, 8, 256
+_SEEDS = 6, 7
+"""Of texts to look at before, and of those to be judged by."""
 
 
 class TooCoarse(ValueError):
@@ -52,18 +54,13 @@ class CompiledEncoder:
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
         self.dtype: DtypeName = "bfloat16" if chosen != "float32" else "float32"
         """What the weights are held in, or were before they became bytes."""
-        encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
-        self._step = EncoderStep(encoder, folder, weights=weights, threads=torch.get_num_threads())
-        del encoder
         self.slow_path = 0
         """Calls that were not computed by what was compiled: none, since one source is for every size."""
+        encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
         if weights == "int8":
-            found = self._cosine(checkpoint)
-            if not found >= LEAST_COSINE:
-                raise TooCoarse(
-                    f"with int8 weights the worst of {_PROBES} texts has cosine {found:.4f} to float32, and {LEAST_COSINE} is the "
-                    f"least; {self.dtype} is served instead"
-                )
+            self._step = self._of_bytes(encoder, checkpoint, folder)
+        else:
+            self._step = EncoderStep(plain_program(encoder), self.config, folder, threads=torch.get_num_threads())
 
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """As `EncoderRunner.embed`."""
@@ -78,27 +75,48 @@ class CompiledEncoder:
         return self._step.wipe()
 
     def _run(self, texts: list[list[int]]) -> numpy.ndarray:
-        found = [self._step(some) for some in _calls(texts, self._step.most_tokens)]
-        return found[0] if len(found) == 1 else numpy.concatenate(found)
+        return _computed(self._step, texts)
 
-    def _cosine(self, checkpoint: Checkpoint) -> float:
-        """The least cosine of a vector, or of a token's scores, to what float32 gives for texts that nobody wrote."""
-        draw = random.Random(_SEED)
-        longest = min(self.config.max_tokens, _LONGEST)
-        lengths = [draw.randint(min(_SHORTEST, longest), longest) for _ in range(_PROBES)]
-        texts = [[draw.randrange(self.config.vocab_size) for _ in range(length)] for length in lengths]
+    def _of_bytes(self, encoder: Encoder, checkpoint: Checkpoint, folder: Path) -> EncoderStep:
+        """Over as many bytes as answer as float32 does. Raises TooCoarse."""
+        sample, probes = (self._synthetic(checkpoint, seed) for seed in _SEEDS)
         exact = _loaded(checkpoint, self.config, torch.float32)
         with torch.inference_mode():
-            expected = torch.cat([exact(*Ragged.pack([ids], self.device)) for ids in texts])
-        found = torch.from_numpy(self._run(texts))
-        self.wipe_buffers()
-        return float(torch.cosine_similarity(found, expected).min())
+            expected = torch.cat([exact(*Ragged.pack([ids], self.device)) for ids in probes])
+        del exact
+        cosine = 0.0
+        for program in byte_programs(encoder, sample):
+            step = EncoderStep(program, self.config, folder, threads=torch.get_num_threads())
+            found = torch.from_numpy(_computed(step, probes))
+            cosine = float(torch.cosine_similarity(found, expected).min())
+            if cosine >= LEAST_COSINE:
+                return step
+        raise TooCoarse(
+            f"with int8 weights the worst of {len(probes)} texts has cosine {cosine:.4f} to float32, and {LEAST_COSINE} is the "
+            f"least; {self.dtype} is served instead"
+        )
+
+    def _synthetic(self, checkpoint: Checkpoint, seed: int) -> list[list[int]]:
+        """Texts of all lengths that nobody wrote, between the tokens that every text is between."""
+        draw = random.Random(seed)
+        first, *_, last = [*checkpoint.tokenizer().encode(""), 0, 0][:2]
+        longest = min(self.config.max_tokens, _LONGEST)
+        shortest = min(_SHORTEST, longest)
+        lengths = [round(exp(draw.uniform(log(shortest), log(longest)))) for _ in range(_TEXTS)]
+        return [
+            [first, *(draw.randrange(self.config.vocab_size) for _ in range(length - 2)), last] for length in lengths
+        ]
 
 
 def _loaded(checkpoint: Checkpoint, config: EncoderConfig, dtype: torch.dtype) -> Encoder:
     encoder = Encoder(config, partial(torch.empty, dtype=dtype, device=CompiledEncoder.device))
     encoder.load(checkpoint.weights())
     return encoder
+
+
+def _computed(step: EncoderStep, texts: list[list[int]]) -> numpy.ndarray:
+    found = [step(some) for some in _calls(texts, step.most_tokens)]
+    return found[0] if len(found) == 1 else numpy.concatenate(found)
 
 
 def _calls(texts: list[list[int]], most: int) -> Iterator[list[list[int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate, chain
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import torch
 
 from compiler.backends.cpu.library import Library
 from compiler.frontend.exported import capture
+from compiler.ir.program import Program
 from compiler.native.native import Native
-from compiler.passes.manager import for_processor, optimized
-from inference.engine.compiled_step import Weights
+from compiler.passes.manager import calibrated, for_processor, optimized
+from compiler.passes.quantize import every, reads_no_activation
+from inference.engine.architecture import EncoderConfig
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.plain_encoder import DYNAMIC, PlainEncoder
 from inference.engine.pools import Pools
@@ -23,22 +26,36 @@ _LADDER = (4, 16, 64, 256)
 """Tokens of a call that are tried, to see how many are worth all threads."""
 
 
+_CHOICES = every, reads_no_activation
+"""Whose weights become bytes, if those of all cannot."""
+
+
+def plain_program(encoder: Encoder) -> Program:
+    """What is compiled of an encoder whose weights have not been packed. Raises Unsupported."""
+    return for_processor(_captured(encoder))
+
+
+def byte_programs(encoder: Encoder, sample: list[list[int]]) -> Iterator[Program]:
+    """The same over weights of bytes, of fewer and fewer layers. `sample` are texts that nobody wrote, to see what numbers the
+    layers meet. Raises Unsupported or Unquantizable."""
+    return calibrated(_captured(encoder), [_arrays(sample, encoder.config.first_position)], _CHOICES)
+
+
+def _captured(encoder: Encoder) -> Program:
+    return optimized(capture(PlainEncoder(encoder), _arrays([[0] * 3, [0] * 4], 0), dynamic=DYNAMIC))
+
+
 class EncoderStep:
     """Its arena is its own, so calls take turns. A text's bits depend on that text alone, in whatever company it is."""
 
-    def __init__(self, encoder: Encoder, folder: Path, *, weights: Weights, threads: int) -> None:
-        """`folder` keeps what was compiled, for the next start. The encoder, whose weights must not have been packed, can be let go
-        afterwards.
+    def __init__(self, program: Program, config: EncoderConfig, folder: Path, *, threads: int) -> None:
+        """`folder` keeps what was compiled, for the next start.
 
-        Raises Unsupported, NotNative, Unquantizable or ToolchainError: then the encoder itself has to serve.
+        Raises NotNative or ToolchainError: then the encoder itself has to serve.
         """
-        self._first_position = encoder.config.first_position
-        self.most_tokens = max(LEAST_LIMIT, encoder.config.max_tokens)
+        self._first_position = config.first_position
+        self.most_tokens = max(LEAST_LIMIT, config.max_tokens)
         """Of one call."""
-        program = for_processor(
-            optimized(capture(PlainEncoder(encoder), _arrays([[0] * 3, [0] * 4], 0), dynamic=DYNAMIC)),
-            quantized=weights == "int8",
-        )
         limits = {"T": self.most_tokens, "N": self.most_tokens}
         self._pools = Pools(folder, threads)
         self._native = Native(program, self._pools.together, folder, limits)

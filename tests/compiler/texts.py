@@ -12,7 +12,7 @@ from compiler.frontend.exported import capture
 from compiler.frontend.ragged import ragged_attention, ragged_mean
 from compiler.ir.program import Program
 
-HIDDEN, HEADS, INNER, IDS = 48, 3, 80, 50
+HIDDEN, HEADS, INNER, IDS = 96, 4, 160, 50
 DYNAMIC = {"tokens": {0: "T"}, "starts": {0: "N"}, "ends": {0: "N"}}
 LIMITS = {"T": 400, "N": 40}
 

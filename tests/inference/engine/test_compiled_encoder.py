@@ -6,11 +6,14 @@ import numpy
 import pytest
 import torch
 
+from inference.engine import compiled_encoder
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.compiled_encoder import CompiledEncoder
+from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
 from inference.engine.encoder_runner import EncoderRunner
+from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
 from inference.engine.models.layers import DtypeName
+from inference.engine.served import LoadOptions, load_model
 from tests.inference.engine import checkpoints
 from tests.inference.engine.test_encoder import TEXTS
 
@@ -127,3 +130,31 @@ def test_a_second_start_compiles_nothing(tmp_path: Path, compiled: Path) -> None
 def test_a_decoder_is_refused(tmp_path: Path, compiled: Path) -> None:
     with pytest.raises(CheckpointError, match="not an encoder"):
         CompiledEncoder(Checkpoint.open(checkpoints.save_decoder(tmp_path)), compiled)
+
+
+def test_minilm_of_bytes_points_the_same_way(compiled: Path) -> None:
+    checkpoint = Checkpoint.open(checkpoints.minilm())
+    ids = [checkpoint.tokenizer().encode(text) for text in TEXTS]
+    runner = CompiledEncoder(checkpoint, compiled, weights="int8")
+
+    ours = vectors(runner, ids)
+
+    assert (ours * vectors(EncoderRunner(checkpoint), ids)).sum(1).min() >= 0.999
+    assert runner.embed(ids[:1], [None]) == runner.embed(ids, [None] * len(ids))[:1]
+
+
+def test_bytes_that_would_answer_otherwise_are_refused_and_the_weights_kept(
+    tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiled_encoder, "LEAST_COSINE", 0.9999999)
+    folder = checkpoints.save_encoder(tmp_path / "model")
+    checkpoint = Checkpoint.open(folder)
+    with pytest.raises(TooCoarse, match="is served instead"):
+        CompiledEncoder(checkpoint, compiled, weights="int8")
+
+    served = load_model("embed", folder, LoadOptions(compiled=compiled, weights="int8"))
+
+    assert isinstance(served.worker, EncoderWorker)
+    found = vectors(served.worker._runner, random_texts(9, 30))
+    assert (found == vectors(CompiledEncoder(checkpoint, compiled), random_texts(9, 30))).all()
+    assert "engine.model.unquantized" in capsys.readouterr().err
