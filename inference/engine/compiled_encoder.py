@@ -57,7 +57,7 @@ class CompiledEncoder:
         self.slow_path = 0
         """Calls that were not computed by what was compiled: none, since one source is for every size."""
         encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
-        if weights == "int8":
+        if weights != "as-they-are":
             self._step = self._of_bytes(encoder, checkpoint, folder)
         else:
             self._step = EncoderStep(plain_program(encoder), self.config, folder, threads=torch.get_num_threads())
