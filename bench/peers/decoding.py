@@ -19,6 +19,7 @@ from bench.peers import llama
 from bench.peers.rival import Decoded, Order, serve
 from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.deployment import Version
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import Delta, EngineError, Result, Sampling
 from inference.engine.request import Generation
@@ -44,7 +45,7 @@ def model(name: str, dtype: str, device: str = "cpu", running: int = 64) -> Serv
     options = LoadOptions(
         device=device, dtype=cast(DtypeName, dtype), limits=Limits(max_running=running, realtime_share=0.0)
     )
-    return load_model(name, llama.checkpoint(name), options)
+    return load_model(name, Version(str(llama.checkpoint(name))), options)
 
 
 def generation(served: ServedModel, prompt: list[int], max_tokens: int) -> tuple[Generation, Reader]:

@@ -8,7 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from compiler.artifact.addressed import Addressed, FileEntry
@@ -34,12 +35,7 @@ def publish(into: Path, fill: Callable[[Path], Addressed], sign: Sign | None = N
     What is there under the address already stays. Raises Unsaved.
     """
     try:
-        into.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(into)
-        work = Path(tempfile.mkdtemp(prefix=_SAVING, dir=into))
-        lock = os.open(work, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with workroom(into) as work:
             (work / KERNELS).mkdir(mode=0o700)
             manifest = fill(work)
             written = manifest.to_bytes()
@@ -52,9 +48,6 @@ def publish(into: Path, fill: Callable[[Path], Addressed], sign: Sign | None = N
             if not target.exists():
                 _take_place(work, target)
                 sync_folder(into)
-        finally:
-            os.close(lock)
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         if error.errno in FULL:
             raise Unsaved(f"the disk of {into} is full: free some space, or give another folder") from error
@@ -62,6 +55,21 @@ def publish(into: Path, fill: Callable[[Path], Addressed], sign: Sign | None = N
             f"{into} cannot be written to: {error.strerror}. Give a folder that this process may write to"
         ) from error
     return target
+
+
+@contextmanager
+def workroom(into: Path) -> Iterator[Path]:
+    """A new folder in `into` while the block runs; one that a killed process left is removed by the next. Raises OSError."""
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sweep(into)
+    work = Path(tempfile.mkdtemp(prefix=_SAVING, dir=into))
+    lock = os.open(work, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield work
+    finally:
+        os.close(lock)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write(path: Path, pieces: Iterable[bytes | memoryview]) -> FileEntry:

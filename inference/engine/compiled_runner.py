@@ -47,13 +47,19 @@ class CompiledRunner:
         self.config = checkpoint.config
         chosen = best_dtype(_CPU) if dtype == "auto" else dtype
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
-        held = torch.bfloat16 if chosen != "float32" else torch.float32
-        decoder = Decoder(self.config, partial(torch.empty, dtype=held, device=_CPU))
+        self.dtype = torch.bfloat16 if chosen != "float32" else torch.float32
+        """Of what is not quantized."""
+        decoder = Decoder(self.config, partial(torch.empty, dtype=self.dtype, device=_CPU))
         decoder.load(checkpoint.weights())
         self._step = CompiledStep(decoder, folder, weights=weights, threads=torch.get_num_threads())
         self.store = KvStore(self.config, _CPU, self._step.cache_dtype)
         self.slow_path = 0
         """Steps that were not computed by what was compiled: none, since one source is for every size."""
+
+    @property
+    def packed(self) -> Sequence[torch.Tensor]:
+        """The weights as the code reads them."""
+        return self._step.packed
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
@@ -89,15 +95,17 @@ class CompiledRunner:
             if wanted:
                 rows.append(past - 1)
             at = past
-        return self._step(
+        # No size of a program is 0: where nobody samples, the logits of one place are computed and not given out.
+        logits = self._step(
             torch.tensor(tokens),
             torch.from_numpy(positions),
             torch.from_numpy(slots),
             torch.from_numpy(tables),
             torch.from_numpy((positions + 1).astype(numpy.int32)),
-            torch.tensor(rows, dtype=torch.int64),
+            torch.tensor(rows or [0], dtype=torch.int64),
             self.store.layers,
         )
+        return logits[: len(rows)]
 
 
 def _calls(chunks: Sequence[Chunk]) -> Iterator[list[Piece]]:

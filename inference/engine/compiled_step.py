@@ -89,6 +89,11 @@ class CompiledStep:
                 return tokens
         return 2 * _LADDER[-1]
 
+    @property
+    def packed(self) -> Sequence[torch.Tensor]:
+        """The weights as the code reads them."""
+        return self._native.source.weights
+
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""
         return self._native.wipe()

@@ -17,6 +17,7 @@ from inference.engine.journal import error_place, log
 from inference.engine.listener import SocketError
 from inference.engine.served import LoadOptions
 from inference.engine.server import Server
+from inference.engine.trust import trusted
 from inference.engine.window import PRESETS
 
 USAGE_EXIT = 2
@@ -63,6 +64,12 @@ def main() -> int:
         help="weights of compiled decoders; int8 is half of bfloat16 to read (default: as-they-are)",
     )
     parser.add_argument(
+        "--trust",
+        type=Path,
+        metavar="FILE",
+        help="Ed25519 public keys, 64 hexadecimal digits a line: whose artifacts are run (default: nobody's)",
+    )
+    parser.add_argument(
         "--wipe-freed",
         action="store_true",
         help="overwrite host memory as it is freed, so that an erase leaves no fragment anywhere; costs a CPU engine about a "
@@ -89,6 +96,10 @@ def main() -> int:
         parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:
         parser.error("--step-tokens must be above --max-running, or prompts would never be computed")
+    try:
+        verify = None if arguments.trust is None else trusted(arguments.trust)
+    except (OSError, ValueError) as error:
+        parser.error(f"--trust {arguments.trust}: {error}")
     options = LoadOptions(
         device=arguments.device,
         dtype=arguments.dtype,
@@ -96,6 +107,7 @@ def main() -> int:
         graphs=arguments.cuda_graphs,
         compiled=arguments.compiled,
         weights=arguments.weights,
+        verify=verify,
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
         hang_s=arguments.hang_seconds,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import SHORT_DIGEST
+from inference.engine.deployment import SHORT_DIGEST, Version, Weights
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
@@ -26,6 +26,8 @@ from inference.engine.window import PRESETS, Window
 from inference.engine.worker import AnyWorker
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from compiler.artifact.refusal import Refused
+    from compiler.artifact.signature import Verify
     from inference.engine.compiled_runner import CompiledRunner
 
 
@@ -38,8 +40,10 @@ class LoadOptions:
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
     compiled: Path | None = None
     """Where compiled decoders keep their code; None leaves decoders to torch. On a CPU."""
-    weights: Literal["as-they-are", "int8"] = "as-they-are"
-    """What a compiled decoder reads its weights from."""
+    weights: Weights = "as-they-are"
+    """What a decoder reads its weights from that the engine compiles itself."""
+    verify: Verify | None = None
+    """Whether an artifact's signature is of a trusted key; None trusts no artifact."""
     window: Window = PRESETS["balanced"]
     """How long embeddings are held for company where the workspace says nothing."""
     cache_bytes: int = 1 << 30
@@ -63,18 +67,27 @@ class ServedModel:
     """None where the model writes no text."""
     passages: Passages | None = None
     """None where the model does not tag."""
+    refused: Refused | None = None
+    """Why the reference serves in place of the version's artifact; None where all is as the deployment says."""
+
+    @property
+    def identity(self) -> str:
+        """As `Version.identity`."""
+        return self.info.artifact or self.info.digest
 
     @property
     def version(self) -> str:
-        """What answers say of the weights they are of."""
-        return self.info.digest[:SHORT_DIGEST]
+        """What answers say of what they are of."""
+        return self.identity[:SHORT_DIGEST]
 
 
-def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "") -> ServedModel:
-    """Loads the checkpoint folder at `path` and makes it ready to step.
+def load_model(name: str, version: Version, options: LoadOptions) -> ServedModel:
+    """Loads a version's checkpoint and makes it ready to step. An artifact that does not belong here is refused, and the
+    reference serves.
 
-    Raises CheckpointError, also when a `digest` is given and the folder's files have another.
+    Raises CheckpointError, also when a digest is given and the folder's files have another.
     """
+    path, digest = Path(version.path), version.digest
     checkpoint = Checkpoint.open(path)
     found = checkpoint.info()
     if digest not in ("", found.digest):
@@ -84,17 +97,18 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         )
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
-    grammars, passages = None, None
+    grammars, passages, refused = None, None, None
     if checkpoint.kind == "chat":
-        worker = DecoderWorker(
-            _decoder(name, checkpoint, options), tokenizer, options.limits, cache_bytes=options.cache_bytes
-        )
+        runner, refused = _decoder(name, version, checkpoint, options)
+        worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
-        runner = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)
-        worker = EncoderWorker(runner, options.window)
+        if version.compiled is not None:
+            raise CheckpointError("artifacts are of models that write text, and this one does not")
+        encoder = EncoderRunner(checkpoint, device=options.device, dtype=options.dtype)
+        worker = EncoderWorker(encoder, options.window)
     return ServedModel(
         info=ModelInfo(
             name,
@@ -104,6 +118,7 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
             found.max_tokens,
             found.digest,
             loaded_at=time(),
+            artifact="" if version.compiled is None else version.compiled.artifact,
             labels=list(getattr(checkpoint.config, "labels", ())),
         ),
         tokenizer=tokenizer,
@@ -113,17 +128,40 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         worker=worker,
         grammars=grammars,
         passages=passages,
+        refused=refused,
     )
 
 
-def _decoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> DecoderRunner | CompiledRunner:
-    """Compiled if that is wanted and can be; else by torch, and then each of its steps counts as one on the slow path."""
-    wanted = options.compiled is not None and options.device == "cpu"
-    if options.compiled is not None and wanted:
+def _decoder(
+    name: str, version: Version, checkpoint: Checkpoint, options: LoadOptions
+) -> tuple[DecoderRunner | CompiledRunner, Refused | None]:
+    """By the version's artifact; or compiled here if that is wanted and can be; else by torch, and then, in place of either, each
+    of its steps counts as one on the slow path."""
+    wanted = version.compiled is not None or (options.compiled is not None and options.device == "cpu")
+    refused = None
+    if version.compiled is not None:
+        from compiler.artifact.refusal import Reason, Refused
+        from inference.engine.proven_runner import proven_runner
+
+        try:
+            if options.device != "cpu":
+                raise Refused(
+                    Reason.DEVICE,
+                    f"the artifact is for cpu, this engine is on {options.device}",
+                    "Serve the reference here",
+                )
+            return proven_runner(checkpoint, version.digest, version.compiled, options.verify), None
+        except Refused as error:
+            log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
+            refused = error
+    elif options.compiled is not None and wanted:
         from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 
         try:
-            return CompiledRunner(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights)
+            return CompiledRunner(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights), None
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
-    return DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted)
+    runner = DecoderRunner(
+        checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted
+    )
+    return runner, refused

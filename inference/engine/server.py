@@ -255,6 +255,7 @@ class Server:
             models=models,
             cascades=[cascade.stats for cascade in self._models.cascades],
             device_utilization=utilization,
+            refused_artifacts=[(*about, count) for about, count in self._models.refusals.items()],
         )
 
     def _answer(self, stream: Stream, outcome: protocol.Result | EngineError) -> None:

@@ -69,3 +69,5 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     cascades: list[CascadeStats] = []
     device_utilization: float | None = None
     """Part of the last moments in which the device computed, 0 to 1; None where it does not tell."""
+    refused_artifacts: list[tuple[str, str, int]] = []
+    """Artifacts that were not used since the engine started: model, reason, count."""

@@ -58,6 +58,7 @@ class _Families:
             yield from _batches(report.models)
             yield from _cascades(report.cascades)
             yield _steps(report.models)
+            yield _refusals(report.refused_artifacts)
 
 
 def _requests(models: list[ModelStats]) -> Iterable[Metric]:
@@ -114,6 +115,15 @@ def _cascades(cascades: list[CascadeStats]) -> Iterable[Metric]:
         escalations.add_metric([cascade.model, "unsure"], cascade.escalations - cascade.failures)
         escalations.add_metric([cascade.model, "failed"], cascade.failures)
     return exits, escalations
+
+
+def _refusals(refused: list[tuple[str, str, int]]) -> Metric:
+    family = CounterMetricFamily(
+        "bailiwick_artifact_refused", "Artifacts that were not used, by why", labels=["model", "reason"]
+    )
+    for model, reason, count in refused:
+        family.add_metric([model, reason], count)
+    return family
 
 
 def _steps(models: list[ModelStats]) -> Metric:

@@ -76,6 +76,15 @@ def test_every_family_computes_what_the_network_does(
     assert [choice.tokens for _, choice in mine] == [choice.tokens for _, choice in others]
 
 
+def test_a_step_in_which_no_prompt_ends_gives_no_logits(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    rig, other = (Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint) for _ in range(2))
+    request, whole = rig.requests([90]), other.requests([90])
+
+    assert rig.step(request).shape == (0, checkpoint.config.vocab_size)
+    torch.testing.assert_close(rig.step(request), other.step(whole, most=90), rtol=1e-4, atol=1e-4)
+
+
 def test_halves_are_as_near_to_the_truth_as_the_network_in_halves(
     checkpoint_of: dict[str, Checkpoint], compiled: Path
 ) -> None:

@@ -1,0 +1,59 @@
+"""Artifacts for tests: made as a cell makes them, and changed and signed again as somebody might who has its key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from compiler.artifact.addressed import FileEntry
+from compiler.artifact.signature import Sign, message
+from compiler.tune import canonical
+from inference.engine.deployment import Compiled, Version, Weights
+from inference.engine.making import Made, make
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+def made(source: Path, into: Path, weights: Weights = "as-they-are") -> Made:
+    return make(source, into, weights=weights, sign=KEY.sign, progress=lambda what, done, of: None)
+
+
+def trust(folder: Path, key: Ed25519PrivateKey = KEY) -> Path:
+    """A file for --trust."""
+    file = folder / "trust"
+    file.write_text(key.public_key().public_bytes_raw().hex() + "\n")
+    return file
+
+
+def compiled(made: Made) -> Compiled:
+    return Compiled(made.manifest.address, str(made.path), made.manifest.weights)
+
+
+def version(source: Path, made: Made, share: float = 1.0) -> Version:
+    return Version(str(source), made.manifest.checkpoint, share, compiled(made))
+
+
+def replanted(path: Path, change: Callable[[dict[str, Any], Path], None], sign: Sign = KEY.sign) -> Path:
+    """A copy beside the artifact's folder `path` whose manifest or files `change` has changed, whole and signed again."""
+    work = path.with_name("replanted")
+    shutil.copytree(path, work)
+    fields = json.loads((work / "manifest.json").read_bytes())
+    del fields["digest"]
+    change(fields, work)
+    for name in fields["files"]:
+        content = (work / name).read_bytes()
+        entry = FileEntry(hashlib.sha256(content).hexdigest(), len(content))
+        fields["files"][name] = {"bytes": entry.bytes, "sha256": entry.sha256}
+    written = canonical.text({**fields, "digest": canonical.digest(fields)}).encode()
+    (work / "manifest.json").write_bytes(written)
+    (work / "signature").write_bytes(sign(message(written)))
+    address = canonical.digest({name: each for name, each in fields.items() if name != "evidence"})
+    target = path.with_name(address)
+    shutil.rmtree(target, ignore_errors=True)
+    return work.rename(target)
