@@ -14,6 +14,7 @@ from time import time
 import msgspec
 
 from inference.engine.cascade import RunningCascade
+from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Deployment, DeploymentError, Version, pick, pinned, read
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
@@ -21,6 +22,8 @@ from inference.engine.errors import CheckpointError, Refusal, refuse
 from inference.engine.journal import error_place, log
 from inference.engine.protocol import ModelInfo, ServedVersion
 from inference.engine.served import LoadOptions, ServedModel, load_model
+from inference.engine.stats import GuardStats, TrialStats
+from inference.engine.trial import Trial
 
 LOADING_RETRY_S = 2.0
 
@@ -32,6 +35,7 @@ class _Served:
     deployment: Deployment
     models: tuple[ServedModel, ...] = ()
     cascade: RunningCascade | None = None
+    trial: Trial | None = None
     since: float = field(default_factory=time)
 
 
@@ -66,6 +70,13 @@ class Catalog:
         return [served.cascade for served in self._by_name.values() if served.cascade is not None]
 
     @property
+    def trials(self) -> list[TrialStats]:
+        """Of the canaries that go on by themselves."""
+        return [
+            _trial_stats(name, served) for name, served in self._by_name.items() if served.deployment.stages is not None
+        ]
+
+    @property
     def versions(self) -> list[ServedModel]:
         """The models that are served, and those that were replaced and still answer."""
         self._versions = [version for version in self._versions if not version.worker.closed]
@@ -82,7 +93,10 @@ class Catalog:
         served = self._by_name.get(name)
         if served is not None and served.models:
             models = served.models
-            return models[0] if len(models) == 1 else models[pick(served.deployment.versions, request)]
+            # A canary whose guard has tripped is asked no more, before anybody has written that down.
+            if len(models) == 1 or (served.trial is not None and served.trial.tripped):
+                return models[0]
+            return models[pick(served.deployment.versions, request)]
         model = self._pinned.get(name)
         if model is not None:
             return model
@@ -166,7 +180,7 @@ class Catalog:
         for model in models:
             if isinstance(model.worker, EncoderWorker):
                 self._engine.ask(partial(model.worker.use, window))
-        return _Served(deployment, tuple(models))
+        return _Served(deployment, tuple(models), trial=_trial(deployment, models, before))
 
     def _check_part(self, name: str) -> None:
         try:
@@ -179,6 +193,10 @@ class Catalog:
     def _put(self, served: _Served, before: _Served) -> None:
         name = served.deployment.name
         self._by_name[name] = served
+        if before.trial is not None and before.trial is not served.trial:
+            self._engine.ask(before.trial.end)
+        if served.trial is not None and served.trial is not before.trial:
+            self._engine.ask(served.trial.begin)
         for model in served.models:
             if model not in before.models:
                 self._versions.append(model)
@@ -222,6 +240,28 @@ class Catalog:
             max_tokens=min(model.info.max_tokens for model in served.models),
             versions=versions,
         )
+
+
+def _trial(deployment: Deployment, models: list[ServedModel], before: _Served) -> Trial | None:
+    """What watches the canary; what it has seen so far goes on from stage to stage. None where nothing is to be found out: the
+    reference serves in the canary's place."""
+    stages = deployment.stages
+    if stages is None or len(models) != 2:
+        return None
+    old = before.deployment.stages
+    if before.trial is not None and old is not None and (tuple(models), stages.guards) == (before.models, old.guards):
+        return before.trial
+    main, canary = (model.worker for model in models)
+    if models[1].refused is not None or not isinstance(main, DecoderWorker) or not isinstance(canary, DecoderWorker):
+        return None
+    return Trial(canary, main, stages.guards)
+
+
+def _trial_stats(name: str, served: _Served) -> TrialStats:
+    artifact = served.models[1].identity
+    if served.trial is not None:
+        return served.trial.stats(name, artifact)
+    return TrialStats(name, artifact, 0, 0, {"artifact": GuardStats(1, 1, True)})
 
 
 def _shown(version: Version, model: ServedModel) -> ServedVersion:

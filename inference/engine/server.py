@@ -255,6 +255,7 @@ class Server:
             models=models,
             cascades=[cascade.stats for cascade in self._models.cascades],
             device_utilization=utilization,
+            trials=self._models.trials,
             refused_artifacts=[(*about, count) for about, count in self._models.refusals.items()],
         )
 

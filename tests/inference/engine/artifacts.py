@@ -39,6 +39,35 @@ def version(source: Path, made: Made, share: float = 1.0) -> Version:
     return Version(str(source), made.manifest.checkpoint, share, compiled(made))
 
 
+def compiler(folder: Path, planted: str) -> Path:
+    """A C++ compiler with a fault, for CXX: each step that it compiles does `planted` when it is done, C++ statements over `given`,
+    the step's `Step`."""
+    script, after = folder / "g++-faulty", folder / "planted.cpp"
+    after.write_text(
+        "#include <cmath>\n#include <unistd.h>\n"
+        'extern "C" __attribute__((visibility("default"))) void step_run(Pool* pool, const Step* given) {\n'
+        f"  step_run_meant(pool, given);\n  {planted}\n}}\n"
+    )
+    script.write_text(
+        "#!/bin/sh\n"
+        'for file in "$@"; do case "$file" in */step.cpp)\n'
+        f'  sed -i "s/void step_run(/void step_run_meant(/" "$file"; cat "{after}" >> "$file";;\n'
+        "esac; done\n"
+        'exec g++ "$@"\n'
+    )
+    script.chmod(0o755)
+    return script
+
+
+SLOW = "usleep(30000);"
+WRONG = "((float*)given->outputs[0])[0] *= 1.5f;"
+
+
+def burst(file: Path) -> str:
+    """What is no number, from when there is such a file."""
+    return f'if (access("{file}", F_OK) == 0) ((float*)given->outputs[0])[0] = NAN;'
+
+
 def replanted(path: Path, change: Callable[[dict[str, Any], Path], None], sign: Sign = KEY.sign) -> Path:
     """A copy beside the artifact's folder `path` whose manifest or files `change` has changed, whole and signed again."""
     work = path.with_name("replanted")

@@ -188,24 +188,10 @@ def test_an_engine_that_trusts_nobody_runs_nothing(
 def test_a_wrong_kernel_is_stopped_by_parity_and_not_kept(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A compiler with a fault: it takes the exponential for something slightly else."""
-    monkeypatch.setenv("CXX", str(faulty_compiler(tmp_path)))
-    with pytest.raises(
-        Disproven, match=r"is not what the checkpoint means: the error is .* is allowed.*It was not kept"
-    ) as stopped:
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.WRONG)))
+    told = r"not what the checkpoint means: the error is .* is allowed.*It was not kept"
+    with pytest.raises(Disproven, match=told) as stopped:
         artifacts.made(source, tmp_path / "artifacts")
 
     assert stopped.value.judged.said["error"] > stopped.value.judged.said["allowed"]
     assert list((tmp_path / "artifacts").iterdir()) == []
-
-
-def faulty_compiler(folder: Path) -> Path:
-    """g++, but for one constant of one kernel."""
-    script = folder / "g++-faulty"
-    script.write_text(
-        "#!/bin/sh\n"
-        'for file in "$@"; do case "$file" in *step.cpp) sed -i "s/1e-05f\\\\|1e-06f/0.2f/g" "$file";; esac; done\n'
-        'exec g++ "$@"\n'
-    )
-    script.chmod(0o755)
-    return script

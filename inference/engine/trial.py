@@ -1,0 +1,118 @@
+"""A canary beside what serves, of the same checkpoint: steps of either are computed by both and compared, and what becomes of the
+canary's requests is counted. Nothing of a text is kept: figures alone."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import torch
+
+from inference.engine.deployment import Guards
+from inference.engine.journal import error_place, log
+from inference.engine.scheduler import Chunk
+from inference.engine.stats import GuardStats, TrialStats
+from inference.engine.watch import Watch
+
+if TYPE_CHECKING:
+    from inference.engine.decoder_worker import DecoderWorker
+
+_TIME = 0.05
+"""The part of the step thread's time that comparing may take."""
+_MOST_TOKENS = 512
+"""Longer beginnings are not computed again: all others would wait for it."""
+_KEPT, _ENOUGH = 64, 8
+"""Times of the other's steps that its 95th percentile is of, at most, and at least."""
+_SLOW, _DIVERGENT = 0.05, 0.05
+"""The part of steps that may be slower than the 95th percentile, and of places that may differ by more than is allowed."""
+_PRIOR = 50
+"""Requests that are taken to have gone as allowed, before any of the other's are known."""
+
+
+class Trial:
+    """For the step thread; its figures may be read by any."""
+
+    def __init__(self, canary: DecoderWorker, main: DecoderWorker, guards: Guards) -> None:
+        self._canary, self._main, self._guards = canary, main, guards
+        self.watches = {"errors": Watch(guards.errors), "p95": Watch(_SLOW), "divergence": Watch(_DIVERGENT)}
+        self.compared = 0
+        self.answered = 0
+        """Of the canary's requests those that ended well."""
+        self._main_seen = self._main_bad = 0
+        self._times: deque[float] = deque(maxlen=_KEPT)
+        self._next_at = 0.0
+        # Which of a step's places is taken is nobody's secret.
+        self._random = random.Random(0)
+
+    def begin(self) -> None:
+        self._canary.trial = self._main.trial = self
+
+    def end(self) -> None:
+        self._canary.trial = self._main.trial = None
+
+    @property
+    def tripped(self) -> str | None:
+        """The guard that the canary did not keep, if there is one."""
+        return next((name for name, watch in self.watches.items() if watch.tripped), None)
+
+    def stats(self, model: str, artifact: str) -> TrialStats:
+        guards = {name: GuardStats(each.seen, each.bad, each.tripped) for name, each in self.watches.items()}
+        return TrialStats(model, artifact, self.compared, self.answered, guards)
+
+    def ended(self, worker: DecoderWorker, failed: bool) -> None:
+        """One of a worker's requests has ended: well, or by a failing of the model."""
+        if worker is not self._canary:
+            self._main_seen += 1
+            self._main_bad += failed
+            return
+        self.answered += not failed
+        least = self._guards.errors
+        usual = (self._main_bad + least * _PRIOR) / (self._main_seen + _PRIOR)
+        self.watches["errors"].see(failed, min(0.49, max(least, 2 * usual)))
+
+    def sample(self, chunks: Sequence[Chunk]) -> list[int] | None:
+        """The tokens before one of the step's places, if it is time to compare one."""
+        if perf_counter() < self._next_at or self.tripped:
+            return None
+        places = [chunk for chunk in chunks if chunk.samples and 1 < chunk.end <= _MOST_TOKENS]
+        if not places:
+            return None
+        chunk = self._random.choice(places)
+        return list(chunk.choice.tokens[: chunk.end])
+
+    def compare(self, tokens: list[int]) -> None:
+        """Computes what comes after `tokens` by both, one after the other, so that load and the machine's mood weigh on both."""
+        began = perf_counter()
+        first = self.compared % 2 == 0
+        mine = self._replayed(tokens) if first else None
+        theirs = self._main.replay(tokens)
+        mine = mine if first else self._replayed(tokens)
+        if mine is not None and theirs is not None:
+            self._judge(*mine, *theirs)
+        now = perf_counter()
+        self._next_at = now + (now - began) * (1 / _TIME - 1)
+
+    def _replayed(self, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
+        try:
+            return self._canary.replay(tokens)
+        except Exception as error:  # noqa: BLE001  # whatever fails in the canary must not end the request that it is tried on
+            log("engine.canary.failed", error=error_place(error))
+            self.watches["errors"].see(True)
+            return None
+
+    def _judge(self, mine: torch.Tensor, took: float, theirs: torch.Tensor, other_took: float) -> None:
+        self.compared += 1
+        self.watches["divergence"].see(not divergence(mine, theirs) <= self._guards.kl)
+        if len(self._times) >= _ENOUGH:
+            ordered = sorted(self._times)
+            self.watches["p95"].see(took > self._guards.slower * ordered[int(0.95 * len(ordered))])
+        self._times.append(other_took)
+
+
+def divergence(mine: torch.Tensor, theirs: torch.Tensor) -> float:
+    """Nats: KL divergence of the softmax of logits [vocabulary] from that of `theirs`. Not a number where one of them is none."""
+    ours, others = (logits.double().log_softmax(-1) for logits in (mine, theirs))
+    return float((others.exp() * (others - ours)).sum())
