@@ -33,8 +33,17 @@ def deployment_list() -> list[DeploymentInfo]:
     return [_info(row) for row in DeploymentRecord.objects.order_by("name")]
 
 
-def deployment_change(*, actor: Actor, name: str, change: Change, serve: Callable[[Deployment], None]) -> Deployment:
-    """Changes one deployment: the row and its entry in one transaction, and `serve` to have the engine take it within.
+def deployment_change(
+    *,
+    actor: Actor,
+    name: str,
+    change: Change,
+    serve: Callable[[Deployment], None],
+    cause: str | None = None,
+    also: Callable[[], None] = lambda: None,
+) -> Deployment:
+    """Changes one deployment: the row and its entry in one transaction, and `serve` to have the engine take it within. The entry
+    names the `cause` of what no person asked for; `also` writes what else is to be told of it.
 
     When `serve` fails, nothing has changed; when what comes after it fails, it is called again with what there was. Raises
     DeploymentError and what `serve` raises.
@@ -56,12 +65,14 @@ def deployment_change(*, actor: Actor, name: str, change: Change, serve: Callabl
             else:
                 row.document, row.revision = document, row.revision + 1
                 row.save()
+            also()
+            told = fields(after)
             log.record(
                 actor=actor,
                 action=Action.MODEL_DEPLOYED,
                 targets=[name],
                 before=fields(before),
-                after=fields(after),
+                after=told if cause is None or told is None else {**told, "cause": cause},
             )
     except BaseException:
         if served and before is not None:
