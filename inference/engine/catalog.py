@@ -15,7 +15,7 @@ import msgspec
 
 from inference.engine.cascade import RunningCascade
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import Deployment, DeploymentError, Version, pick, pinned, read
+from inference.engine.deployment import Deployment, DeploymentError, Stages, Version, pick, pinned, read
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.errors import CheckpointError, Refusal, refuse
@@ -72,9 +72,8 @@ class Catalog:
     @property
     def trials(self) -> list[TrialStats]:
         """Of the canaries that go on by themselves."""
-        return [
-            _trial_stats(name, served) for name, served in self._by_name.items() if served.deployment.stages is not None
-        ]
+        found = ((name, served.deployment.stages, served) for name, served in self._by_name.items())
+        return [_trial_stats(name, stages, served) for name, stages, served in found if stages is not None]
 
     @property
     def versions(self) -> list[ServedModel]:
@@ -257,11 +256,12 @@ def _trial(deployment: Deployment, models: list[ServedModel], before: _Served) -
     return Trial(canary, main, stages.guards)
 
 
-def _trial_stats(name: str, served: _Served) -> TrialStats:
-    artifact = served.models[1].identity
-    if served.trial is not None:
-        return served.trial.stats(name, artifact)
-    return TrialStats(name, artifact, 0, 0, {"artifact": GuardStats(1, 1, True)})
+def _trial_stats(name: str, stages: Stages, served: _Served) -> TrialStats:
+    trial = served.trial
+    found = {"artifact": GuardStats(1, 1, True)} if trial is None else trial.found
+    compared, answered = (0, 0) if trial is None else (trial.compared, trial.answered)
+    identity = served.models[1].identity
+    return TrialStats(name, identity, stages.stage, len(stages.shares), compared, answered, found)
 
 
 def _shown(version: Version, model: ServedModel) -> ServedVersion:

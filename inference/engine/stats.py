@@ -39,6 +39,10 @@ class TrialStats(msgspec.Struct):
 
     model: str
     artifact: str
+    """What the canary is: its identity."""
+    stage: int
+    """As its deployment says, from 0."""
+    stages: int
     compared: int
     """Places at which it was computed beside what serves."""
     answered: int

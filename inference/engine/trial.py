@@ -14,7 +14,7 @@ import torch
 from inference.engine.deployment import Guards
 from inference.engine.journal import error_place, log
 from inference.engine.scheduler import Chunk
-from inference.engine.stats import GuardStats, TrialStats
+from inference.engine.stats import GuardStats
 from inference.engine.watch import Watch
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class Trial:
         """The guard that the canary did not keep, if there is one."""
         return next((name for name, watch in self.watches.items() if watch.tripped), None)
 
-    def stats(self, model: str, artifact: str) -> TrialStats:
-        guards = {name: GuardStats(each.seen, each.bad, each.tripped) for name, each in self.watches.items()}
-        return TrialStats(model, artifact, self.compared, self.answered, guards)
+    @property
+    def found(self) -> dict[str, GuardStats]:
+        return {name: GuardStats(each.seen, each.bad, each.tripped) for name, each in self.watches.items()}
 
     def ended(self, worker: DecoderWorker, failed: bool) -> None:
         """One of a worker's requests has ended: well, or by a failing of the model."""

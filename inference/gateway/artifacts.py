@@ -41,11 +41,11 @@ class Outcome:
         if self.artifact is not None:
             said |= {"artifact": self.artifact, "bytes": self.size}
         if self.figures is not None:
-            # Entries have no fractions.
+            # Entries have no fractions, and no infinities.
             said["parity_millionths"] = {
-                name: min(round(each * 1e6), 1 << 52)
+                name: round(min(each * 1e6, float(1 << 52)))
                 for name, each in self.figures.items()
-                if isinstance(each, int | float) and abs(each) < 1e9
+                if isinstance(each, float)
             }
         return said
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bailiwick.operator import Operator
     from inference.engine.protocol import ServedVersion
+    from inference.engine.stats import TrialStats
 
 Command = Callable[["Operator", argparse.Namespace], str]
 """Changes something of a running cell; returns what to tell the person. Raises ModelError."""
@@ -66,6 +67,13 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
         type=_percent,
         metavar="P",
         help="of the requests, 0 to below 100; 0 answers only by name. Left out with --compiled, it goes on by itself",
+    )
+    canary.add_argument(
+        "--stages",
+        type=_stages,
+        default=(0.01, 0.1, 0.5, 1.0),
+        metavar="P,P,…",
+        help="percent of the requests in each stage after the first, in which it is only compared (1,10,50,100)",
     )
     canary.add_argument("--hold", type=float, default=600.0, metavar="S", help="least seconds of each stage (600)")
     canary.add_argument(
@@ -166,6 +174,7 @@ def _canary(operator: Operator, options: argparse.Namespace) -> str:
     share = None if options.percent is None else options.percent / 100
     if options.compiled is not None:
         stages = Stages(
+            shares=(0.0, *options.stages),
             since=time.time(),
             hold_s=options.hold,
             least=options.least,
@@ -242,6 +251,7 @@ def _list(options: argparse.Namespace) -> int:
     try:
         home.cell()
         served = models.served(home.engine_socket)
+        trials = {trial.model: trial for trial in models.trials(home.engine_socket)}
     except (CellError, models.ModelError) as error:
         return _fail(error)
     for model in sorted(served, key=lambda model: model.name):
@@ -249,6 +259,8 @@ def _list(options: argparse.Namespace) -> int:
         if len(model.versions) > 1 or any(version.compiled for version in model.versions):
             for version in model.versions:
                 print(f"  {version.identity[:12]:<22} {version.share:6.1%} of its requests, {_served_by(version)}")
+        if model.name in trials:
+            print(f"  {_so_far(trials[model.name])}")
     return 0
 
 
@@ -260,11 +272,26 @@ def _served_by(version: ServedVersion) -> str:
     return f"compiled, weights {version.compiled.weights}"
 
 
+def _so_far(trial: TrialStats) -> str:
+    guards = ", ".join(
+        f"{guard} {found.bad} of {found.seen}{' (tripped)' if found.tripped else ''}"
+        for guard, found in sorted(trial.guards.items())
+    )
+    return f"stage {trial.stage + 1} of {trial.stages}: {trial.compared} compared, {trial.answered} answered; bad: {guards}"
+
+
 def _percent(text: str) -> float:
     percent = float(text)
     if not 0.0 <= percent < 100.0:
         raise argparse.ArgumentTypeError("give 0 to below 100")
     return percent
+
+
+def _stages(text: str) -> tuple[float, ...]:
+    percents = [float(each) for each in text.split(",")]
+    if percents != sorted(set(percents)) or not (percents[0] > 0.0 and percents[-1] <= 100.0):
+        raise argparse.ArgumentTypeError("give percents that rise, above 0 to at most 100, such as 1,10,50,100")
+    return tuple(percent / 100 for percent in percents)
 
 
 def _fail(error: object) -> int:

@@ -58,14 +58,14 @@ class Operator:
             fresh(before)
             return rollout.first(name, digest)
 
-        with _told():
+        with told():
             fresh(self._now(name))
             digest = _keep(source, name, "command").digest
             self._change(name, first)
 
     def canary(self, name: str, share: float, source: Path | None) -> Deployment:
         """Has the checkpoint at `source`, or the canary there is, answer that share of the requests."""
-        with _told():
+        with told():
             if source is None:
                 return self._step(name, lambda before: rollout.reweighed(before, share))
             _existing(self._now(name), name)
@@ -76,7 +76,7 @@ class Operator:
         """Compiles the checkpoint that serves for this machine, and keeps the artifact if it is proven."""
         from bailiwick.compiling import compile_checkpoint
 
-        with _told():
+        with told():
             main = _serving(_existing(self._now(name), name))
             _bring(self._home, main)
             return compile_checkpoint(self._home.models, name, main.digest, weights, contract, progress)
@@ -86,7 +86,7 @@ class Operator:
         or answer that share of the requests."""
         from inference.gateway.artifacts import artifact_named
 
-        with _told():
+        with told():
             main = _serving(_existing(self._now(name), name))
             found = artifact_named(main.digest, wanted)
             new = rollout.compiled(found.checkpoint, found.artifact, found.weights)
@@ -97,26 +97,26 @@ class Operator:
 
     def promote(self, name: str) -> Deployment:
         """Has the canary answer everything."""
-        with _told():
+        with told():
             return self._step(name, rollout.promoted)
 
     def roll_back(self, name: str) -> Deployment:
         """Without its canary, or back to what served before."""
-        with _told():
+        with told():
             return self._step(name, rollout.rolled_back)
 
     def cascade(self, name: str, small: str, large: str, threshold: float) -> Deployment:
         """Serves a cascade of two models, or changes one."""
-        with _told():
+        with told():
             return self._change(name, lambda before: rollout.cascade(before, name, small, large, threshold))
 
     def batch(self, name: str, window: str | dict[str, Any]) -> Deployment:
         """Batches a model's embeddings under a preset or the five knobs, from the next request on."""
-        with _told():
+        with told():
             return self._step(name, lambda before: rollout.batched(before, window))
 
     def deployment(self, name: str) -> Deployment:
-        with _told():
+        with told():
             return _existing(self._now(name), name)
 
     @property
@@ -162,7 +162,7 @@ def prepare(home: Home) -> None:
     from inference.gateway.artifact_key import trusted_keys
     from inference.gateway.deployments import deployment_change, deployment_list
 
-    with _told():
+    with told():
         write(home.trusted_keys, trusted_keys())
         there = {info.deployment.name for info in deployment_list()}
         for name in models.DEMO_MODELS - there:
@@ -268,7 +268,7 @@ def check_name(name: str) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Everything that an operator can do wrong, as a ModelError."""
     from cell.objects import ObjectStoreError
     from inference.gateway.artifact_store import ArtifactStoreError

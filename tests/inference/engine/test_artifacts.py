@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from compiler.artifact.publication import SIGNATURE
 from inference.engine import deployment
+from inference.engine.artifact import Manifest, Proof
 from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.deployment import Deployment, Version, pinned
 from inference.engine.making import Disproven, Made
@@ -20,6 +21,7 @@ from inference.engine.protocol import Deploy, ListModels, ModelInfo, Models
 from tests.inference.engine import artifacts, checkpoints
 from tests.inference.engine.calls import generate, stats, whole, with_client
 from tests.inference.engine.conftest import EngineProcess
+from tests.test_layout import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
@@ -195,3 +197,12 @@ def test_a_wrong_kernel_is_stopped_by_parity_and_not_kept(
 
     assert stopped.value.judged.said["error"] > stopped.value.judged.said["allowed"]
     assert list((tmp_path / "artifacts").iterdir()) == []
+
+
+def test_every_member_is_on_the_page(made: Made) -> None:
+    written = (ROOT / "docs" / "formats" / "artifact.md").read_text().partition("## Of a model that a cell serves")[2]
+    members = [each.name for each in (*msgspec.structs.fields(Manifest), *msgspec.structs.fields(Proof))]
+    evidence = made.manifest.evidence
+    members += [*evidence.parity, *(name for each in evidence.measurements for name in each)]
+
+    assert [name for name in members if f"`{name}`" not in written] == []
