@@ -13,6 +13,7 @@ from time import time
 
 import msgspec
 
+from inference.engine.blackbox import BlackBox
 from inference.engine.cascade import RunningCascade
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Deployment, DeploymentError, Stages, Version, pick, pinned, read
@@ -38,6 +39,11 @@ class _Served:
     trial: Trial | None = None
     since: float = field(default_factory=time)
 
+    @property
+    def untried(self) -> bool:
+        """Whether its canary was to go on by itself and must not."""
+        return self.deployment.stages is not None and (self.trial is None or self.trial.tripped is not None)
+
 
 class Catalog:
     """For the loop thread."""
@@ -49,6 +55,8 @@ class Catalog:
         self._pinned: dict[str, ServedModel] = {}
         self._versions: list[ServedModel] = []
         self._loading: set[str] = set()
+        self.box: BlackBox | None = None
+        """Of the process, once it is known that it is the only one."""
         self.refusals: Counter[tuple[str, str]] = Counter()
         """Artifacts that were not used, by the deployment's name and the reason."""
         self._changing = asyncio.Lock()
@@ -93,7 +101,7 @@ class Catalog:
         if served is not None and served.models:
             models = served.models
             # A canary whose guard has tripped is asked no more, before anybody has written that down.
-            if len(models) == 1 or (served.trial is not None and served.trial.tripped):
+            if len(models) == 1 or served.untried:
                 return models[0]
             return models[pick(served.deployment.versions, request)]
         model = self._pinned.get(name)
@@ -166,7 +174,7 @@ class Catalog:
         for version in deployment.versions:
             model = next((model for model in before.models if model.identity == version.identity), None)
             if model is None:
-                load = partial(load_model, deployment.name, version, self._options)
+                load = partial(load_model, deployment.name, version, self._options, self.box)
                 model = await loop.run_in_executor(self._loader, load)
                 if model.refused is not None:
                     self.refusals[deployment.name, str(model.refused.reason)] += 1

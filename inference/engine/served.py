@@ -28,6 +28,7 @@ from inference.engine.worker import AnyWorker
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from compiler.artifact.refusal import Refused
     from compiler.artifact.signature import Verify
+    from inference.engine.blackbox import BlackBox
     from inference.engine.compiled_runner import CompiledRunner
 
 
@@ -81,9 +82,9 @@ class ServedModel:
         return self.identity[:SHORT_DIGEST]
 
 
-def load_model(name: str, version: Version, options: LoadOptions) -> ServedModel:
+def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox | None = None) -> ServedModel:
     """Loads a version's checkpoint and makes it ready to step. An artifact that does not belong here is refused, and the
-    reference serves.
+    reference serves. `box` knows which artifact's code is run, for the process after this one; without it none is.
 
     Raises CheckpointError, also when a digest is given and the folder's files have another.
     """
@@ -99,7 +100,7 @@ def load_model(name: str, version: Version, options: LoadOptions) -> ServedModel
     worker: AnyWorker
     grammars, passages, refused = None, None, None
     if checkpoint.kind == "chat":
-        runner, refused = _decoder(name, version, checkpoint, options)
+        runner, refused = _decoder(name, version, checkpoint, options, box)
         worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
@@ -133,7 +134,7 @@ def load_model(name: str, version: Version, options: LoadOptions) -> ServedModel
 
 
 def _decoder(
-    name: str, version: Version, checkpoint: Checkpoint, options: LoadOptions
+    name: str, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
 ) -> tuple[DecoderRunner | CompiledRunner, Refused | None]:
     """By the version's artifact; or compiled here if that is wanted and can be; else by torch, and then, in place of either, each
     of its steps counts as one on the slow path."""
@@ -150,7 +151,11 @@ def _decoder(
                     f"the artifact is for cpu, this engine is on {options.device}",
                     "Serve the reference here",
                 )
-            return proven_runner(checkpoint, version.digest, version.compiled, options.verify), None
+            if box is None:
+                raise Refused(
+                    Reason.SIGNATURE, "no artifact is run here", "Serve the reference, or start an engine process"
+                )
+            return proven_runner(checkpoint, version.digest, version.compiled, options.verify, box), None
         except Refused as error:
             log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
             refused = error

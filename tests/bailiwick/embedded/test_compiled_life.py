@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +19,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.tokenizer import Tokenizer
 from tests.bailiwick.embedded.cells import Cell, running, until
 from tests.bailiwick.embedded.test_models_life import ask, fingerprint, models
 from tests.inference.engine import artifacts, checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+SAID = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(40))
+"""What callers say, which is to be found nowhere."""
 QUICK = ("--hold", "1", "--least", "5", "--stages", "25,50,100")
 
 
@@ -89,7 +94,7 @@ def traffic(cell: Cell, name: str) -> Iterator[list[tuple[str, int]]]:
 
     def work(number: int) -> None:
         while not stop.is_set():
-            answer = ask(cell, name, f"Question {number} of {len(seen)}")
+            answer = ask(cell, name, f"{SAID} {number} of {len(seen)}")
             seen.append((str(answer.json().get("system_fingerprint")), answer.status_code))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
@@ -146,6 +151,19 @@ def test_it_is_compared_gets_more_and_more_and_is_promoted_over_crashes_and_take
         assert {**later["before"], "cause": None} == {**earlier["after"], "cause": None}
 
 
+def test_nothing_that_was_said_is_in_the_cells_caches_or_in_anything_of_a_model(cell: Cell) -> None:
+    """After the texts of a canary's whole life: neither as text nor as tokens, in any file of the home but the database's."""
+    ids = Tokenizer(checkpoints.tokenizer(), None).encode(SAID)[4:12]
+    needles = (SAID[8:28].encode(), struct.pack("<8q", *ids), struct.pack("<8i", *ids))
+    read = 0
+    for file in cell.home.rglob("*"):
+        if file.is_file() and cell.home / "pg" not in file.parents:
+            content = file.read_bytes()
+            read += ".artifacts" in str(file) and file.suffix == ".so"
+            assert not any(needle in content for needle in needles), file
+    assert read >= 2
+
+
 def test_a_wrong_kernel_is_stopped_by_parity(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported(cell, checkpoints.save_decoder(tmp_path / "wrong", "qwen2", never_ends=True), "wrong")
     monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.WRONG)))
@@ -193,6 +211,25 @@ def test_a_burst_of_errors_is_taken_back_within_ten_seconds(
     assert taken < 10
     assert {fingerprint(cell, "burst") for _ in range(20)} == {reference}
     _guarded(cell, "burst", "errors", stage=deployment(cell, "burst")["revision"] - 3)
+
+
+def test_a_canary_in_whose_code_the_engine_dies_is_taken_back(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checkpoints.save_decoder(tmp_path / "fatal", "llama-tied", never_ends=True)
+    reference = imported(cell, source, "fatal")
+    fuse = tmp_path / "fuse"
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.fatal(fuse))))
+    address = compiled(cell, "fatal")
+    models(cell, "canary", "fatal", "--compiled", "as-they-are", "--hold", "3600")
+    fuse.touch()
+
+    ask(cell, f"fatal.{address}")
+    until(lambda: share(cell, "fatal") is None, within_s=60)
+
+    _guarded(cell, "fatal", "artifact", stage=0)
+    until(lambda: ask(cell, "fatal").status_code == 200, within_s=60)
+    assert fingerprint(cell, "fatal") == reference
 
 
 def _guarded(cell: Cell, name: str, guard: str, *, stage: int) -> None:

@@ -40,13 +40,13 @@ def version(source: Path, made: Made, share: float = 1.0) -> Version:
 
 
 def compiler(folder: Path, planted: str) -> Path:
-    """A C++ compiler with a fault, for CXX: each step that it compiles does `planted` when it is done, C++ statements over `given`,
-    the step's `Step`."""
+    """A C++ compiler with a fault, for CXX: each step that it compiles does `planted` when it is called, C++ statements over `pool`
+    and `given`, the step's `Step`; `step_run_meant(pool, given)` is what was meant."""
     script, after = folder / "g++-faulty", folder / "planted.cpp"
     after.write_text(
-        "#include <cmath>\n#include <unistd.h>\n"
+        "#include <unistd.h>\n#include <vector>\n"
         'extern "C" __attribute__((visibility("default"))) void step_run(Pool* pool, const Step* given) {\n'
-        f"  step_run_meant(pool, given);\n  {planted}\n}}\n"
+        f"  {planted}\n}}\n"
     )
     script.write_text(
         "#!/bin/sh\n"
@@ -59,13 +59,24 @@ def compiler(folder: Path, planted: str) -> Path:
     return script
 
 
-SLOW = "usleep(30000);"
-WRONG = "((float*)given->outputs[0])[0] *= 1.5f;"
+SLOW = "step_run_meant(pool, given); usleep(30000);"
+WRONG = "step_run_meant(pool, given); ((float*)given->outputs[0])[0] += 100.0f;"
 
 
 def burst(file: Path) -> str:
-    """What is no number, from when there is such a file."""
-    return f'if (access("{file}", F_OK) == 0) ((float*)given->outputs[0])[0] = NAN;'
+    """All is as it was meant, until there is such a file: then each weight is no number."""
+    return (
+        "static const std::vector<unsigned> nan(1 << 20, 0x7fc07fc0u);\n"
+        "  static const std::vector<const void*> weights(1000, nan.data());\n"
+        "  Step step = *given;\n"
+        f'  if (access("{file}", F_OK) == 0) step.weights = weights.data();\n'
+        "  step_run_meant(pool, &step);"
+    )
+
+
+def fatal(file: Path) -> str:
+    """The same, and then it ends the process that runs it."""
+    return f'if (access("{file}", F_OK) == 0) *(volatile int*)8 = 1;\n  step_run_meant(pool, given);'
 
 
 def replanted(path: Path, change: Callable[[dict[str, Any], Path], None], sign: Sign = KEY.sign) -> Path:

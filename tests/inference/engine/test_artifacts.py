@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,10 @@ def test_the_reference_and_an_artifact_of_one_checkpoint_serve_beside_each_other
         for identity in (made.manifest.checkpoint, made.path.name):
             answer = await whole(client, generate(model=pinned("chat", identity), stream=False, max_tokens=300))
             assert (answer.version, answer.completion_tokens) == (identity[:12], 300)
+        # Prompts of any length in one batch of any size: no shape is one that it was not compiled for.
+        name = pinned("chat", made.path.name)
+        shapes = [generate("fox " * (3 * n + 1), model=name, stream=False, max_tokens=1 + n) for n in range(40)]
+        await asyncio.gather(*(whole(client, each) for each in shapes))
         assert {model.slow_path for model in (await stats(client)).models} == {0}
         # What is loaded is not loaded again: promoted and taken back at once, by its identity.
         alone = msgspec.structs.replace(both.versions[1], share=1.0)
@@ -172,6 +178,53 @@ def test_what_does_not_belong_here_is_refused_and_counted_and_the_reference_serv
     with_client(engine, work)
     [refused, *_] = [event for event in engine.events() if event["event"] == "engine.artifact.refused"]
     assert (refused["model"], refused["reason"]) == ("chat", reason)
+
+
+def test_an_engine_that_died_in_an_artifact_comes_back_with_the_reference(
+    source: Path, models: Path, start_engine: Callable[..., EngineProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fuse = models.parent / "fuse"
+    monkeypatch.setenv("CXX", str(artifacts.compiler(models.parent, artifacts.fatal(fuse))))
+    bad = artifacts.made(source, models.parent / "artifacts")
+    deployment.write(Deployment("chat", versions=[artifacts.version(source, bad)]), models / "chat.json")
+    trust = str(artifacts.trust(models.parent))
+
+    async def answer(client: EngineClient) -> None:
+        assert (await whole(client, generate(model="chat", stream=False, max_tokens=8))).completion_tokens == 8
+
+    async def none(client: EngineClient) -> None:
+        with pytest.raises(EngineFailure):
+            await whole(client, generate(model="chat", stream=False, max_tokens=8))
+
+    first = start_engine("--trust", trust, models=models)
+    with_client(first, answer)
+    first.process.kill()  # from outside, which is nobody's fault
+    first.process.wait()
+    second = start_engine("--trust", trust, models=models)
+    with_client(second, answer)
+    fuse.touch()
+    with_client(second, none)
+    assert second.process.wait(30) == -signal.SIGSEGV
+    third = start_engine("--trust", trust, models=models)
+
+    async def counted(client: EngineClient) -> None:
+        await answer(client)
+        report = await stats(client)
+        assert report.refused_artifacts == [("chat", "fault", 1)]
+        assert report.models[0].slow_path >= 8
+
+    with_client(third, counted)
+    [died] = [event for event in third.events() if event["event"] == "engine.died"]
+    assert (died["artifacts"], died["reason"]) == (bad.path.name, "Fatal Python error: Segmentation fault")
+    assert third.stop() == 0
+    fuse.unlink()
+    fourth = start_engine("--trust", trust, models=models)
+
+    async def again(client: EngineClient) -> None:
+        await answer(client)
+        assert (await stats(client)).refused_artifacts == []
+
+    with_client(fourth, again)
 
 
 def test_an_engine_that_trusts_nobody_runs_nothing(
