@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 _TIME = 0.05
 """The part of the step thread's time that comparing may take."""
-_MOST_TOKENS = 512
-"""Longer beginnings are not computed again: all others would wait for it."""
+_STALL_S = 0.1
+"""How long one comparison may hold up everybody's next step, about: by that beginnings are cut."""
+_FIRST, _LEAST, _MOST = 64, 16, 512
+"""Tokens of a beginning: before anything is known, and in any case."""
 _KEPT, _ENOUGH = 64, 8
 """Times of the other's steps that its 95th percentile is of, at most, and at least."""
 _SLOW, _DIVERGENT = 0.05, 0.05
@@ -44,6 +46,7 @@ class Trial:
         self._main_seen = self._main_bad = 0
         self._times: deque[float] = deque(maxlen=_KEPT)
         self._next_at = 0.0
+        self._tokens = _FIRST
         # Which of a step's places is taken is nobody's secret.
         self._random = random.Random(0)
 
@@ -74,33 +77,36 @@ class Trial:
         self.watches["errors"].see(failed, min(0.49, max(least, 2 * usual)))
 
     def sample(self, chunks: Sequence[Chunk]) -> list[int] | None:
-        """The tokens before one of the step's places, if it is time to compare one."""
+        """The beginning of one of the step's texts, if it is time to compare one."""
         if perf_counter() < self._next_at or self.tripped:
             return None
-        places = [chunk for chunk in chunks if chunk.samples and 1 < chunk.end <= _MOST_TOKENS]
-        if not places:
+        texts = [chunk for chunk in chunks if chunk.end > 1]
+        if not texts:
             return None
-        chunk = self._random.choice(places)
-        return list(chunk.choice.tokens[: chunk.end])
+        chunk = self._random.choice(texts)
+        return list(chunk.choice.tokens[: min(chunk.end, self._tokens)])
 
     def compare(self, tokens: list[int]) -> None:
         """Computes what comes after `tokens` by both, one after the other, so that load and the machine's mood weigh on both."""
         began = perf_counter()
-        first = self.compared % 2 == 0
-        mine = self._replayed(tokens) if first else None
-        theirs = self._main.replay(tokens)
-        mine = mine if first else self._replayed(tokens)
+        if self.compared % 2 == 0:
+            mine, theirs = self._replayed(self._canary, tokens), self._replayed(self._main, tokens)
+        else:
+            theirs, mine = self._replayed(self._main, tokens), self._replayed(self._canary, tokens)
         if mine is not None and theirs is not None:
             self._judge(*mine, *theirs)
         now = perf_counter()
-        self._next_at = now + (now - began) * (1 / _TIME - 1)
+        took = now - began
+        self._next_at = now + took * (1 / _TIME - 1)
+        self._tokens = min(_MOST, max(_LEAST, int(_STALL_S / took * len(tokens))))
 
-    def _replayed(self, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
+    def _replayed(self, worker: DecoderWorker, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
         try:
-            return self._canary.replay(tokens)
-        except Exception as error:  # noqa: BLE001  # whatever fails in the canary must not end the request that it is tried on
-            log("engine.canary.failed", error=error_place(error))
-            self.watches["errors"].see(True)
+            return worker.replay(tokens)
+        except Exception as error:  # noqa: BLE001  # whatever fails here must not end the requests of the step it comes after
+            log("engine.canary.failed", error=error_place(error), canary=worker is self._canary)
+            if worker is self._canary:
+                self.watches["errors"].see(True)
             return None
 
     def _judge(self, mine: torch.Tensor, took: float, theirs: torch.Tensor, other_took: float) -> None:

@@ -58,6 +58,14 @@ def imported(cell: Cell, source: Path, name: str) -> str:
     return f"fp_{Checkpoint.open(source).digest()[:12]}"
 
 
+@pytest.fixture(scope="module")
+def address(cell: Cell, source: Path) -> str:
+    """Of an artifact of the checkpoint, which is served as `life`."""
+    imported(cell, source, "life")
+    assert "there is no artifact int8" in models(cell, "canary", "life", "--compiled", "int8", status=1)
+    return compiled(cell, "life")
+
+
 def compiled(cell: Cell, name: str, *options: str) -> str:
     """The artifact's address as far as it is shown."""
     return models(cell, "compile", name, *options).split()[0]
@@ -109,11 +117,9 @@ def traffic(cell: Cell, name: str) -> Iterator[list[tuple[str, int]]]:
 
 
 def test_it_is_compared_gets_more_and_more_and_is_promoted_over_crashes_and_taken_back(
-    cell: Cell, source: Path
+    cell: Cell, source: Path, address: str
 ) -> None:
-    reference = imported(cell, source, "life")
-    assert "there is no artifact int8" in models(cell, "canary", "life", "--compiled", "int8", status=1)
-    address = compiled(cell, "life")
+    reference = f"fp_{Checkpoint.open(source).digest()[:12]}"
     said = models(cell, "canary", "life", "--compiled", "as-they-are", *QUICK)
     assert f"life.{address}" in said
     assert fingerprint(cell, f"life.{address}") == f"fp_{address}"
@@ -243,11 +249,10 @@ def _guarded(cell: Cell, name: str, guard: str, *, stage: int) -> None:
 
 
 def test_an_artifact_of_another_device_is_refused_and_counted_and_the_reference_serves(
-    cell: Cell, source: Path
+    cell: Cell, source: Path, address: str
 ) -> None:
     """As after the cell was moved to another machine: promoted there, refused here."""
     reference = imported(cell, source, "moved")
-    address = compiled(cell, "moved")
     models(cell, "canary", "moved", "--compiled", address, "--percent", "0")
     models(cell, "promote", "moved")
     assert fingerprint(cell, "moved") == f"fp_{address}"
