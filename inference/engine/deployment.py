@@ -208,11 +208,16 @@ def _resolved(version: Version, folder: Path) -> Version:
     return msgspec.structs.replace(version, path=str(folder / version.path), compiled=compiled)
 
 
+def text(deployment: Deployment) -> bytes:
+    """What its file holds. Raises DeploymentError."""
+    return msgspec.json.format(msgspec.json.encode(deployment.checked()), indent=2) + b"\n"
+
+
 def write(deployment: Deployment, file: Path) -> None:
     """Puts the deployment in place in one step, durably: a reader finds the old one or the new one."""
     partial = file.with_name(f".{file.name}.partial")
     with partial.open("wb") as opened:
-        opened.write(msgspec.json.format(msgspec.json.encode(deployment.checked()), indent=2) + b"\n")
+        opened.write(text(deployment))
         opened.flush()
         os.fsync(opened.fileno())
     partial.rename(file)

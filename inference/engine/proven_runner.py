@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import torch
+from typing import Any
 
 from compiler.artifact.publication import KERNELS
 from compiler.artifact.refusal import AGAIN, Reason, Refused
@@ -14,7 +13,6 @@ from inference.engine.blackbox import BlackBox
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 from inference.engine.deployment import Compiled
-from inference.engine.scheduler import Chunk
 
 
 class ProvenRunner(CompiledRunner):
@@ -25,9 +23,10 @@ class ProvenRunner(CompiledRunner):
         with box.running(self._artifact, "load"):
             super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, weights=manifest.weights)
 
-    def step(self, chunks: list[Chunk]) -> torch.Tensor:
+    def _computed(self, *given: Any) -> Any:
+        """Whatever a call of the code takes and gives."""
         with self._box.running(self._artifact, "step"):
-            return super().step(chunks)
+            return super()._computed(*given)
 
 
 def proven_runner(

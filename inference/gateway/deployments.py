@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,14 @@ class DeploymentInfo:
 def deployment_list() -> list[DeploymentInfo]:
     """Every deployment of the cell, by name."""
     return [_info(row) for row in DeploymentRecord.objects.order_by("name")]
+
+
+@contextmanager
+def deployment_held(name: str) -> Iterator[Deployment | None]:
+    """As it is, while the block runs: nobody changes it meanwhile."""
+    with transaction.atomic():
+        row = DeploymentRecord.objects.select_for_update().filter(name=name).first()
+        yield None if row is None else _info(row).deployment
 
 
 def deployment_change(

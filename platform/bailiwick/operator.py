@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -153,6 +153,30 @@ def change_served(
     changed = deployment_change(actor=system_actor(auth), name=name, change=change, serve=serve, **told)
     files.write(changed, _file(home, name))
     return changed
+
+
+def mend(home: Home, served: Iterable[Deployment]) -> list[str]:
+    """Writes the files anew that are no copies of their rows: whoever changed one may have died between commit and copy, or have
+    been overtaken. Names of those that it wrote; the engine serves what is committed and is not asked."""
+    from inference.gateway.deployments import deployment_held
+
+    written = []
+    for deployment in served if home.models.is_dir() else ():
+        file = _file(home, deployment.name)
+        if _holds(file, deployment):
+            continue
+        with deployment_held(deployment.name) as now:
+            if now is not None and not _holds(file, now):
+                files.write(now, file)
+                written.append(deployment.name)
+    return written
+
+
+def _holds(file: Path, deployment: Deployment) -> bool:
+    try:
+        return file.read_bytes() == files.text(deployment)
+    except FileNotFoundError:
+        return False
 
 
 def prepare(home: Home) -> None:

@@ -12,7 +12,7 @@ from audit.actions import Action
 from bailiwick import models
 from bailiwick.embedded.home import Home
 from bailiwick.models import ModelError
-from bailiwick.operator import change_served, told
+from bailiwick.operator import change_served, mend, told
 from cell.access import system_actor
 from cell.config import config
 from cell.telemetry import get_logger
@@ -30,7 +30,10 @@ log = get_logger(__name__)
 @shared_task(name="bailiwick.rollouts.watch")
 def watch() -> None:
     """Takes back what did not keep its guards, and moves on what has. What fails now is tried again in a second."""
-    going = [info.deployment for info in deployment_list() if info.deployment.stages is not None]
+    served = [info.deployment for info in deployment_list()]
+    for name in mend(_home(), served):
+        log.warning("rollout.file.mended", model=name)
+    going = [deployment for deployment in served if deployment.stages is not None]
     if not going:
         return
     try:
