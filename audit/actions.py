@@ -93,7 +93,9 @@ class Action(StrEnum):
 
     JOB_FAILED = "job.failed"
     MODEL_IMPORTED = "model.imported"
+    MODEL_COMPILED = "model.compiled"
     MODEL_DEPLOYED = "model.deployed"
+    MODEL_GUARDED = "model.guard-tripped"
     MODEL_REMOVED = "model.removed"
     CELL_MIGRATED = "cell.migrated"
 
@@ -158,6 +160,9 @@ _DEPLOYMENT = {
     "batch_window_us",
     "max_batch_size",
     "p95_budget_us",
+    "artifacts",
+    "stage",
+    "cause",
 }
 _KEY_STORE = {"version", "day", "root", "own"}
 _SUBPROCESSORS = {"version", "objection_days", "count", "added", "removed", "changed"}
@@ -251,7 +256,18 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         Action.SUBJECT_EXPORTED: {"requests", "payloads", "entries", "bytes", "complete"},
         Action.JOB_FAILED: {"kind", "attempts", "cause"},
         Action.MODEL_IMPORTED: {"model", "kind", "sha256", "bytes"},
+        Action.MODEL_COMPILED: {
+            "model",
+            "sha256",
+            "weights",
+            "contract",
+            "passed",
+            "artifact",
+            "bytes",
+            "parity_millionths",
+        },
         Action.MODEL_DEPLOYED: _DEPLOYMENT,
+        Action.MODEL_GUARDED: {"model", "artifact", "guard", "stage", "seen", "bad"},
         Action.MODEL_REMOVED: {"model", "kind", "sha256"},
         Action.CELL_MIGRATED: {"release"},
         Action.HEARTBEAT: {"interval_s"},

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compiler.artifact.axis import Axis as Axis
-    from compiler.artifact.folder import Unsaved as Unsaved
+    from compiler.artifact.publication import Unsaved as Unsaved
     from compiler.artifact.refusal import Refused as Refused
     from compiler.compilation import compile as compile  # noqa: A004
     from compiler.compilation import extend as extend
@@ -42,7 +42,7 @@ _WHERE = {
     "Artifact": "compiler.compiled",
     "Axis": "compiler.artifact.axis",
     "Refused": "compiler.artifact.refusal",
-    "Unsaved": "compiler.artifact.folder",
+    "Unsaved": "compiler.artifact.publication",
     "Unsupported": "compiler.frontend.exported",
     "compile": "compiler.compilation",
     "extend": "compiler.compilation",

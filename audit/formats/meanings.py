@@ -195,6 +195,9 @@ MEANINGS: Mapping[Action, Meaning] = {
     ),
     Action.JOB_FAILED: Meaning("Job failed", _ERROR, 1, ("process",), ("end",), _MEDIUM, _FAILURE),
     Action.MODEL_IMPORTED: Meaning("Model imported", _LIFECYCLE, 1, ("package",), ("installation",), _LOW),
+    Action.MODEL_COMPILED: Meaning("Model compiled", _LIFECYCLE, 1, ("package",), ("installation",), _LOW),
+    # A version misbehaved and is taken back in the same moment.
+    Action.MODEL_GUARDED: Meaning("Guard of a model tripped", _ERROR, 1, ("package",), ("info",), _HIGH, _FAILURE),
     Action.MODEL_DEPLOYED: Meaning("Model deployment changed", _LIFECYCLE, 8, ("package",), _CHANGE, _LOW),
     Action.MODEL_REMOVED: Meaning("Model removed", _LIFECYCLE, 2, ("package",), ("deletion",), _LOW),
     Action.CELL_MIGRATED: Meaning("Cell migrated", _LIFECYCLE, 8, _CONFIG, _CHANGE, _LOW),

@@ -25,6 +25,7 @@ from bench.peers.orders import Decoded, Order
 from bench.report import Options
 from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.deployment import Version
 from inference.engine.served import LoadOptions, ServedModel, load_model
 
 BATCHES = (1, 8, 32, 64, 256)
@@ -71,7 +72,7 @@ def serve(name: str, *, graphs: bool) -> ServedModel:
     """A model on the device with room for the largest batch."""
     limits = Limits(max_running=max(BATCHES), max_waiting=512, step_tokens=8192, realtime_share=0.0)
     options = LoadOptions(device="cuda", dtype="bfloat16", graphs=graphs, cache_bytes=8 * GIBIBYTE, limits=limits)
-    return load_model(name, llama.checkpoint(name), options)
+    return load_model(name, Version(str(llama.checkpoint(name))), options)
 
 
 def speed(report: Report, name: str, *, graphs: bool) -> None:

@@ -20,6 +20,7 @@ from bench.peers.orders import Decoded, Order, prompts, serve
 from bench.peers.processes import ROOT
 from inference.engine.admission import Limits
 from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.deployment import Version
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import Delta, EngineError, Result, Sampling
 from inference.engine.request import Generation
@@ -51,10 +52,10 @@ def model(name: str, way: str, device: str = "cpu", running: int = 64) -> Served
     limits = Limits(max_running=running, realtime_share=0.0)
     if kind != "compiled":
         options = LoadOptions(device=device, dtype=cast(DtypeName, way), limits=limits)
-        return load_model(name, llama.checkpoint(name), options)
+        return load_model(name, Version(str(llama.checkpoint(name))), options)
     held = "as-they-are" if weights == "bfloat16" else cast(Any, weights)
     options = LoadOptions(dtype="bfloat16", compiled=CODE, weights=held, limits=limits)
-    served = load_model(name, llama.checkpoint(name), options)
+    served = load_model(name, Version(str(llama.checkpoint(name))), options)
     if cast(DecoderWorker, served.worker).stats(name).slow_path:
         raise RuntimeError(f"{name} could not be compiled; the engine's log says why")
     return served

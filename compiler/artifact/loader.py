@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -12,10 +11,11 @@ from torch.utils._pytree import TreeSpec, treespec_loads
 
 from compiler.artifact.content import Bucket, Content
 from compiler.artifact.fingerprint import chosen
-from compiler.artifact.folder import GRAPH, KERNELS, MANIFEST, SIGNATURE, WEIGHTS
-from compiler.artifact.manifest import BucketEntry, FileEntry, Manifest, StateEntry, TensorEntry, manifest_from
+from compiler.artifact.folder import GRAPH, WEIGHTS
+from compiler.artifact.manifest import BucketEntry, Manifest, StateEntry, TensorEntry, manifest_from
+from compiler.artifact.publication import MANIFEST, check_files, check_signature, read
 from compiler.artifact.refusal import FETCH, Reason, Refused
-from compiler.artifact.signature import Verify, message
+from compiler.artifact.signature import Verify
 from compiler.artifact.tensors import mapped
 from compiler.ir.graph import Graph
 from compiler.ir.stored import Unstorable, restored, restored_type
@@ -25,19 +25,18 @@ from compiler.ir.verify import verify as verify_graph
 from compiler.native.step import Step
 
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
-_BLOCK = 1 << 20
 
 
 def load(path: Path, verify: Verify | None = None) -> Content:
     """The artifact in the folder `path`. Without `verify` whoever can write there is trusted. Raises Refused."""
-    content = _read(path, MANIFEST)
+    content = read(path, MANIFEST)
     if verify is not None:
-        _check_signature(path, content, verify)
+        check_signature(path, content, verify)
     manifest = manifest_from(content)
     if _ADDRESS.fullmatch(path.name) and path.name != manifest.address:
         raise Refused(Reason.BYTES, f"what is in {path} is the artifact {manifest.address}", FETCH)
     variant = chosen(manifest.fingerprint)
-    _check_files(path, manifest)
+    check_files(path, manifest)
     names = {*manifest.reference.values(), *(name for bucket in manifest.buckets for name in bucket.weights)}
     try:
         return Content(
@@ -57,46 +56,8 @@ def load(path: Path, verify: Verify | None = None) -> Content:
         raise Refused(Reason.SCHEMA, f"the artifact contradicts itself: {error}", FETCH) from error
 
 
-def _read(path: Path, name: str) -> bytes:
-    try:
-        return (path / name).read_bytes()
-    except OSError as error:
-        raise Refused(Reason.MISSING, f"{path / name} cannot be read: {error.strerror}", FETCH) from error
-
-
-def _check_signature(path: Path, manifest: bytes, verify: Verify) -> None:
-    remedy = "Take the artifact from a cell whose key is trusted here, or compile it again"
-    if not (path / SIGNATURE).is_file():
-        raise Refused(Reason.SIGNATURE, f"{path} is not signed", remedy)
-    if not verify(message(manifest), _read(path, SIGNATURE)):
-        raise Refused(Reason.SIGNATURE, f"{path} is not signed by a key that is trusted here, or was changed", remedy)
-
-
-def _check_files(path: Path, manifest: Manifest) -> None:
-    """That they are all there, no others, and each as it was."""
-    there = {str(found.relative_to(path)): found for found in path.rglob("*") if found != path / KERNELS}
-    beside = {MANIFEST, SIGNATURE}
-    if missing := sorted(manifest.files.keys() - there.keys()):
-        raise Refused(Reason.MISSING, f"{path / missing[0]} is not there", FETCH)
-    if foreign := sorted(there.keys() - manifest.files.keys() - beside):
-        raise Refused(Reason.BYTES, f"{path / foreign[0]} is no part of the artifact", FETCH)
-    for name, entry in manifest.files.items():
-        if there[name].is_symlink() or not _is_as_saved(there[name], entry):
-            raise Refused(Reason.BYTES, f"{path / name} is not as it was saved", FETCH)
-
-
-def _is_as_saved(file: Path, entry: FileEntry) -> bool:
-    if file.stat().st_size != entry.bytes:
-        return False
-    digest = hashlib.sha256()
-    with open(file, "rb") as opened:
-        while block := opened.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest() == entry.sha256
-
-
 def _graph(path: Path) -> Graph:
-    graph = restored(json.loads(_read(path, GRAPH)))
+    graph = restored(json.loads(read(path, GRAPH)))
     verify_graph(graph)
     return graph
 
@@ -129,7 +90,7 @@ def _bucket(path: Path, manifest: Manifest, entry: BucketEntry, variant: str) ->
     if variant not in entry.objects or not {entry.source, *entry.objects.values()} <= manifest.files.keys():
         raise KeyError(f"bucket {entry.sizes} names files that there are not")
     objects = {name: path / compiled for name, compiled in entry.objects.items()}
-    return Bucket(entry.sizes, _read(path, entry.source).decode(), step, entry.weights, objects)
+    return Bucket(entry.sizes, read(path, entry.source).decode(), step, entry.weights, objects)
 
 
 def _type(entry: TensorEntry) -> TensorType:

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """This processor does not run any instruction set that it was compiled for."""
     LIBRARY = "library"
     """It was proven with another version of a library."""
+    FAULT = "fault"
+    """It ended the process that ran it."""
 
 
 class Refused(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,14 +13,18 @@ from time import time
 
 import msgspec
 
+from inference.engine.blackbox import BlackBox
 from inference.engine.cascade import RunningCascade
-from inference.engine.deployment import Deployment, DeploymentError, Version, pick, pinned, read
+from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.deployment import Deployment, DeploymentError, Stages, Version, pick, pinned, read
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.errors import CheckpointError, Refusal, refuse
 from inference.engine.journal import error_place, log
-from inference.engine.protocol import ModelInfo
+from inference.engine.protocol import ModelInfo, ServedVersion
 from inference.engine.served import LoadOptions, ServedModel, load_model
+from inference.engine.stats import GuardStats, TrialStats
+from inference.engine.trial import Trial
 
 LOADING_RETRY_S = 2.0
 
@@ -31,7 +36,13 @@ class _Served:
     deployment: Deployment
     models: tuple[ServedModel, ...] = ()
     cascade: RunningCascade | None = None
+    trial: Trial | None = None
     since: float = field(default_factory=time)
+
+    @property
+    def untried(self) -> bool:
+        """Whether its canary was to go on by itself and must not."""
+        return self.deployment.stages is not None and (self.trial is None or self.trial.tripped is not None)
 
 
 class Catalog:
@@ -44,6 +55,10 @@ class Catalog:
         self._pinned: dict[str, ServedModel] = {}
         self._versions: list[ServedModel] = []
         self._loading: set[str] = set()
+        self.box: BlackBox | None = None
+        """Of the process, once it is known that it is the only one."""
+        self.refusals: Counter[tuple[str, str]] = Counter()
+        """Artifacts that were not used, by the deployment's name and the reason."""
         self._changing = asyncio.Lock()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-load")
 
@@ -51,7 +66,7 @@ class Catalog:
         """The models that are served, each under a name that is its alone."""
         for name, served in self._by_name.items():
             for model in served.models:
-                yield name if len(served.models) == 1 else pinned(name, model.info.digest), model
+                yield name if len(served.models) == 1 else pinned(name, model.identity), model
 
     @property
     def infos(self) -> list[ModelInfo]:
@@ -61,6 +76,12 @@ class Catalog:
     @property
     def cascades(self) -> list[RunningCascade]:
         return [served.cascade for served in self._by_name.values() if served.cascade is not None]
+
+    @property
+    def trials(self) -> list[TrialStats]:
+        """Of the canaries that go on by themselves."""
+        found = ((name, served.deployment.stages, served) for name, served in self._by_name.items())
+        return [_trial_stats(name, stages, served) for name, stages, served in found if stages is not None]
 
     @property
     def versions(self) -> list[ServedModel]:
@@ -79,7 +100,10 @@ class Catalog:
         served = self._by_name.get(name)
         if served is not None and served.models:
             models = served.models
-            return models[0] if len(models) == 1 else models[pick(served.deployment.versions, request)]
+            # A canary whose guard has tripped is asked no more, before anybody has written that down.
+            if len(models) == 1 or served.untried:
+                return models[0]
+            return models[pick(served.deployment.versions, request)]
         model = self._pinned.get(name)
         if model is not None:
             return model
@@ -95,14 +119,17 @@ class Catalog:
             404, "model_not_found", "no model of this name is served here; list them with /v1/models", param="model"
         )
 
-    async def deploy(self, deployment: Deployment) -> None:
-        """Serves the deployment in place of what has its name. Raises CheckpointError; then what is served stays as it is."""
+    async def deploy(self, deployment: Deployment, *, strictly: bool = True) -> None:
+        """Serves the deployment in place of what has its name. Raises CheckpointError; then what is served stays as it is.
+
+        Not `strictly`, the reference serves in place of an artifact that is refused: better slowly than not at all.
+        """
         name = deployment.name
         async with self._changing:
             self._loading.add(name)
             try:
                 before = self._by_name.get(name) or _Served(deployment)
-                served = await self._load(deployment.checked(), before)
+                served = await self._load(deployment.checked(), before, strictly=strictly)
             except (CheckpointError, DeploymentError) as error:
                 log("engine.model.failed", model=name, reason=str(error))
                 raise CheckpointError(str(error)) from error
@@ -128,7 +155,7 @@ class Catalog:
         # A cascade needs its models.
         for deployment in sorted(deployments, key=lambda deployment: deployment.cascade is not None):
             try:
-                await self.deploy(deployment)
+                await self.deploy(deployment, strictly=False)
             except Exception:  # noqa: BLE001  # logged by deploy; a broken model must not keep the others from being served
                 continue
         log("engine.ready", models=len(self._by_name))
@@ -137,7 +164,7 @@ class Catalog:
         """Begins no further load."""
         self._loader.shutdown(wait=False, cancel_futures=True)
 
-    async def _load(self, deployment: Deployment, before: _Served) -> _Served:
+    async def _load(self, deployment: Deployment, before: _Served, *, strictly: bool) -> _Served:
         if deployment.cascade is not None:
             for name in (deployment.cascade.small, deployment.cascade.large):
                 self._check_part(name)
@@ -145,10 +172,14 @@ class Catalog:
         loop = asyncio.get_running_loop()
         models: list[ServedModel] = []
         for version in deployment.versions:
-            model = next((model for model in before.models if model.info.digest == version.digest), None)
+            model = next((model for model in before.models if model.identity == version.identity), None)
             if model is None:
-                load = partial(load_model, deployment.name, Path(version.path), self._options, digest=version.digest)
+                load = partial(load_model, deployment.name, version, self._options, self.box)
                 model = await loop.run_in_executor(self._loader, load)
+                if model.refused is not None:
+                    self.refusals[deployment.name, str(model.refused.reason)] += 1
+                    if strictly:
+                        raise CheckpointError(str(model.refused))
             models.append(model)
         if len({model.info.kind for model in models}) > 1:
             raise CheckpointError("the versions of a deployment must all write text, all give embeddings, or all tag")
@@ -156,7 +187,7 @@ class Catalog:
         for model in models:
             if isinstance(model.worker, EncoderWorker):
                 self._engine.ask(partial(model.worker.use, window))
-        return _Served(deployment, tuple(models))
+        return _Served(deployment, tuple(models), trial=_trial(deployment, models, before))
 
     def _check_part(self, name: str) -> None:
         try:
@@ -169,6 +200,10 @@ class Catalog:
     def _put(self, served: _Served, before: _Served) -> None:
         name = served.deployment.name
         self._by_name[name] = served
+        if before.trial is not None and before.trial is not served.trial:
+            self._engine.ask(before.trial.end)
+        if served.trial is not None and served.trial is not before.trial:
+            self._engine.ask(served.trial.begin)
         for model in served.models:
             if model not in before.models:
                 self._versions.append(model)
@@ -179,12 +214,13 @@ class Catalog:
                     kind=model.info.kind,
                     parameters=model.info.parameters,
                     digest=model.info.digest,
+                    artifact=model.info.artifact,
                 )
         for model in before.models:
             if model not in served.models:
-                self._pinned.pop(pinned(name, model.info.digest), None)
+                self._pinned.pop(pinned(name, model.identity), None)
                 self._engine.retire(model.worker)
-        self._pinned |= {pinned(name, model.info.digest): model for model in served.models}
+        self._pinned |= {pinned(name, model.identity): model for model in served.models}
         log("engine.deployed", model=name, versions=len(served.models), cascade=served.cascade is not None)
 
     def _info(self, served: _Served) -> ModelInfo | None:
@@ -203,16 +239,45 @@ class Catalog:
                 loaded_at=served.since,
                 versions=[],
             )
-        versions = [
-            msgspec.structs.replace(version, digest=model.info.digest)
-            for version, model in zip(served.deployment.versions, served.models, strict=True)
-        ]
+        pairs = zip(served.deployment.versions, served.models, strict=True)
+        versions = [_shown(version, model) for version, model in pairs]
         main = max(range(len(versions)), key=lambda position: versions[position].share)
         return msgspec.structs.replace(
             served.models[main].info,
             max_tokens=min(model.info.max_tokens for model in served.models),
-            versions=[msgspec.structs.replace(version, path="") for version in versions],
+            versions=versions,
         )
+
+
+def _trial(deployment: Deployment, models: list[ServedModel], before: _Served) -> Trial | None:
+    """What watches the canary; what it has seen so far goes on from stage to stage. None where nothing is to be found out: the
+    reference serves in the canary's place."""
+    stages = deployment.stages
+    if stages is None or len(models) != 2:
+        return None
+    old = before.deployment.stages
+    if before.trial is not None and old is not None and (tuple(models), stages.guards) == (before.models, old.guards):
+        return before.trial
+    main, canary = (model.worker for model in models)
+    if models[1].refused is not None or not isinstance(main, DecoderWorker) or not isinstance(canary, DecoderWorker):
+        return None
+    return Trial(canary, main, stages.guards)
+
+
+def _trial_stats(name: str, stages: Stages, served: _Served) -> TrialStats:
+    trial = served.trial
+    found = {"artifact": GuardStats(1, 1, True)} if trial is None else trial.found
+    compared, answered = (0, 0) if trial is None else (trial.compared, trial.answered)
+    identity = served.models[1].identity
+    return TrialStats(name, identity, stages.stage, len(stages.shares), compared, answered, found)
+
+
+def _shown(version: Version, model: ServedModel) -> ServedVersion:
+    compiled = version.compiled
+    if compiled is not None:
+        compiled = msgspec.structs.replace(compiled, path="")
+    why = "" if model.refused is None else str(model.refused)
+    return ServedVersion("", model.info.digest, version.share, compiled, why)
 
 
 def _at(folder: Path) -> Version:

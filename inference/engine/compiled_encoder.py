@@ -16,7 +16,7 @@ import torch
 
 from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.compiled_step import Weights
+from inference.engine.deployment import Weights
 from inference.engine.encoder_runner import answers, scores
 from inference.engine.encoder_step import EncoderStep, byte_programs, plain_program
 from inference.engine.errors import CheckpointError

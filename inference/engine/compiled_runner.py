@@ -22,7 +22,8 @@ from compiler.passes.quantize import Unquantizable
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.compiled_step import MOST_TOKENS, CompiledStep, Weights
+from inference.engine.compiled_step import MOST_TOKENS, CompiledStep
+from inference.engine.deployment import Weights
 from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
@@ -50,13 +51,19 @@ class CompiledRunner:
         self.config = checkpoint.config
         chosen = best_dtype(_CPU) if dtype == "auto" else dtype
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
-        held = torch.bfloat16 if chosen != "float32" else torch.float32
-        decoder = Decoder(self.config, partial(torch.empty, dtype=held, device=_CPU))
+        self.dtype = torch.bfloat16 if chosen != "float32" else torch.float32
+        """Of what is not quantized."""
+        decoder = Decoder(self.config, partial(torch.empty, dtype=self.dtype, device=_CPU))
         decoder.load(checkpoint.weights())
         self._step = CompiledStep(decoder, folder, weights=weights, threads=torch.get_num_threads())
         self.store = KvStore(self.config, _CPU, self._step.cache_dtype)
         self.slow_path = 0
         """Steps that were not computed by what was compiled: none, since one source is for every size."""
+
+    @property
+    def packed(self) -> Sequence[torch.Tensor]:
+        """The weights as the code reads them."""
+        return self._step.packed
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""

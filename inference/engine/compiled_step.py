@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -14,11 +13,11 @@ from compiler.native.native import Native
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import generalize
 from inference.engine.blocks import BLOCK_TOKENS
+from inference.engine.deployment import Weights
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
 from inference.engine.pools import Pools
 
-Weights = Literal["as-they-are", "int8", "int4"]
 MOST_TOKENS = 512
 """Of one call; a step with more is several."""
 _LADDER = (1, 4, 16, 64)
@@ -82,6 +81,11 @@ class CompiledStep:
             self._native(inputs, states, pool=pool)
 
         self._pools.measure(run, _LADDER)
+
+    @property
+    def packed(self) -> Sequence[torch.Tensor]:
+        """The weights as the code reads them."""
+        return self._native.source.weights
 
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""

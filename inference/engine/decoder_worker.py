@@ -5,13 +5,16 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import torch
+
 from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
-from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
+from inference.engine.errors import DEADLINE, ERASED, Refusal, failed, nonfinite
 from inference.engine.fairqueue import FairQueue
 from inference.engine.lanes import LANES
 from inference.engine.prefix import PrefixIndex
+from inference.engine.probe import Probe
 from inference.engine.protocol import EngineError, TokenLogprob
 from inference.engine.receipts import Scope
 from inference.engine.request import Choice, Generation, State
@@ -23,7 +26,10 @@ from inference.engine.worker import SAMPLED_BLOCKS, Found, Wiped, Worker
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from inference.engine.compiled_runner import CompiledRunner
+    from inference.engine.trial import Trial
 
+_PIECE = 256
+"""Tokens that a replay computes at once."""
 _CACHED_OVER_RUNNING = 4
 """The cache need not hold more than this many times what can run at once."""
 
@@ -49,6 +55,8 @@ class DecoderWorker(Worker[Generation]):
         self._pool = BlockPool(blocks, PrefixIndex(int(limits.cache_share * (blocks - 1))))
         self._scheduler = Scheduler(limits, self._pool, queue)
         self.sampled = Counts()
+        self.trial: Trial | None = None
+        """What compares it with another version, while one is on trial beside the other."""
 
     @property
     def running(self) -> int:
@@ -83,6 +91,7 @@ class DecoderWorker(Worker[Generation]):
         if not chunks:
             return False
         logits, found = self._runner.draw(chunks, [_plain_draw(chunk) for chunk in chunks if chunk.samples])
+        tokens = None if self.trial is None else self.trial.sample(chunks)
         self._scheduler.advance(chunks)
         self._count_step(self._scheduler.planned_tokens)
         self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)
@@ -107,7 +116,28 @@ class DecoderWorker(Worker[Generation]):
             for generation, choice, result in ready:
                 self._accept(generation, choice, result, at)
             self._wipe()
+        if self.trial is not None and tokens is not None:
+            self.trial.compare(tokens)
         return True
+
+    def replay(self, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
+        """Logits [vocabulary] after `tokens`, computed apart from all requests and forgotten, and the seconds that the last token
+        took. None where the cache has no room that nobody wants."""
+        count = blocks_for(len(tokens))
+        if count > self._pool.free:
+            return None
+        blocks = self._pool.allocate(count)
+        probe = Probe(self._tokenizer, tokens, blocks)
+        try:
+            while probe.left > 1:
+                self._runner.step([probe.chunk(min(_PIECE, probe.left - 1))])
+            began = perf_counter()
+            [logits] = self._runner.step([probe.chunk(1)])
+            return logits, perf_counter() - began
+        finally:
+            probe.wipe()
+            self._pool.release(blocks, keep=False)
+            self._wipe()
 
     def erase(self, scope: Scope) -> Wiped:
         epoch = self._pool.index.epoch(scope.workspace)
@@ -190,6 +220,13 @@ class DecoderWorker(Worker[Generation]):
             self._scheduler.release(generation, choice)
             if all(other.finish_reason is not None for other in generation.choices):
                 generation.complete(at)
+                if self.trial is not None:
+                    self.trial.ended(self, failed=False)
+
+    def _end(self, request: Generation, error: EngineError | None) -> None:
+        if self.trial is not None and request.state is not State.FINISHED and error is not None and failed(error):
+            self.trial.ended(self, failed=True)
+        super()._end(request, error)
 
     def _logprob(self, drawn: Drawn) -> TokenLogprob:
         def report(token: int, logprob: float) -> TokenLogprob:

@@ -34,3 +34,8 @@ def nonfinite(what: str) -> EngineError:
 
 ERASED = EngineError(410, "request_erased", "what this request was working on was erased meanwhile")
 DEADLINE = EngineError(504, "deadline_exceeded", "the answer was not there by the request's deadline; allow more time")
+
+
+def failed(error: EngineError) -> bool:
+    """Whether it is the model's failing, and not the caller's, a deadline's, or an engine's that is stopping."""
+    return error.status == 500

@@ -7,16 +7,17 @@ import asyncio
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import uvloop
 
 from inference.engine.admission import Limits
-from inference.engine.deployment import found_in
+from inference.engine.deployment import Weights, found_in
 from inference.engine.journal import error_place, log
 from inference.engine.listener import SocketError
 from inference.engine.served import LoadOptions
 from inference.engine.server import Server
+from inference.engine.trust import trusted
 from inference.engine.window import PRESETS
 
 USAGE_EXIT = 2
@@ -58,9 +59,15 @@ def main() -> int:
     )
     parser.add_argument(
         "--weights",
-        choices=("as-they-are", "int8", "int4"),
+        choices=get_args(Weights),
         default="as-they-are",
         help="weights of compiled models; int8 is half of bfloat16 to read, int4 a quarter and less exact (default: as-they-are)",
+    )
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        metavar="FILE",
+        help="Ed25519 public keys, 64 hexadecimal digits a line: whose artifacts are run (default: nobody's)",
     )
     parser.add_argument(
         "--wipe-freed",
@@ -89,6 +96,10 @@ def main() -> int:
         parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:
         parser.error("--step-tokens must be above --max-running, or prompts would never be computed")
+    try:
+        verify = None if arguments.trust is None else trusted(arguments.trust)
+    except (OSError, ValueError) as error:
+        parser.error(f"--trust {arguments.trust}: {error}")
     options = LoadOptions(
         device=arguments.device,
         dtype=arguments.dtype,
@@ -96,6 +107,7 @@ def main() -> int:
         graphs=arguments.cuda_graphs,
         compiled=arguments.compiled,
         weights=arguments.weights,
+        verify=verify,
         cache_bytes=arguments.cache_mb << 20,
         limits=Limits(arguments.max_running, arguments.max_waiting, arguments.step_tokens),
         hang_s=arguments.hang_seconds,

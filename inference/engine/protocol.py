@@ -268,6 +268,13 @@ class Tagged(msgspec.Struct, tag="tagged", tag_field="kind", omit_defaults=True)
     timings: Timings | None = None
 
 
+class ServedVersion(Version, frozen=True, omit_defaults=True):
+    """A version as an engine serves it. Its folders are nobody else's business and empty."""
+
+    refused: str = ""
+    """Why its artifact is not used, and what to do; the reference serves meanwhile. "" where it serves as it says."""
+
+
 class ModelInfo(msgspec.Struct, omit_defaults=True):
     name: str
     kind: Kind
@@ -278,7 +285,9 @@ class ModelInfo(msgspec.Struct, omit_defaults=True):
     digest: str
     """SHA-256 of the checkpoint's files, hex; where there are several versions, of the one with the largest share."""
     loaded_at: float
-    versions: list[Version] = []
+    artifact: str = ""
+    """Address of the artifact that this one version is computed by; "" for the reference."""
+    versions: list[ServedVersion] = []
     """Those that answer under this name, with their digests and shares; none where the name is a cascade."""
     labels: list[str] = []
     """What a tagging model scores."""

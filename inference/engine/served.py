@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import SHORT_DIGEST
+from inference.engine.deployment import SHORT_DIGEST, Version, Weights
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
@@ -26,6 +26,9 @@ from inference.engine.window import PRESETS, Window
 from inference.engine.worker import AnyWorker
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from compiler.artifact.refusal import Refused
+    from compiler.artifact.signature import Verify
+    from inference.engine.blackbox import BlackBox
     from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
 
@@ -39,8 +42,10 @@ class LoadOptions:
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
     compiled: Path | None = None
     """Where compiled models keep their code; None leaves them to torch. On a CPU."""
-    weights: Literal["as-they-are", "int8", "int4"] = "as-they-are"
-    """What compiled models read their weights from. An encoder that bytes would change too much keeps them as they are."""
+    weights: Weights = "as-they-are"
+    """What models that the engine compiles itself read their weights from. An encoder that bytes would change too much keeps them."""
+    verify: Verify | None = None
+    """Whether an artifact's signature is of a trusted key; None trusts no artifact."""
     window: Window = PRESETS["balanced"]
     """How long embeddings are held for company where the workspace says nothing."""
     cache_bytes: int = 1 << 30
@@ -64,18 +69,27 @@ class ServedModel:
     """None where the model writes no text."""
     passages: Passages | None = None
     """None where the model does not tag."""
+    refused: Refused | None = None
+    """Why the reference serves in place of the version's artifact; None where all is as the deployment says."""
+
+    @property
+    def identity(self) -> str:
+        """As `Version.identity`."""
+        return self.info.artifact or self.info.digest
 
     @property
     def version(self) -> str:
-        """What answers say of the weights they are of."""
-        return self.info.digest[:SHORT_DIGEST]
+        """What answers say of what they are of."""
+        return self.identity[:SHORT_DIGEST]
 
 
-def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "") -> ServedModel:
-    """Loads the checkpoint folder at `path` and makes it ready to step.
+def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox | None = None) -> ServedModel:
+    """Loads a version's checkpoint and makes it ready to step. An artifact that does not belong here is refused, and the
+    reference serves. `box` knows which artifact's code is run, for the process after this one; without it none is.
 
-    Raises CheckpointError, also when a `digest` is given and the folder's files have another.
+    Raises CheckpointError, also when a digest is given and the folder's files have another.
     """
+    path, digest = Path(version.path), version.digest
     checkpoint = Checkpoint.open(path)
     found = checkpoint.info()
     if digest not in ("", found.digest):
@@ -85,15 +99,16 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         )
     tokenizer = checkpoint.tokenizer()
     worker: AnyWorker
-    grammars, passages = None, None
+    grammars, passages, refused = None, None, None
     if checkpoint.kind == "chat":
-        worker = DecoderWorker(
-            _decoder(name, checkpoint, options), tokenizer, options.limits, cache_bytes=options.cache_bytes
-        )
+        runner, refused = _decoder(name, version, checkpoint, options, box)
+        worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
+        if version.compiled is not None:
+            raise CheckpointError("artifacts are of models that write text, and this one does not")
         worker = EncoderWorker(_encoder(name, checkpoint, options), options.window)
     return ServedModel(
         info=ModelInfo(
@@ -104,6 +119,7 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
             found.max_tokens,
             found.digest,
             loaded_at=time(),
+            artifact="" if version.compiled is None else version.compiled.artifact,
             labels=list(getattr(checkpoint.config, "labels", ())),
         ),
         tokenizer=tokenizer,
@@ -113,20 +129,47 @@ def load_model(name: str, path: Path, options: LoadOptions, *, digest: str = "")
         worker=worker,
         grammars=grammars,
         passages=passages,
+        refused=refused,
     )
 
 
-def _decoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> DecoderRunner | CompiledRunner:
-    """Compiled if that is wanted and can be; else by torch, and then each of its steps counts as one on the slow path."""
-    wanted = options.compiled is not None and options.device == "cpu"
-    if options.compiled is not None and wanted:
+def _decoder(
+    name: str, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
+) -> tuple[DecoderRunner | CompiledRunner, Refused | None]:
+    """By the version's artifact; or compiled here if that is wanted and can be; else by torch, and then, in place of either, each
+    of its steps counts as one on the slow path."""
+    wanted = version.compiled is not None or (options.compiled is not None and options.device == "cpu")
+    refused = None
+    if version.compiled is not None:
+        from compiler.artifact.refusal import Reason, Refused
+        from inference.engine.proven_runner import proven_runner
+
+        try:
+            if options.device != "cpu":
+                raise Refused(
+                    Reason.DEVICE,
+                    f"the artifact is for cpu, this engine is on {options.device}",
+                    "Serve the reference here",
+                )
+            if box is None:
+                raise Refused(
+                    Reason.SIGNATURE, "no artifact is run here", "Serve the reference, or start an engine process"
+                )
+            return proven_runner(checkpoint, version.digest, version.compiled, options.verify, box), None
+        except Refused as error:
+            log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
+            refused = error
+    elif options.compiled is not None and wanted:
         from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 
         try:
-            return CompiledRunner(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights)
+            return CompiledRunner(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights), None
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
-    return DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted)
+    runner = DecoderRunner(
+        checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted
+    )
+    return runner, refused
 
 
 def _encoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> EncoderRunner | CompiledEncoder:

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, cast
 
 from inference.engine import protocol
+from inference.engine.blackbox import BlackBox
 from inference.engine.cascade import Attempt
 from inference.engine.catalog import Catalog
 from inference.engine.connection import Connection, Outbox, Stream
@@ -71,6 +72,7 @@ class Server:
         """
         listener, identity = listen(path)
         server = await self._loop.create_unix_server(lambda: Connection(self), sock=listener)
+        self._models.box = BlackBox(path)
         self._engine.start()
         serving.began()
         log("engine.listening", pid=os.getpid())
@@ -255,6 +257,8 @@ class Server:
             models=models,
             cascades=[cascade.stats for cascade in self._models.cascades],
             device_utilization=utilization,
+            trials=self._models.trials,
+            refused_artifacts=[(*about, count) for about, count in self._models.refusals.items()],
         )
 
     def _answer(self, stream: Stream, outcome: protocol.Result | EngineError) -> None:
@@ -296,6 +300,8 @@ class Server:
             await asyncio.sleep(min(1.0, self._options.hang_s / 4))
             if self._engine.stepping_s > self._options.hang_s:
                 log("engine.hung", seconds=round(self._engine.stepping_s, 1))
+                if self._models.box is not None:
+                    self._models.box.hung()
                 # The thread cannot be ended, and nothing of the process can be trusted to end in order without it.
                 os._exit(CRASH_EXIT)
 

@@ -26,6 +26,31 @@ class CascadeStats(msgspec.Struct):
     """Of those, the ones that the small model could not answer at all, such as for a prompt too long for it."""
 
 
+class GuardStats(msgspec.Struct):
+    """One thing that is watched in a canary."""
+
+    seen: int
+    bad: int
+    tripped: bool
+
+
+class TrialStats(msgspec.Struct):
+    """A canary that goes on by itself, since it was loaded."""
+
+    model: str
+    artifact: str
+    """What the canary is: its identity."""
+    stage: int
+    """As its deployment says, from 0."""
+    stages: int
+    compared: int
+    """Places at which it was computed beside what serves."""
+    answered: int
+    """Requests that it answered."""
+    guards: dict[str, GuardStats]
+    """`errors`, `p95`, `divergence`; `artifact` alone where what is proven is not what would run."""
+
+
 class ModelStats(msgspec.Struct, omit_defaults=True):
     """What one model's worker has counted since it was loaded."""
 
@@ -69,3 +94,6 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     cascades: list[CascadeStats] = []
     device_utilization: float | None = None
     """Part of the last moments in which the device computed, 0 to 1; None where it does not tell."""
+    trials: list[TrialStats] = []
+    refused_artifacts: list[tuple[str, str, int]] = []
+    """Artifacts that were not used since the engine started: model, reason, count."""

@@ -54,6 +54,6 @@ class Catalog:
         self._models = {model.name: model for model in models}
         for model in models:
             for version in model.versions:
-                name = pinned(model.name, version.digest)
+                name = pinned(model.name, version.identity)
                 self._models[name] = msgspec.structs.replace(model, name=name, digest=version.digest, versions=[])
         return models

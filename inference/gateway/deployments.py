@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,8 +34,25 @@ def deployment_list() -> list[DeploymentInfo]:
     return [_info(row) for row in DeploymentRecord.objects.order_by("name")]
 
 
-def deployment_change(*, actor: Actor, name: str, change: Change, serve: Callable[[Deployment], None]) -> Deployment:
-    """Changes one deployment: the row and its entry in one transaction, and `serve` to have the engine take it within.
+@contextmanager
+def deployment_held(name: str) -> Iterator[Deployment | None]:
+    """As it is, while the block runs: nobody changes it meanwhile."""
+    with transaction.atomic():
+        row = DeploymentRecord.objects.select_for_update().filter(name=name).first()
+        yield None if row is None else _info(row).deployment
+
+
+def deployment_change(
+    *,
+    actor: Actor,
+    name: str,
+    change: Change,
+    serve: Callable[[Deployment], None],
+    cause: str | None = None,
+    also: Callable[[], None] = lambda: None,
+) -> Deployment:
+    """Changes one deployment: the row and its entry in one transaction, and `serve` to have the engine take it within. The entry
+    names the `cause` of what no person asked for; `also` writes what else is to be told of it.
 
     When `serve` fails, nothing has changed; when what comes after it fails, it is called again with what there was. Raises
     DeploymentError and what `serve` raises.
@@ -56,12 +74,14 @@ def deployment_change(*, actor: Actor, name: str, change: Change, serve: Callabl
             else:
                 row.document, row.revision = document, row.revision + 1
                 row.save()
+            also()
+            told = fields(after)
             log.record(
                 actor=actor,
                 action=Action.MODEL_DEPLOYED,
                 targets=[name],
                 before=fields(before),
-                after=fields(after),
+                after=told if cause is None or told is None else {**told, "cause": cause},
             )
     except BaseException:
         if served and before is not None:

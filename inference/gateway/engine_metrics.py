@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.protocol import Stats
-from inference.engine.stats import STEP_TOKENS, CascadeStats, ModelStats, StatsReport
+from inference.engine.stats import STEP_TOKENS, CascadeStats, ModelStats, StatsReport, TrialStats
 
 ANSWER_S = 2.0
 """An engine answers between two steps."""
@@ -58,6 +58,8 @@ class _Families:
             yield from _batches(report.models)
             yield from _cascades(report.cascades)
             yield _steps(report.models)
+            yield _refusals(report.refused_artifacts)
+            yield from _trials(report.trials)
 
 
 def _requests(models: list[ModelStats]) -> Iterable[Metric]:
@@ -114,6 +116,30 @@ def _cascades(cascades: list[CascadeStats]) -> Iterable[Metric]:
         escalations.add_metric([cascade.model, "unsure"], cascade.escalations - cascade.failures)
         escalations.add_metric([cascade.model, "failed"], cascade.failures)
     return exits, escalations
+
+
+def _refusals(refused: list[tuple[str, str, int]]) -> Metric:
+    family = CounterMetricFamily(
+        "bailiwick_artifact_refused", "Artifacts that were not used, by why", labels=["model", "reason"]
+    )
+    for model, reason, count in refused:
+        family.add_metric([model, reason], count)
+    return family
+
+
+def _trials(trials: list[TrialStats]) -> Iterable[Metric]:
+    seen = CounterMetricFamily(
+        "bailiwick_canary_observations", "What was seen of a canary, by guard", labels=["model", "guard", "outcome"]
+    )
+    tripped = GaugeMetricFamily(
+        "bailiwick_canary_guard_tripped", "Whether a canary is to be taken back", labels=["model", "guard"]
+    )
+    for trial in trials:
+        for guard, found in trial.guards.items():
+            seen.add_metric([trial.model, guard, "good"], found.seen - found.bad)
+            seen.add_metric([trial.model, guard, "bad"], found.bad)
+            tripped.add_metric([trial.model, guard], found.tripped)
+    return seen, tripped
 
 
 def _steps(models: list[ModelStats]) -> Metric:

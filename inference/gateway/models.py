@@ -1,5 +1,5 @@
-"""One row for each request that was admitted, for each web process that may hold some, for each deployment, for each version of
-a redaction policy, and usage by day."""
+"""One row for each request that was admitted, for each web process that may hold some, for each deployment and each
+artifact, for each version of a redaction policy, and usage by day."""
 
 from __future__ import annotations
 
@@ -76,6 +76,25 @@ class DeploymentRecord(models.Model):
 
     class Meta:
         db_table = "gateway_deployment"
+
+
+class ArtifactRecord(models.Model):
+    """An artifact that the cell made and keeps in its object store. Written once."""
+
+    address = models.TextField(primary_key=True)
+    checkpoint = models.TextField()
+    """Digest."""
+    weights = models.TextField()
+    """`as-they-are`, `int8` or `int4`."""
+    device = models.TextField()
+    """The processor that it is for."""
+    report = models.JSONField()
+    """Contract, parity and measurements, as in its manifest: docs/formats/artifact.md."""
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "gateway_artifact"
+        indexes = [models.Index(fields=["checkpoint", "-made_at"], name="gateway_artifact_of")]
 
 
 class RedactionPolicyVersion(models.Model):

@@ -97,7 +97,7 @@ def _processing(workspace: WorkspaceRef, kept: Policy) -> dict[str, Any]:
         "inference": {
             "used": [asdict(use) | _days(use.first_day, use.last_day) for use in models_used(workspace)],
             "deployments": [
-                {"name": info.deployment.name, "versions": [version.digest for version in info.deployment.versions]}
+                {"name": info.deployment.name, "versions": [version.identity for version in info.deployment.versions]}
                 for info in deployment_list()
             ],
         },

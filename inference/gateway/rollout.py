@@ -6,14 +6,28 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from inference.engine.deployment import CascadeRule, Deployment, DeploymentError, Version
+from inference.engine.deployment import (
+    CascadeRule,
+    Compiled,
+    Deployment,
+    DeploymentError,
+    Stages,
+    Version,
+    Weights,
+)
 
 CHECKPOINTS = ".checkpoints"
 """Folder beside the deployment files; below it one folder for each digest."""
+ARTIFACTS = ".artifacts"
+"""The same for artifacts, by their addresses."""
 
 
 def version(digest: str, share: float = 1.0) -> Version:
     return Version(f"{CHECKPOINTS}/{digest}", digest, share)
+
+
+def compiled(checkpoint: str, artifact: str, weights: Weights) -> Version:
+    return replace(version(checkpoint), compiled=Compiled(artifact, f"{ARTIFACTS}/{artifact}", weights))
 
 
 def first(name: str, digest: str) -> Deployment:
@@ -21,38 +35,57 @@ def first(name: str, digest: str) -> Deployment:
     return Deployment(name, versions=[version(digest)]).checked()
 
 
-def canary(deployment: Deployment, digest: str, share: float) -> Deployment:
-    """The version of that digest answers `share` of the requests beside what serves; one that does already gets another share.
-    Raises DeploymentError."""
-    main = _main(deployment)
-    if digest == main.digest:
-        raise DeploymentError(f"these very weights are what {deployment.name} serves already")
+def canary(deployment: Deployment, new: Version, share: float) -> Deployment:
+    """The version answers `share` of the requests beside what serves; one that does already gets another share, and no longer goes
+    on by itself. Raises DeploymentError."""
     if not 0.0 <= share < 1.0:
         raise DeploymentError("a canary's share is from 0 to below 100 percent; `promote` gives it all")
-    return replace(deployment, versions=[replace(main, share=1.0 - share), version(digest, share)]).checked()
+    return _beside(deployment, new, share, None)
 
 
 def reweighed(deployment: Deployment, share: float) -> Deployment:
     """The canary there is, with another share. Raises DeploymentError."""
-    return canary(deployment, _canary(deployment).digest, share)
+    return canary(deployment, _canary(deployment), share)
+
+
+def staged(deployment: Deployment, new: Version, stages: Stages) -> Deployment:
+    """The version goes through the stages beside what serves, which is of the same checkpoint. Raises DeploymentError."""
+    return _beside(deployment, new, stages.shares[stages.stage], stages)
+
+
+def advanced(deployment: Deployment, *, now: float, compared: int, answered: int) -> Deployment:
+    """Its canary in the next stage, or promoted after the last. Raises DeploymentError."""
+    stages = deployment.stages
+    if stages is None:
+        raise DeploymentError(f"{deployment.name} has no canary that goes on by itself")
+    if stages.stage + 1 == len(stages.shares):
+        return promoted(deployment)
+    next_ = replace(stages, stage=stages.stage + 1, since=now, compared=compared, answered=answered)
+    return staged(deployment, _canary(deployment), next_)
 
 
 def promoted(deployment: Deployment) -> Deployment:
     """The canary answers everything, and a rollback goes back to what served before. Raises DeploymentError."""
-    new = _canary(deployment)
-    return replace(
-        deployment, versions=[replace(new, share=1.0)], previous=replace(_main(deployment), share=1.0)
-    ).checked()
+    new, main = replace(_canary(deployment), share=1.0), replace(_main(deployment), share=1.0)
+    return replace(deployment, versions=[new], previous=main, stages=None).checked()
 
 
 def rolled_back(deployment: Deployment) -> Deployment:
     """Without its canary; one that has none goes back to what served before it. Raises DeploymentError."""
     main = replace(_main(deployment), share=1.0)
     if len(deployment.versions) > 1:
-        return replace(deployment, versions=[main]).checked()
+        return replace(deployment, versions=[main], stages=None).checked()
     if deployment.previous is None:
         raise DeploymentError(f"{deployment.name} has served nothing else: there is nothing to go back to")
     return replace(deployment, versions=[deployment.previous], previous=main).checked()
+
+
+def _beside(deployment: Deployment, new: Version, share: float, stages: Stages | None) -> Deployment:
+    main = _main(deployment)
+    if new.identity == main.identity:
+        raise DeploymentError(f"this very version is what {deployment.name} serves already")
+    versions = [replace(main, share=1.0 - share), replace(new, share=share)]
+    return replace(deployment, versions=versions, stages=stages).checked()
 
 
 def cascade(deployment: Deployment | None, name: str, small: str, large: str, threshold: float) -> Deployment:
@@ -73,9 +106,13 @@ def fields(deployment: Deployment | None) -> dict[str, object] | None:
         return None
     said: dict[str, object] = {"model": deployment.name}
     if deployment.versions:
-        said["versions"] = {version.digest: round(version.share * 1000) for version in deployment.versions}
+        said["versions"] = {version.identity: round(version.share * 1000) for version in deployment.versions}
+        if made := [version.identity for version in deployment.versions if version.compiled is not None]:
+            said["artifacts"] = made
     if deployment.previous is not None:
-        said["previous"] = deployment.previous.digest
+        said["previous"] = deployment.previous.identity
+    if deployment.stages is not None:
+        said["stage"] = deployment.stages.stage
     rule = deployment.cascade
     if rule is not None:
         said |= {"small": rule.small, "large": rule.large, "threshold_millionths": round(rule.threshold * 1e6)}

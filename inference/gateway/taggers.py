@@ -39,7 +39,7 @@ def models_served() -> list[ModelInfo]:
 def tagger_problem(recogniser: Recogniser) -> str | None:
     """Why the model that a policy names cannot look for names; None if it can. Raises Problem 503."""
     for model in models_served():
-        names = {model.name, *(pinned(model.name, version.digest) for version in model.versions)}
+        names = {model.name, *(pinned(model.name, version.identity) for version in model.versions)}
         if recogniser.model in names:
             break
     else:

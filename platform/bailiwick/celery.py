@@ -42,6 +42,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "erasures-age": {"task": "retention.tasks.age_erasures", "schedule": 300.0},
     "erasures-watched": {"task": "retention.tasks.watch_erasures", "schedule": 60.0},
     "requests-close-lost": {"task": "inference.gateway.tasks.close_lost_requests", "schedule": 10.0},
+    "rollouts-watch": {"task": "bailiwick.rollouts.watch", "schedule": 1.0},
     "usage-count": {"task": "inference.gateway.tasks.count_usage", "schedule": 60.0},
     "subprocessors-announce": {"task": "workspaces.tasks.announce_subprocessors", "schedule": 60.0},
     "sessions-clear": {"task": "workspaces.tasks.clear_sessions", "schedule": 86_400.0},
@@ -77,6 +78,7 @@ app.conf.update(
     worker_enable_remote_control=False,
 )
 app.autodiscover_tasks()
+app.autodiscover_tasks(["bailiwick"], related_name="rollouts")
 
 READY_FILE_VARIABLE = "BAILIWICK_READY_FILE"
 _PR_SET_PDEATHSIG = 1

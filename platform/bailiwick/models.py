@@ -14,6 +14,7 @@ from pathlib import Path
 
 from inference.engine import protocol
 from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.stats import StatsReport, TrialStats
 
 CHAT_MODEL, EMBEDDING_MODEL, NAMES_MODEL = "demo-chat", "minilm", "demo-names"
 DEMO_MODELS = frozenset({CHAT_MODEL, EMBEDDING_MODEL, NAMES_MODEL})
@@ -67,6 +68,12 @@ def served(engine: Path) -> list[protocol.ModelInfo]:
     """What the engine serves. Raises ModelError."""
     result = asyncio.run(call(engine, protocol.ListModels()))
     return result.models if isinstance(result, protocol.Models) else []
+
+
+def trials(engine: Path) -> list[TrialStats]:
+    """What the engine has seen of canaries that go on by themselves. Raises ModelError."""
+    result = asyncio.run(call(engine, protocol.Stats()))
+    return result.trials if isinstance(result, StatsReport) else []
 
 
 async def call(engine: Path, request: protocol.Request) -> protocol.Result:

@@ -7,12 +7,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from inference.engine.deployment import Weights
 
 if TYPE_CHECKING:
     from bailiwick.operator import Operator
+    from inference.engine.protocol import ServedVersion
+    from inference.engine.stats import TrialStats
 
 Command = Callable[["Operator", argparse.Namespace], str]
 """Changes something of a running cell; returns what to tell the person. Raises ModelError."""
@@ -35,17 +40,52 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
 
     actions.add_parser("list", parents=[home], help="what the engine serves").set_defaults(run=_list)
 
-    canary = command("canary", _canary, "have another checkpoint answer some of a model's requests")
+    compiling = command("compile", _compile, "compile what serves for this machine, prove it and keep the artifact")
+    compiling.add_argument("name", metavar="NAME")
+    compiling.add_argument(
+        "--weights",
+        choices=get_args(Weights),
+        default="as-they-are",
+        help="int8 reads half of what bfloat16 does, int4 a third; both are other weights (default: as-they-are)",
+    )
+    compiling.add_argument(
+        "--contract",
+        choices=("bitwise", "near", "distributional"),
+        help="what has to be shown beside the float32 truth (default: near; distributional for int8 and int4)",
+    )
+
+    canary = command("canary", _canary, "have another version answer some of a model's requests")
     canary.add_argument("name", metavar="NAME")
-    canary.add_argument(
-        "--from", type=Path, dest="source", metavar="PATH", help="the checkpoint; left out, the canary there is"
+    chosen = canary.add_mutually_exclusive_group()
+    chosen.add_argument("--from", type=Path, dest="source", metavar="PATH", help="another checkpoint")
+    chosen.add_argument(
+        "--compiled",
+        metavar="WEIGHTS|ARTIFACT",
+        help="an artifact of the checkpoint that serves: as-they-are, int8, int4, or the beginning of its address; left out "
+        "like --from, the canary there is",
     )
     canary.add_argument(
         "--percent",
         type=_percent,
-        required=True,
         metavar="P",
-        help="of the requests, 0 to below 100; 0 answers only by name",
+        help="of the requests, 0 to below 100; 0 answers only by name. Left out with --compiled, it goes on by itself",
+    )
+    canary.add_argument(
+        "--stages",
+        type=_stages,
+        default=(0.01, 0.1, 0.5, 1.0),
+        metavar="P,P,…",
+        help="percent of the requests in each stage after the first, in which it is only compared (1,10,50,100)",
+    )
+    canary.add_argument("--hold", type=float, default=600.0, metavar="S", help="least seconds of each stage (600)")
+    canary.add_argument(
+        "--least", type=int, default=100, metavar="N", help="least comparisons, and answers, of each stage (100)"
+    )
+    canary.add_argument(
+        "--slower", type=float, default=1.25, metavar="X", help="times what serves, at the 95th percentile (1.25)"
+    )
+    canary.add_argument(
+        "--divergence", type=float, default=0.0, metavar="NATS", help="at a place (4 times the contract's mean)"
     )
 
     for action, run, text in (
@@ -103,19 +143,69 @@ def _import(operator: Operator, options: argparse.Namespace) -> str:
     return f"{options.name} is served"
 
 
+def _compile(operator: Operator, options: argparse.Namespace) -> str:
+    from bailiwick.compiling import Bar
+
+    bar = Bar(sys.stderr)
+    try:
+        made = operator.compile(options.name, options.weights, options.contract, bar)
+    finally:
+        bar.end()
+    evidence = made.manifest.evidence
+    lines = [
+        f"{made.manifest.address[:12]} is an artifact of {options.name}, weights {options.weights}, for this machine's "
+        f"{made.manifest.fingerprint.device}",
+        "parity    " + ", ".join(f"{name} {_figure(each)}" for name, each in sorted(evidence.parity.items())),
+    ]
+    lines += [
+        f"time      {each['step']} of {each['batch']} at {each['context']} tokens: {each['median_ns'] / 1e6:.3f} ms, "
+        f"torch {each['reference_ns'] / 1e6:.3f} ms"
+        for each in evidence.measurements
+    ]
+    return "\n".join([*lines, f"begin with: bailiwick models canary {options.name} --compiled {options.weights}"])
+
+
+def _figure(figure: object) -> str:
+    return f"{figure:.3g}" if isinstance(figure, float) else str(figure)
+
+
 def _canary(operator: Operator, options: argparse.Namespace) -> str:
-    changed = operator.canary(options.name, options.percent / 100, options.source)
-    pinned = f"{options.name}.{changed.versions[1].digest[:12]}"
+    from bailiwick.models import ModelError
+    from inference.engine.deployment import Guards, Stages
+
+    share = None if options.percent is None else options.percent / 100
+    if options.compiled is not None:
+        stages = Stages(
+            shares=(0.0, *options.stages),
+            since=time.time(),
+            hold_s=options.hold,
+            least=options.least,
+            guards=Guards(kl=options.divergence, slower=options.slower),
+        )
+        changed = operator.compiled_canary(options.name, options.compiled, share, stages)
+    elif share is None:
+        raise ModelError(
+            "Say which part of the requests it answers, with --percent; only --compiled goes on by itself."
+        )
+    else:
+        changed = operator.canary(options.name, share, options.source)
+    pinned = f"{options.name}.{changed.versions[1].identity[:12]}"
+    if changed.stages is not None:
+        shares = ", ".join(f"{part:.0%}" for part in changed.stages.shares[1:])
+        return (
+            f"{options.name} is compared with its canary, which then gets {shares} of the requests and is promoted, or taken "
+            f"back by a guard; `bailiwick models list` shows how far it is. It answers now if it is asked for as {pinned}"
+        )
     return f"{options.percent:g} % of the requests to {options.name} go to its canary, and all that ask for {pinned}"
 
 
 def _promote(operator: Operator, options: argparse.Namespace) -> str:
     changed = operator.promote(options.name)
-    return f"{options.name} is {changed.versions[0].digest[:12]} now; `bailiwick models rollback {options.name}` takes it back"
+    return f"{options.name} is {changed.versions[0].identity[:12]} now; `bailiwick models rollback {options.name}` takes it back"
 
 
 def _roll_back(operator: Operator, options: argparse.Namespace) -> str:
-    return f"{options.name} is {operator.roll_back(options.name).versions[0].digest[:12]} again"
+    return f"{options.name} is {operator.roll_back(options.name).versions[0].identity[:12]} again"
 
 
 def _cascade(operator: Operator, options: argparse.Namespace) -> str:
@@ -163,14 +253,33 @@ def _list(options: argparse.Namespace) -> int:
     try:
         home.cell()
         served = models.served(home.engine_socket)
+        trials = {trial.model: trial for trial in models.trials(home.engine_socket)}
     except (CellError, models.ModelError) as error:
         return _fail(error)
     for model in sorted(served, key=lambda model: model.name):
         print(f"{model.name:<24} {model.kind:<10} {model.architecture:<28} {model.parameters / 1e6:8.1f} M parameters")
-        if len(model.versions) > 1:
+        if len(model.versions) > 1 or any(version.compiled for version in model.versions):
             for version in model.versions:
-                print(f"  {version.digest[:12]:<22} {version.share:6.1%} of its requests")
+                print(f"  {version.identity[:12]:<22} {version.share:6.1%} of its requests, {_served_by(version)}")
+        if model.name in trials:
+            print(f"  {_so_far(trials[model.name])}")
     return 0
+
+
+def _served_by(version: ServedVersion) -> str:
+    if version.compiled is None:
+        return "by torch"
+    if version.refused:
+        return f"by torch, for its artifact is refused: {version.refused}"
+    return f"compiled, weights {version.compiled.weights}"
+
+
+def _so_far(trial: TrialStats) -> str:
+    guards = ", ".join(
+        f"{guard} {found.bad} of {found.seen}{' (tripped)' if found.tripped else ''}"
+        for guard, found in sorted(trial.guards.items())
+    )
+    return f"stage {trial.stage + 1} of {trial.stages}: {trial.compared} compared, {trial.answered} answered; bad: {guards}"
 
 
 def _percent(text: str) -> float:
@@ -178,6 +287,13 @@ def _percent(text: str) -> float:
     if not 0.0 <= percent < 100.0:
         raise argparse.ArgumentTypeError("give 0 to below 100")
     return percent
+
+
+def _stages(text: str) -> tuple[float, ...]:
+    percents = [float(each) for each in text.split(",")]
+    if percents != sorted(set(percents)) or not (percents[0] > 0.0 and percents[-1] <= 100.0):
+        raise argparse.ArgumentTypeError("give percents that rise, above 0 to at most 100, such as 1,10,50,100")
+    return tuple(percent / 100 for percent in percents)
 
 
 def _fail(error: object) -> int:

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bailiwick import models
 from bailiwick.embedded.errors import CellError
-from bailiwick.embedded.home import Home, read_json
+from bailiwick.embedded.home import Home, read_json, write
 from bailiwick.models import ModelError
 from inference.engine import deployment as files
-from inference.engine.deployment import Deployment, DeploymentError
+from inference.engine.deployment import Deployment, DeploymentError, Stages, Version, Weights
 from inference.engine.errors import CheckpointError
 from inference.engine.protocol import Deploy
 from inference.gateway import rollout
 
 if TYPE_CHECKING:
+    from bailiwick.compiling import Progress
+    from inference.engine.making import Made
     from inference.gateway.model_store import Manifest, ModelStore
+
+_SINGLE_PLACE = 4.0
+"""How many times the mean divergence that a contract allows may be seen at one place."""
 
 
 class Operator:
@@ -51,42 +58,65 @@ class Operator:
             fresh(before)
             return rollout.first(name, digest)
 
-        with _told():
+        with told():
             fresh(self._now(name))
             digest = _keep(source, name, "command").digest
             self._change(name, first)
 
     def canary(self, name: str, share: float, source: Path | None) -> Deployment:
         """Has the checkpoint at `source`, or the canary there is, answer that share of the requests."""
-        with _told():
+        with told():
             if source is None:
                 return self._step(name, lambda before: rollout.reweighed(before, share))
             _existing(self._now(name), name)
             digest = _keep(source, name, "command").digest
-            return self._step(name, lambda before: rollout.canary(before, digest, share))
+            return self._step(name, lambda before: rollout.canary(before, rollout.version(digest), share))
+
+    def compile(self, name: str, weights: Weights, contract: str | None, progress: Progress) -> Made:
+        """Compiles the checkpoint that serves for this machine, and keeps the artifact if it is proven."""
+        from bailiwick.compiling import compile_checkpoint
+
+        with told():
+            main = _serving(_existing(self._now(name), name))
+            _bring(self._home, main)
+            return compile_checkpoint(self._home.models, name, main.digest, weights, contract, progress)
+
+    def compiled_canary(self, name: str, wanted: str, share: float | None, stages: Stages) -> Deployment:
+        """Has an artifact of the checkpoint that serves, by its weights or the beginning of its address, go through the stages,
+        or answer that share of the requests."""
+        from inference.gateway.artifacts import artifact_named
+
+        with told():
+            main = _serving(_existing(self._now(name), name))
+            found = artifact_named(main.digest, wanted)
+            new = rollout.compiled(found.checkpoint, found.artifact, found.weights)
+            if share is not None:
+                return self._step(name, lambda before: rollout.canary(before, new, share))
+            limits = _limits(stages, found.report)
+            return self._step(name, lambda before: rollout.staged(before, new, limits))
 
     def promote(self, name: str) -> Deployment:
         """Has the canary answer everything."""
-        with _told():
+        with told():
             return self._step(name, rollout.promoted)
 
     def roll_back(self, name: str) -> Deployment:
         """Without its canary, or back to what served before."""
-        with _told():
+        with told():
             return self._step(name, rollout.rolled_back)
 
     def cascade(self, name: str, small: str, large: str, threshold: float) -> Deployment:
         """Serves a cascade of two models, or changes one."""
-        with _told():
+        with told():
             return self._change(name, lambda before: rollout.cascade(before, name, small, large, threshold))
 
     def batch(self, name: str, window: str | dict[str, Any]) -> Deployment:
         """Batches a model's embeddings under a preset or the five knobs, from the next request on."""
-        with _told():
+        with told():
             return self._step(name, lambda before: rollout.batched(before, window))
 
     def deployment(self, name: str) -> Deployment:
-        with _told():
+        with told():
             return _existing(self._now(name), name)
 
     @property
@@ -103,25 +133,61 @@ class Operator:
         return self._change(name, lambda before: step(_existing(before, name)))
 
     def _change(self, name: str, change: Callable[[Deployment | None], Deployment]) -> Deployment:
-        from cell.access import system_actor
-        from inference.gateway.deployments import deployment_change
+        return change_served(self._home, name, change, auth="command")
 
-        def serve(deployment: Deployment) -> None:
-            _bring(self._home, deployment)
-            located = files.resolved(deployment, self._home.models)
-            asyncio.run(models.call(self._home.engine_socket, Deploy(located)))
 
-        changed = deployment_change(actor=system_actor("command"), name=name, change=change, serve=serve)
-        files.write(changed, _file(self._home, name))
-        return changed
+def change_served(
+    home: Home, name: str, change: Callable[[Deployment | None], Deployment], *, auth: str, **told: Any
+) -> Deployment:
+    """Has a running cell serve something else under a name, on the record. Raises DeploymentError, ModelError, or what bringing
+    files raises."""
+    from cell.access import system_actor
+    from inference.gateway.deployments import deployment_change
+
+    def serve(deployment: Deployment) -> None:
+        for version in deployment.versions:
+            _bring(home, version)
+        located = files.resolved(deployment, home.models)
+        asyncio.run(models.call(home.engine_socket, Deploy(located)))
+
+    changed = deployment_change(actor=system_actor(auth), name=name, change=change, serve=serve, **told)
+    files.write(changed, _file(home, name))
+    return changed
+
+
+def mend(home: Home, served: Iterable[Deployment]) -> list[str]:
+    """Writes the files anew that are no copies of their rows: whoever changed one may have died between commit and copy, or have
+    been overtaken. Names of those that it wrote; the engine serves what is committed and is not asked."""
+    from inference.gateway.deployments import deployment_held
+
+    written = []
+    for deployment in served if home.models.is_dir() else ():
+        file = _file(home, deployment.name)
+        if _holds(file, deployment):
+            continue
+        with deployment_held(deployment.name) as now:
+            if now is not None and not _holds(file, now):
+                files.write(now, file)
+                written.append(deployment.name)
+    return written
+
+
+def _holds(file: Path, deployment: Deployment) -> bool:
+    try:
+        return file.read_bytes() == files.text(deployment)
+    except FileNotFoundError:
+        return False
 
 
 def prepare(home: Home) -> None:
-    """Before an engine starts: the demo models in a new cell, and each deployment's file and checkpoints. Raises ModelError."""
+    """Before an engine starts: whose artifacts it runs, the demo models in a new cell, and each deployment's file, checkpoints and
+    artifacts. Raises ModelError."""
     from cell.access import system_actor
+    from inference.gateway.artifact_key import trusted_keys
     from inference.gateway.deployments import deployment_change, deployment_list
 
-    with _told():
+    with told():
+        write(home.trusted_keys, trusted_keys())
         there = {info.deployment.name for info in deployment_list()}
         for name in models.DEMO_MODELS - there:
             digest = _keep(models.demo_checkpoint(name), name, "bootstrap").digest
@@ -132,7 +198,8 @@ def prepare(home: Home) -> None:
                 serve=lambda _: None,
             )
         for info in deployment_list():
-            _bring(home, info.deployment)
+            for version in info.deployment.versions:
+                _bring(home, version)
             files.write(info.deployment, _file(home, info.deployment.name))
 
 
@@ -172,13 +239,33 @@ def _keep(source: Path, name: str, auth: str) -> Manifest:
     return manifest
 
 
-def _bring(home: Home, deployment: Deployment) -> None:
-    """Has the checkpoints of a deployment where the engine reads them."""
-    folder = home.models / rollout.CHECKPOINTS
+def _bring(home: Home, version: Version) -> None:
+    """Has the checkpoint of a version, and its artifact, where the engine reads them."""
+    from cell.objects import store
+    from inference.gateway.artifact_store import ArtifactStore
+
+    _store().fetch(version.digest, _folder(home, rollout.CHECKPOINTS))
+    if version.compiled is not None:
+        ArtifactStore(store()).fetch(version.compiled.artifact, _folder(home, rollout.ARTIFACTS))
+
+
+def _folder(home: Home, name: str) -> Path:
+    folder = home.models / name
     folder.mkdir(mode=0o700, exist_ok=True)
-    store = _store()
-    for version in deployment.versions:
-        store.fetch(version.digest, folder)
+    return folder
+
+
+def _serving(deployment: Deployment) -> Version:
+    if not deployment.versions:
+        raise DeploymentError(f"{deployment.name} is a cascade; compile the models that it is of")
+    return deployment.versions[0]
+
+
+def _limits(stages: Stages, report: Mapping[str, Any]) -> Stages:
+    """With the divergence that the artifact's contract allows, where the stages say nothing of it. At a single place it may be some
+    times the mean."""
+    kl = stages.guards.kl or _SINGLE_PLACE * float(report["contract"]["kl"])
+    return msgspec.structs.replace(stages, guards=msgspec.structs.replace(stages.guards, kl=kl))
 
 
 def _store() -> ModelStore:
@@ -205,14 +292,15 @@ def check_name(name: str) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Everything that an operator can do wrong, as a ModelError."""
     from cell.objects import ObjectStoreError
+    from inference.gateway.artifact_store import ArtifactStoreError
     from inference.gateway.model_store import ModelStoreError
 
     try:
         yield
-    except (CheckpointError, DeploymentError, ModelStoreError, ObjectStoreError) as error:
+    except (CheckpointError, DeploymentError, ModelStoreError, ArtifactStoreError, ObjectStoreError) as error:
         raise ModelError(str(error)) from error
     except OSError as error:
         raise ModelError(f"{error.filename or 'A file'}: {error.strerror}.") from error

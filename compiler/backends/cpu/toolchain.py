@@ -25,6 +25,8 @@ OPTIMIZE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"
 QUIET = ("-w",)
 CANDIDATES = ("g++", "c++", "clang++")
 TIMEOUT = 600.0
+SEALED = "sealed"
+"""A file of this name says that what a folder holds was proven as it is: nothing is compiled there, and no compiler is needed."""
 _SHOWN = 2000
 
 
@@ -65,12 +67,16 @@ def build(
 
     Sources may include the headers of `include`, whose macros `knobs` sets, such as MATMUL_AHEAD. Several processes may build
     at once: each writes a file of its own and the last to finish takes the name, with the same content. The folder is the
-    caller's to keep and to erase; nothing outside it is written. Raises ToolchainError.
+    caller's to keep and to erase; nothing outside it is written. From one that is `SEALED` comes what some compiler made of just
+    these sources, or nothing. Raises ToolchainError.
     """
-    compiler = compiler or find_compiler()
     defined = (f"-D{name}={value}" for name, value in sorted((knobs or {}).items()))
     flags = (*STANDARD, *OPTIMIZE, *variant.flags, *defined, *QUIET)
-    target = folder / f"{variant.name}-{_key(sources, compiler, flags, include)}.so"
+    called = f"{variant.name}-{_key(sources, flags, include)}"
+    if (folder / SEALED).exists():
+        return _kept(folder, called)
+    compiler = compiler or find_compiler()
+    target = folder / f"{called}-{_hash(compiler.version, *compiler.command)}.so"
     if target.exists():
         return target
     try:
@@ -105,10 +111,23 @@ def _inspect(command: tuple[str, ...], why: str) -> Compiler:
     return Compiler(command, shown.stdout.split("\n", 1)[0])
 
 
-def _key(sources: Mapping[str, str], compiler: Compiler, flags: tuple[str, ...], include: Path) -> str:
-    digest = hashlib.sha256()
+def _kept(folder: Path, called: str) -> Path:
+    found = sorted(folder.glob(f"{called}-*.so"))
+    if not found:
+        raise ToolchainError(
+            f"{folder} holds no code for what this release would compile: compile the model again with this release"
+        )
+    return found[0]
+
+
+def _key(sources: Mapping[str, str], flags: tuple[str, ...], include: Path) -> str:
     headers = {path.name: path.read_text() for path in include.glob("*.h")}
-    for part in (compiler.version, *compiler.command, *flags, *_flat(headers), *_flat(sources)):
+    return _hash(*flags, *_flat(headers), *_flat(sources))
+
+
+def _hash(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
         # Lengths keep parts apart whatever they contain.
         digest.update(f"{len(part)}:{part}".encode())
     return digest.hexdigest()[:32]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
+import msgspec
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,8 +13,25 @@ from rest_framework.response import Response
 
 from cell.access import Scope
 from cell.api import CellView
+from inference.engine.deployment import Version, Weights
+from inference.engine.protocol import ModelInfo
 from inference.gateway.deployments import DeploymentInfo, deployment_list
 from inference.gateway.taggers import models_served
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    digest = serializers.CharField(help_text="SHA-256 of the checkpoint's files.")
+    share = serializers.FloatField(help_text="Part of the requests that it answers, 0 to 1.")
+    artifact = serializers.CharField(
+        allow_null=True, help_text="Address of the artifact that it is computed by. None is by torch's operators."
+    )
+    weights = serializers.ChoiceField(list(get_args(Weights)), allow_null=True, help_text="Of the artifact.")
+
+
+class ServedVersionSerializer(VersionSerializer):
+    refused = serializers.CharField(
+        allow_null=True, help_text="Why its artifact is not used, and what to do; torch serves meanwhile."
+    )
 
 
 class ModelSerializer(serializers.Serializer[Any]):
@@ -22,11 +41,15 @@ class ModelSerializer(serializers.Serializer[Any]):
     parameters = serializers.IntegerField()
     max_tokens = serializers.IntegerField()
     digest = serializers.CharField(help_text="SHA-256 of the checkpoint's files.")
+    versions = ServedVersionSerializer(many=True, help_text="What answers under this name. None where it is a cascade.")
 
 
-class VersionSerializer(serializers.Serializer[Any]):
-    digest = serializers.CharField()
-    share = serializers.FloatField(help_text="Part of the requests that it answers, 0 to 1.")
+class StagesSerializer(serializers.Serializer[Any]):
+    stage = serializers.IntegerField(help_text="Which of the shares it has, from 0.")
+    shares = serializers.ListField(child=serializers.FloatField())
+    since = serializers.DateTimeField(help_text="When this stage began.")
+    hold_s = serializers.FloatField(help_text="The least time of each.")
+    least = serializers.IntegerField(help_text="The least comparisons, and answers, of each.")
 
 
 class CascadeSerializer(serializers.Serializer[Any]):
@@ -40,7 +63,10 @@ class DeploymentSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField(help_text="One more with each change.")
     updated_at = serializers.DateTimeField()
     versions = VersionSerializer(many=True, help_text="What serves, then its canary. None where the name is a cascade.")
-    previous = serializers.CharField(allow_null=True, help_text="Digest that a rollback without a canary goes back to.")
+    previous = serializers.CharField(
+        allow_null=True, help_text="What a rollback without a canary goes back to: an artifact's address, or a digest."
+    )
+    stages = StagesSerializer(allow_null=True, help_text="How its canary goes on by itself.")
     cascade = CascadeSerializer(allow_null=True)
     window = serializers.JSONField(allow_null=True, help_text="How embeddings are batched: a preset or the five knobs.")
 
@@ -50,7 +76,7 @@ class ModelsView(CellView):
 
     @extend_schema(responses=ModelSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return Response(ModelSerializer(models_served(), many=True).data)
+        return Response(ModelSerializer([_model(info) for info in models_served()], many=True).data)
 
 
 class DeploymentsView(CellView):
@@ -63,13 +89,34 @@ class DeploymentsView(CellView):
 
 def _deployment(info: DeploymentInfo) -> dict[str, Any]:
     served = info.deployment
+    stages = served.stages
     shown = {
         "name": served.name,
         "revision": info.revision,
         "updated_at": info.updated_at,
-        "versions": served.versions,
-        "previous": None if served.previous is None else served.previous.digest,
+        "versions": [_version(version) for version in served.versions],
+        "previous": None if served.previous is None else served.previous.identity,
+        "stages": None if stages is None else {**msgspec.structs.asdict(stages), "since": _time(stages.since)},
         "cascade": served.cascade,
         "window": served.window,
     }
     return dict(DeploymentSerializer(shown).data)
+
+
+def _model(info: ModelInfo) -> dict[str, Any]:
+    versions = [{**_version(version), "refused": version.refused or None} for version in info.versions]
+    return {**msgspec.structs.asdict(info), "versions": versions}
+
+
+def _version(version: Version) -> dict[str, Any]:
+    made = version.compiled
+    return {
+        "digest": version.digest,
+        "share": version.share,
+        "artifact": None if made is None else made.artifact,
+        "weights": None if made is None else made.weights,
+    }
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -111,6 +111,11 @@ class Home:
         return self.path / "models"
 
     @property
+    def trusted_keys(self) -> Path:
+        """Whose artifacts the engine runs."""
+        return self.state / "artifact-keys"
+
+    @property
     def tour(self) -> Path:
         return self.path / "tour"
 

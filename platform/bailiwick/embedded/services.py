@@ -145,10 +145,11 @@ class Plan:
         return Service(name="redis", command=command, environment=_system_environment(), ready=ready)
 
     def _engine(self) -> Service:
-        socket_file, models = str(self.home.engine_socket), str(self.home.models)
+        home = self.home
+        options = ("--socket", str(home.engine_socket), "--models", str(home.models), "--trust", str(home.trusted_keys))
         return Service(
             name="engine",
-            command=_python("inference.engine", "--socket", socket_file, "--models", models),
+            command=_python("inference.engine", *options),
             environment=_system_environment(),
             ready=_serves(self.home.engine_socket, checkpoints.DEMO_MODELS),
         )

@@ -10,7 +10,8 @@ from compiler.validate.statistics import chi_square
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import CompiledRunner
-from inference.engine.compiled_step import MOST_TOKENS, Weights
+from inference.engine.compiled_step import MOST_TOKENS
+from inference.engine.deployment import Weights
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.request import Choice, Generation
 from inference.engine.sampler import Draw, sample
@@ -76,6 +77,15 @@ def test_every_family_computes_what_the_network_does(
         torch.testing.assert_close(ours.step(mine), theirs.step(others), rtol=1e-3, atol=1e-3)
 
     assert [choice.tokens for _, choice in mine] == [choice.tokens for _, choice in others]
+
+
+def test_a_step_in_which_no_prompt_ends_gives_no_logits(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    rig, other = (Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint) for _ in range(2))
+    request, whole = rig.requests([90]), other.requests([90])
+
+    assert rig.step(request).shape == (0, checkpoint.config.vocab_size)
+    torch.testing.assert_close(rig.step(request), other.step(whole, most=90), rtol=1e-4, atol=1e-4)
 
 
 def test_halves_are_as_near_to_the_truth_as_the_network_in_halves(

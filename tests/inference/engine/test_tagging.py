@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from inference.engine import Tagger
 from inference.engine.checkpoint import Checkpoint, inspect
 from inference.engine.client import EngineClient, EngineFailure
+from inference.engine.deployment import Version
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
@@ -58,7 +59,7 @@ def places(answer: Tagged) -> list[numpy.ndarray]:
 
 
 def test_short_texts_have_the_logits_of_transformers(folder: Path) -> None:
-    model = load_model("tagger", folder, LoadOptions(dtype="float32"))
+    model = load_model("tagger", Version(str(folder)), LoadOptions(dtype="float32"))
     reference: Any = transformers.AutoModelForTokenClassification.from_pretrained(folder).eval()
 
     answer = tagged(model, TEXTS[0], TEXTS[1])
@@ -75,7 +76,7 @@ def test_short_texts_have_the_logits_of_transformers(folder: Path) -> None:
 
 
 def test_texts_of_any_length_keep_their_order_and_their_tokens(folder: Path) -> None:
-    model = load_model("tagger", folder, LoadOptions(dtype="float32"))
+    model = load_model("tagger", Version(str(folder)), LoadOptions(dtype="float32"))
 
     together = tagged(model, *TEXTS)
     alone = [tagged(model, text) for text in TEXTS]
@@ -124,7 +125,7 @@ def test_an_output_that_is_not_finite_ends_the_request(folder: Path) -> None:
 
 
 def test_a_workspace_with_much_to_tag_does_not_keep_another_waiting(folder: Path) -> None:
-    model = load_model("tagger", folder, LoadOptions())
+    model = load_model("tagger", Version(str(folder)), LoadOptions())
     worker = model.worker
     assert isinstance(worker, EncoderWorker)
 
@@ -195,7 +196,7 @@ def test_what_was_tagged_is_kept_nowhere(
 
 
 def test_as_a_library_it_gives_the_same(folder: Path, tmp_path: Path) -> None:
-    answer = tagged(load_model("tagger", folder, LoadOptions(dtype="float32")), *TEXTS)
+    answer = tagged(load_model("tagger", Version(str(folder)), LoadOptions(dtype="float32")), *TEXTS)
 
     tagger = Tagger(folder, dtype="float32")
     texts = tagger(TEXTS)

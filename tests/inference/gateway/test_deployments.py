@@ -11,7 +11,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from bailiwick.embedded.cluster import Cluster
 from cell.access import system_actor
-from inference.engine.deployment import Deployment, DeploymentError
+from inference.engine.deployment import Deployment, DeploymentError, Stages
 from inference.gateway import rollout
 from inference.gateway.deployments import deployment_change, deployment_list
 from tests.factories import make_organization
@@ -51,7 +51,7 @@ def test_a_change_is_served_stored_and_recorded(name: str, cluster: Cluster) -> 
     served: list[Deployment] = []
 
     change(name, lambda before: rollout.first(name, OLD), served.append)
-    change(name, lambda before: rollout.canary(before, NEW, 0.25), served.append)
+    change(name, lambda before: rollout.canary(before, rollout.version(NEW), 0.25), served.append)
 
     assert stored(name) == [served[-1]]
     assert [len(deployment.versions) for deployment in served] == [1, 2]
@@ -79,7 +79,7 @@ def test_what_cannot_be_recorded_is_taken_back_from_the_engine(
     monkeypatch.setattr("inference.gateway.deployments.fields", lambda deployment: {"told": "a word"})
 
     with pytest.raises(ValueError, match="does not list"):
-        change(name, lambda before: rollout.canary(before, NEW, 0.25), served.append)
+        change(name, lambda before: rollout.canary(before, rollout.version(NEW), 0.25), served.append)
 
     assert served[-1] == served[0] == stored(name)[0]
     assert len(entries(cluster, name)) == 1
@@ -92,7 +92,7 @@ def test_a_deployment_keeps_its_name(name: str) -> None:
 
 def test_deployments_are_shown_to_whoever_may_see_them(name: str) -> None:
     change(name, lambda before: rollout.first(name, OLD))
-    change(name, lambda before: rollout.promoted(rollout.canary(before, NEW, 0.25)))
+    change(name, lambda before: rollout.promoted(rollout.canary(before, rollout.version(NEW), 0.25)))
     organization = make_organization()
 
     shown = api(organization.admin_key, "GET", "deployments")
@@ -103,9 +103,31 @@ def test_deployments_are_shown_to_whoever_may_see_them(name: str) -> None:
     assert one == {
         "name": name,
         "revision": 2,
-        "versions": [{"digest": NEW, "share": 1.0}],
+        "versions": [{"digest": NEW, "share": 1.0, "artifact": None, "weights": None}],
         "previous": OLD,
+        "stages": None,
         "cascade": None,
         "window": None,
     }
     assert refused.status_code == 403
+
+
+def test_how_a_version_is_computed_and_how_far_its_canary_is_are_shown(name: str) -> None:
+    made = rollout.compiled(OLD, NEW, "int8")
+    change(name, lambda before: rollout.first(name, OLD))
+    change(name, lambda before: rollout.staged(before, made, Stages(since=1_700_000_000.0)))
+
+    shown = api(make_organization().admin_key, "GET", "deployments")
+
+    (one,) = [deployment for deployment in shown.json() if deployment["name"] == name]
+    assert one["versions"] == [
+        {"digest": OLD, "share": 1.0, "artifact": None, "weights": None},
+        {"digest": OLD, "share": 0.0, "artifact": NEW, "weights": "int8"},
+    ]
+    assert one["stages"] == {
+        "stage": 0,
+        "shares": [0.0, 0.01, 0.1, 0.5, 1.0],
+        "since": "2023-11-14T22:13:20Z",
+        "hold_s": 600.0,
+        "least": 100,
+    }

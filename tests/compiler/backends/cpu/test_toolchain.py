@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from compiler.backends.cpu import isa, library
-from compiler.backends.cpu.toolchain import Compiler, ToolchainError, build, find_compiler, load
+from compiler.backends.cpu.toolchain import SEALED, Compiler, ToolchainError, build, find_compiler, load
 
 SOURCE = {"seven.cpp": 'extern "C" __attribute__((visibility("default"))) int seven() { return 7; }'}
 
@@ -131,3 +131,15 @@ def test_the_compiler_package_knows_nothing_of_the_house() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_sealed_folder_gives_what_is_in_it_without_a_compiler_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build(SOURCE, tmp_path, isa.GENERIC)
+    (tmp_path / SEALED).touch()
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+
+    assert build(SOURCE, tmp_path, isa.GENERIC) == made
+    with pytest.raises(ToolchainError, match="compile the model again"):
+        build({"seven.cpp": SOURCE["seven.cpp"] + "\n"}, tmp_path, isa.GENERIC)

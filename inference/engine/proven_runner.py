@@ -1,0 +1,49 @@
+"""A compiled decoder from an artifact: only as it was proven, and on what it was proven on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compiler.artifact.publication import KERNELS
+from compiler.artifact.refusal import AGAIN, Reason, Refused
+from compiler.artifact.signature import Verify
+from inference.engine.artifact import Manifest, opened, packed_digest
+from inference.engine.blackbox import BlackBox
+from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
+from inference.engine.deployment import Compiled
+
+
+class ProvenRunner(CompiledRunner):
+    """One of whose steps the process's black box knows."""
+
+    def __init__(self, checkpoint: Checkpoint, path: Path, manifest: Manifest, box: BlackBox) -> None:
+        self._artifact, self._box = manifest.address, box
+        with box.running(self._artifact, "load"):
+            super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, weights=manifest.weights)
+
+    def _computed(self, *given: Any) -> Any:
+        """Whatever a call of the code takes and gives."""
+        with self._box.running(self._artifact, "step"):
+            return super()._computed(*given)
+
+
+def proven_runner(
+    checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
+) -> ProvenRunner:
+    """Runs the artifact's code on the weights of the checkpoint of that digest. Raises Refused, or CheckpointError."""
+    if compiled.artifact in box.died_in:
+        raise Refused(
+            Reason.FAULT,
+            "the engine before this one died in the artifact's code",
+            "Take the version back, and compile the model again; its log says where (engine.died)",
+        )
+    manifest = opened(compiled, digest, verify)
+    try:
+        runner = ProvenRunner(checkpoint, Path(compiled.path), manifest, box)
+    except UNCOMPILED as error:
+        raise Refused(Reason.LIBRARY, f"the artifact does not fit this release: {error}", AGAIN) from error
+    if packed_digest(runner.packed) != manifest.packed:
+        raise Refused(Reason.LIBRARY, "this release lays the weights out otherwise than it was proven with", AGAIN)
+    return runner

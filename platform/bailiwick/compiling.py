@@ -1,0 +1,92 @@
+"""Compiling a checkpoint of a cell, on the record: what is proven is kept, and what is not is told."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from bailiwick.models import ModelError
+from cell.access import system_actor
+from cell.keys.provider import KeysError
+from cell.objects import store
+from compiler.validate.contract import Contract, Kind
+from inference.engine.deployment import Weights
+from inference.engine.making import Disproven, Made, Unmade, default_contract, make
+from inference.gateway import rollout
+from inference.gateway.artifact_key import artifact_key
+from inference.gateway.artifact_store import ArtifactStore
+from inference.gateway.artifacts import Outcome, record_compilation
+
+Progress = Callable[[str, int, int], None]
+
+
+def compile_checkpoint(
+    models: Path, name: str, checkpoint: str, weights: Weights, wanted: str | None, progress: Progress
+) -> Made:
+    """Of the cell's folder of models, for this machine. Raises ModelError, once the log has what went wrong, or CheckpointError."""
+    contract = default_contract(weights) if wanted is None else Contract(Kind(wanted))
+
+    def told(outcome: Outcome, device: str = "", report: Mapping[str, Any] | None = None) -> None:
+        record_compilation(
+            actor=system_actor("command"), model=name, outcome=outcome, device=device, report=report or {}
+        )
+
+    try:
+        made = make(
+            models / rollout.CHECKPOINTS / checkpoint,
+            models / rollout.ARTIFACTS,
+            weights=weights,
+            sign=artifact_key().sign,
+            contract=contract,
+            progress=progress,
+        )
+    except Disproven as error:
+        told(Outcome(checkpoint, weights, contract.kind, figures=error.judged.said))
+        raise ModelError(f"{name}: {error}") from error
+    except Unmade as error:
+        told(Outcome(checkpoint, weights, contract.kind))
+        raise ModelError(f"{name}: {error}") from error
+    except KeysError as error:
+        raise ModelError(str(error)) from error
+    manifest = made.manifest
+    try:
+        size = ArtifactStore(store()).keep(made.path)
+    except BaseException:
+        # What is not in the store is nowhere: the next start would not have it.
+        shutil.rmtree(made.path, ignore_errors=True)
+        raise
+    evidence = manifest.evidence
+    told(
+        Outcome(checkpoint, weights, contract.kind, manifest.address, size, evidence.parity),
+        manifest.fingerprint.device,
+        {
+            "contract": manifest.contract,
+            "parity": evidence.parity,
+            "measurements": list(evidence.measurements),
+            "threads": evidence.threads,
+        },
+    )
+    return made
+
+
+class Bar:
+    """One line that is drawn over itself in a terminal; elsewhere a line for each thing that is begun."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._drawn, self._what = stream, stream.isatty(), ""
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if self._drawn:
+            filled = 24 * done // max(1, of)
+            self._stream.write(f"\r\x1b[K{'█' * filled}{'░' * (24 - filled)} {what} {done}/{of}")
+        elif what != self._what:
+            self._stream.write(f"{what}\n")
+        self._what = what
+        self._stream.flush()
+
+    def end(self) -> None:
+        if self._drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

@@ -1,0 +1,287 @@
+"""The life of a compiled model in a cell: compiled, compared, moved on from stage to stage, promoted, and taken back by hand or by
+a guard, each on the record. Faults are planted where they would come from: in the compiler that made the code, or in its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from inference.engine.checkpoint import Checkpoint
+from inference.engine.tokenizer import Tokenizer
+from tests.bailiwick.embedded.cells import Cell, running, until
+from tests.bailiwick.embedded.test_models_life import ask, fingerprint, models
+from tests.inference.engine import artifacts, checkpoints
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+SAID = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(40))
+"""What callers say, which is to be found nowhere."""
+QUICK = ("--hold", "1", "--least", "5", "--stages", "25,50,100")
+
+
+@pytest.fixture(scope="module")
+def cell() -> Iterator[Cell]:
+    with running() as started:
+        _without_limits(started)
+        yield started
+
+
+def _without_limits(cell: Cell) -> None:
+    """Those of the workspace are not what is tried here."""
+    info = cell.info
+    url = f"{info['base_url']}/api/workspaces/{info['workspace']}/serving-policy"
+    headers = {"authorization": f"Bearer {info['admin_key']}"}
+    etag = httpx.get(url, headers=headers, timeout=30).headers["etag"]
+    changed = httpx.patch(url, json={"requests_per_minute": 60_000}, headers={**headers, "if-match": etag}, timeout=30)
+    assert changed.status_code == 200, changed.text
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.save_decoder(tmp_path_factory.mktemp("source") / "chat", "llama", never_ends=True)
+
+
+def imported(cell: Cell, source: Path, name: str) -> str:
+    """Serves the checkpoint under a name of this test's own; its fingerprint."""
+    models(cell, "import", source, "--name", name)
+    return f"fp_{Checkpoint.open(source).digest()[:12]}"
+
+
+@pytest.fixture(scope="module")
+def address(cell: Cell, source: Path) -> str:
+    """Of an artifact of the checkpoint, which is served as `life`."""
+    imported(cell, source, "life")
+    assert "there is no artifact int8" in models(cell, "canary", "life", "--compiled", "int8", status=1)
+    return compiled(cell, "life")
+
+
+def compiled(cell: Cell, name: str, *options: str) -> str:
+    """The artifact's address as far as it is shown."""
+    return models(cell, "compile", name, *options).split()[0]
+
+
+def deployment(cell: Cell, name: str) -> dict[str, Any]:
+    shown = cell.get("/api/deployments", cell.info["admin_key"]).json()
+    (one,) = [deployment for deployment in shown if deployment["name"] == name]
+    return dict(one)
+
+
+def share(cell: Cell, name: str) -> float | None:
+    """Of the canary; None without one."""
+    versions = deployment(cell, name)["versions"]
+    return float(versions[1]["share"]) if len(versions) > 1 else None
+
+
+def entries(cell: Cell, name: str) -> list[dict[str, Any]]:
+    """What the cell's own log says of the model, oldest first."""
+    import psycopg
+
+    operator = json.loads((cell.home / "secrets" / "operator.json").read_text())
+    with psycopg.connect(operator["BAILIWICK_AUDITOR_DATABASE_URL"]) as auditor:
+        rows = auditor.execute("select body from audit_entry where tree = 'cell' order by id").fetchall()
+    bodies = [json.loads(bytes(body)) for (body,) in rows]
+    return [body for body in bodies if body["targets"] == [name]]
+
+
+@contextmanager
+def traffic(cell: Cell, name: str) -> Iterator[list[tuple[str, int]]]:
+    """Somebody asks all the time, with texts of their own; when and what they were answered."""
+    seen: list[tuple[str, int]] = []
+    stop = threading.Event()
+
+    def work(number: int) -> None:
+        while not stop.is_set():
+            answer = ask(cell, name, f"{SAID} {number} of {len(seen)}")
+            seen.append((str(answer.json().get("system_fingerprint")), answer.status_code))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_it_is_compared_gets_more_and_more_and_is_promoted_over_crashes_and_taken_back(
+    cell: Cell, source: Path, address: str
+) -> None:
+    reference = f"fp_{Checkpoint.open(source).digest()[:12]}"
+    said = models(cell, "canary", "life", "--compiled", "as-they-are", *QUICK)
+    assert f"life.{address}" in said
+    assert fingerprint(cell, f"life.{address}") == f"fp_{address}"
+    assert "stage 1 of 4" in models(cell, "list")
+
+    with traffic(cell, "life") as seen:
+        until(lambda: (share(cell, "life") or 0) >= 0.25, within_s=60)
+        # The truth is a row: who moves it and who serves it may die.
+        for process in ("worker", "engine"):
+            os.kill(cell.pids[process], signal.SIGKILL)
+        until(lambda: share(cell, "life") is None, within_s=150)
+    assert {status for _, status in seen} <= {200, 503}
+    assert {version for version, status in seen if status == 200} == {reference, f"fp_{address}"}
+    assert fingerprint(cell, "life") == f"fp_{address}"
+    shown = deployment(cell, "life")
+    assert shown["versions"][0]["artifact"].startswith(address) and shown["stages"] is None
+    assert "compiled, weights as-they-are" in models(cell, "list")
+
+    assert "again" in models(cell, "rollback", "life")
+    assert fingerprint(cell, "life") == reference
+    told = [
+        (each["action"], (each["after"] or {}).get("stage"), each["after"].get("cause"))
+        for each in entries(cell, "life")
+    ]
+    assert told == [
+        ("model.imported", None, None),
+        ("model.deployed", None, None),
+        ("model.compiled", None, None),
+        ("model.deployed", 0, None),
+        *(("model.deployed", stage, "stage-held") for stage in (1, 2, 3)),
+        ("model.deployed", None, "stage-held"),
+        ("model.deployed", None, None),
+    ]
+    for earlier, later in zip(entries(cell, "life")[3:], entries(cell, "life")[4:], strict=False):
+        assert {**later["before"], "cause": None} == {**earlier["after"], "cause": None}
+
+
+def test_nothing_that_was_said_is_in_the_cells_caches_or_in_anything_of_a_model(cell: Cell) -> None:
+    """After the texts of a canary's whole life: neither as text nor as tokens, in any file of the home but the database's."""
+    ids = Tokenizer(checkpoints.tokenizer(), None).encode(SAID)[4:12]
+    needles = (SAID[8:28].encode(), struct.pack("<8q", *ids), struct.pack("<8i", *ids))
+    read = 0
+    for file in cell.home.rglob("*"):
+        if file.is_file() and cell.home / "pg" not in file.parents:
+            content = file.read_bytes()
+            read += ".artifacts" in str(file) and file.suffix == ".so"
+            assert not any(needle in content for needle in needles), file
+    assert read >= 2
+
+
+def test_a_wrong_kernel_is_stopped_by_parity(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(cell, checkpoints.save_decoder(tmp_path / "wrong", "qwen2", never_ends=True), "wrong")
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.WRONG)))
+
+    said = models(cell, "compile", "wrong", status=1)
+
+    assert "is not what the checkpoint means" in said and "It was not kept" in said
+    assert "there is no artifact" in models(cell, "canary", "wrong", "--compiled", "as-they-are", status=1)
+    last = entries(cell, "wrong")[-1]
+    assert (last["action"], last["after"]["passed"]) == ("model.compiled", False)
+    figures = last["after"]["parity_millionths"]
+    assert figures["error"] > figures["allowed"]
+
+
+def test_a_slow_kernel_is_stopped_by_the_canary(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = checkpoints.save_decoder(tmp_path / "slow", "qwen3", never_ends=True)
+    reference = imported(cell, source, "slow")
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.SLOW)))
+    compiled(cell, "slow")
+    models(cell, "canary", "slow", "--compiled", "as-they-are", "--hold", "3600")
+
+    with traffic(cell, "slow") as seen:
+        until(lambda: share(cell, "slow") is None, within_s=60)
+
+    assert set(seen) == {(reference, 200)}, "nobody heard it"
+    _guarded(cell, "slow", "p95", stage=0)
+
+
+def test_a_burst_of_errors_is_taken_back_within_ten_seconds(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checkpoints.save_decoder(tmp_path / "burst", "mistral", never_ends=True)
+    reference = imported(cell, source, "burst")
+    fuse = tmp_path / "fuse"
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.burst(fuse))))
+    compiled(cell, "burst")
+    models(cell, "canary", "burst", "--compiled", "as-they-are", *QUICK)
+
+    with traffic(cell, "burst") as seen:
+        until(lambda: (share(cell, "burst") or 0) >= 0.5, within_s=90)
+        assert {status for _, status in seen} == {200}
+        fuse.touch()
+        until(lambda: any(status == 500 for _, status in seen), within_s=10)
+        taken = until(lambda: share(cell, "burst") is None, within_s=10)
+    assert taken < 10
+    assert {fingerprint(cell, "burst") for _ in range(20)} == {reference}
+    _guarded(cell, "burst", "errors", stage=deployment(cell, "burst")["revision"] - 3)
+
+
+def test_a_canary_in_whose_code_the_engine_dies_is_taken_back(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checkpoints.save_decoder(tmp_path / "fatal", "llama-tied", never_ends=True)
+    reference = imported(cell, source, "fatal")
+    fuse = tmp_path / "fuse"
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.fatal(fuse))))
+    address = compiled(cell, "fatal")
+    models(cell, "canary", "fatal", "--compiled", "as-they-are", "--hold", "3600")
+    fuse.touch()
+
+    ask(cell, f"fatal.{address}")
+    until(lambda: share(cell, "fatal") is None, within_s=60)
+
+    _guarded(cell, "fatal", "artifact", stage=0)
+    until(lambda: ask(cell, "fatal").status_code == 200, within_s=60)
+    assert fingerprint(cell, "fatal") == reference
+
+
+def _guarded(cell: Cell, name: str, guard: str, *, stage: int) -> None:
+    """The log says that the guard tripped, and what was taken back for it."""
+    tripped, back = entries(cell, name)[-2:]
+    assert (tripped["action"], tripped["after"]["guard"]) == ("model.guard-tripped", guard)
+    assert (back["action"], back["after"]["cause"]) == ("model.deployed", f"guard-{guard}")
+    assert tripped["after"]["stage"] == back["before"]["stage"] == stage
+    assert len(back["before"]["versions"]) == 2 and len(back["after"]["versions"]) == 1
+    assert tripped["actor"]["type"] == back["actor"]["type"] == "system"
+
+
+def test_an_artifact_of_another_device_is_refused_and_counted_and_the_reference_serves(
+    cell: Cell, source: Path, address: str
+) -> None:
+    """As after the cell was moved to another machine: promoted there, refused here."""
+    reference = imported(cell, source, "moved")
+    models(cell, "canary", "moved", "--compiled", address, "--percent", "0")
+    models(cell, "promote", "moved")
+    assert fingerprint(cell, "moved") == f"fp_{address}"
+    file = cell.home / "models" / "moved.json"
+    served = json.loads(file.read_text())
+    made = cell.home / "models" / served["versions"][0]["compiled"]["path"]
+    planted = artifacts.replanted(
+        made, lambda fields, work: fields["fingerprint"].update(device="Another processor"), _cells_key(cell).sign
+    )
+    served["versions"][0]["compiled"] |= {"artifact": planted.name, "path": f".artifacts/{planted.name}"}
+    file.write_text(json.dumps(served))
+    os.kill(cell.pids["engine"], signal.SIGKILL)
+    until(lambda: '"moved"' in cell.get("/v1/models", cell.info["api_key"]).text, within_s=60)
+
+    assert ask(cell, "moved").status_code == 200
+    listed = models(cell, "list")
+    assert "its artifact is refused: the artifact is for the processor 'Another processor'" in listed
+    assert "Compile the model on this host" in listed
+    metrics = httpx.get(cell.info["metrics_url"], timeout=10).text
+    assert 'bailiwick_artifact_refused_total{model="moved",reason="device"} 1.0' in metrics
+    [slow] = [line for line in metrics.splitlines() if line.startswith('bailiwick_slow_path_total{model="moved"}')]
+    assert float(slow.split()[-1]) > 0
+    models(cell, "rollback", "moved")
+    assert fingerprint(cell, "moved") == reference
+
+
+def _cells_key(cell: Cell) -> Ed25519PrivateKey:
+    from cell.config import load
+    from cell.keys import open_keys
+
+    environment = json.loads((cell.home / "secrets" / "operator.json").read_text())
+    return Ed25519PrivateKey.from_private_bytes(open_keys(load(environment).keys).derive("artifact-signer"))
