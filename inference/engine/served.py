@@ -43,7 +43,7 @@ class LoadOptions:
     compiled: Path | None = None
     """Where compiled models keep their code; None leaves them to torch. On a CPU."""
     weights: Weights = "as-they-are"
-    """What models that the engine compiles itself read their weights from. An encoder that bytes would change too much keeps them."""
+    """What models that the engine compiles itself read their weights from. An encoder that bytes change too much keeps them."""
     verify: Verify | None = None
     """Whether an artifact's signature is of a trusted key; None trusts no artifact."""
     window: Window = PRESETS["balanced"]

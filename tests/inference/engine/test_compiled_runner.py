@@ -11,8 +11,8 @@ from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.compiled_step import MOST_TOKENS
-from inference.engine.deployment import Weights
 from inference.engine.decoder_runner import DecoderRunner
+from inference.engine.deployment import Weights
 from inference.engine.request import Choice, Generation
 from inference.engine.sampler import Draw, sample
 from inference.engine.scheduler import Chunk
