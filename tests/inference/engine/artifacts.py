@@ -60,7 +60,8 @@ def compiler(folder: Path, planted: str) -> Path:
 
 
 SLOW = "step_run_meant(pool, given); usleep(30000);"
-WRONG = "step_run_meant(pool, given); ((float*)given->outputs[0])[0] += 100.0f;"
+WRONG = "step_run_meant(pool, given); if (given->outputs[0]) ((float*)given->outputs[0])[0] += 100.0f;"
+"""Steps that want no logits have none."""
 
 
 def burst(file: Path) -> str:
