@@ -9,6 +9,7 @@ import secrets
 import signal
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.bailiwick.embedded.cells import Cell, running, until
 from tests.bailiwick.embedded.test_models_life import ask, fingerprint, models
 from tests.inference.engine import artifacts, checkpoints
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.timeout(400)]
 SAID = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(40))
 """What callers say, which is to be found nowhere."""
 QUICK = ("--hold", "1", "--least", "5", "--stages", "25,50,100")
@@ -78,7 +79,8 @@ def deployment(cell: Cell, name: str) -> dict[str, Any]:
 
 
 def share(cell: Cell, name: str) -> float | None:
-    """Of the canary; None without one."""
+    """Of the canary, now and then; None without one."""
+    time.sleep(0.3)
     versions = deployment(cell, name)["versions"]
     return float(versions[1]["share"]) if len(versions) > 1 else None
 
@@ -101,9 +103,16 @@ def traffic(cell: Cell, name: str) -> Iterator[list[tuple[str, int]]]:
     stop = threading.Event()
 
     def work(number: int) -> None:
-        while not stop.is_set():
-            answer = ask(cell, name, f"{SAID} {number} of {len(seen)}")
-            seen.append((str(answer.json().get("system_fingerprint")), answer.status_code))
+        info = cell.info
+        headers = {"authorization": f"Bearer {info['api_key']}"}
+        with httpx.Client(base_url=info["base_url"], headers=headers, timeout=30) as client:
+            while not stop.is_set():
+                text = f"{SAID} {number} of {len(seen)}"
+                messages = [{"role": "user", "content": text}]
+                body = {"model": name, "max_tokens": 12, "temperature": 0, "messages": messages}
+                answer = client.post("/v1/chat/completions", json=body)
+                seen.append((str(answer.json().get("system_fingerprint")), answer.status_code))
+                time.sleep(0.02)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
     for thread in threads:
