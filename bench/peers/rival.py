@@ -9,14 +9,15 @@ from typing import Any
 
 from bench.peers.conversation import Conversation
 from bench.peers.orders import Decoded, Order
+from bench.peers.processes import environ
 
 
 class Rival(Conversation):
     """One competitor's process; to be used with `with`."""
 
-    def __init__(self, module: str, *arguments: str, python: Path | str = sys.executable) -> None:
-        """`python` is that of the competitor's own environment, where it has one."""
-        super().__init__(module, [python, "-m", module, *arguments])
+    def __init__(self, module: str, *arguments: str, python: Path | str = sys.executable, **variables: str) -> None:
+        """`python` is that of the competitor's own environment, where it has one; `variables` are set in its environment."""
+        super().__init__(module, [python, "-m", module, *arguments], environ(**variables))
 
     def ask(self, order: Order) -> dict[str, Any]:
         """Raises RuntimeError when the process has ended."""
