@@ -53,9 +53,9 @@ class CompiledRunner:
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
         self.dtype = torch.bfloat16 if chosen != "float32" else torch.float32
         """Of what is not quantized."""
-        decoder = Decoder(self.config, partial(torch.empty, dtype=self.dtype, device=_CPU))
-        decoder.load(checkpoint.weights())
-        self._step = CompiledStep(decoder, folder, weights=weights, threads=torch.get_num_threads())
+        self._step = CompiledStep(
+            _loaded(checkpoint, self.config, self.dtype), folder, weights=weights, threads=torch.get_num_threads()
+        )
         self.store = KvStore(self.config, _CPU, self._step.cache_dtype)
         self.slow_path = 0
         """Steps that were not computed by what was compiled: none, since one source is for every size."""
@@ -136,6 +136,12 @@ _PARTS = 1 << UNIFORM_BITS
 
 def _drawn(token: int) -> Drawn | None:
     return None if token == NOT_ASKED else Drawn(None if token == NOT_FINITE else token)
+
+
+def _loaded(checkpoint: Checkpoint, config: DecoderConfig, dtype: torch.dtype) -> Decoder:
+    decoder = Decoder(config, partial(torch.empty, dtype=dtype, device=_CPU))
+    decoder.load(checkpoint.weights())
+    return decoder
 
 
 def _calls(chunks: Sequence[Chunk]) -> Iterator[list[Piece]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from compiler.frontend.exported import capture
 from compiler.native.native import Native
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import generalize
+from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.deployment import Weights
 from inference.engine.models.decoder import Decoder, KvCache
@@ -28,25 +30,31 @@ class CompiledStep:
     """Its arena is its own, so calls take turns. A token's bits depend on its own request alone, in whatever company it is."""
 
     def __init__(self, decoder: Decoder, folder: Path, *, weights: Weights, threads: int) -> None:
-        """`folder` keeps what was compiled, for the next start. The decoder can be let go afterwards.
+        """`folder` keeps what was compiled, for the next start. The decoder is let go before weights are packed: who made it should
+        not hold it.
 
         Raises Unsupported, NotNative or ToolchainError: then the decoder itself has to serve.
         """
         dtype = decoder.norm.weight.dtype
         self.cache_dtype = dtype if dtype == torch.bfloat16 else torch.float32
-        layers = decoder.config.layers
-        self._names = [cache_name(layer) for layer in range(layers)]
+        config = decoder.config
+        self._names = [cache_name(layer) for layer in range(config.layers)]
         program = capture(PlainStep(decoder, self.cache_dtype), _example(), dynamic=DYNAMIC)
         program = generalize(program, {name: {0: "S"} for name in self._names})
         program = optimized(program)
         program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
-        blocks = -(-decoder.config.max_tokens // BLOCK_TOKENS)
+        # What it was captured by refers to itself in circles.
+        del decoder
+        gc.collect()
+        blocks = -(-config.max_tokens // BLOCK_TOKENS)
         limits = {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks}
         self._pools = Pools(folder, threads)
         self._native = Native(program, self._pools.together, folder, limits)
+        del program
+        gc.collect()
         self._cache: KvCache | None = None
         self._states: dict[str, torch.Tensor] = {}
-        self._measure(decoder)
+        self._measure(config)
 
     def __call__(
         self,
@@ -69,8 +77,7 @@ class CompiledStep:
         logits, drawn = self._native(inputs, self._states, pool=self._pools.fit(tokens.shape[0]))
         return logits, drawn
 
-    def _measure(self, decoder: Decoder) -> None:
-        config = decoder.config
+    def _measure(self, config: DecoderConfig) -> None:
         shape = (2 * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
         states = {name: torch.zeros(shape, dtype=self.cache_dtype) for name in self._names}
 
