@@ -18,7 +18,8 @@ from bench.peers import bandwidth, llama, packages
 from bench.peers.orders import Decoded, Order
 from bench.peers.processes import ROOT
 from bench.peers.rival import Rival
-from bench.report import Measure, Options, at_least, more_is_better
+from bench.report import Measure, Options, at_least, at_most, more_is_better
+from inference.engine.scrub import environment
 
 MODELS = ("25m", "260m")
 BATCHES = (1, 8, 32)
@@ -112,6 +113,7 @@ def measures(options: Options, models: tuple[str, ...] = MODELS, peers: tuple[Pe
                 if batch == 1:
                     yield from _bandwidth(name, [d.per_second for d in seen[OURS]])
             order = Order(name, "compiled int8", 1, LONG, 2, options.seconds, seed=100)
+            yield from _memory(name, options)
             prefill = _by_turns(order, rivals, options)
             yield from _beside(
                 f"{name}/prefill", {who: [LONG / d.ttft_s for d in prefill[who]] for who in prefill}, peers
@@ -148,6 +150,15 @@ def _beside(point: str, rates: dict[str, list[float]], peers: tuple[Peer, ...]) 
             yield replace(made, ratio=ratio)
         else:
             yield replace(made, ratio=ratio, target=f"ratio >= {wanted:g}", met=ratio >= wanted)
+
+
+def _memory(name: str, options: Options) -> Iterator[Measure]:
+    """Of an engine of its own, started as an engine is: what it comes to, beside what its parts say that it may."""
+    with Rival("bench.peers.decoding", **environment(wipe_freed=False)) as alone:
+        found = alone.ask(Order(name, "compiled int8", 8, PROMPT, 32, options.seconds, seed=1, task="memory"))
+    allowed = found["weights"] * 1.15 + found["pages"] + 150e6
+    yield at_most(f"compiler/engines/peak_memory/{name}", found["peak"] / 1e6, "MB", allowed / 1e6)
+    yield Measure(f"compiler/engines/memory_before_a_model/{name}", found["bare"] / 1e6, "MB")
 
 
 def _bandwidth(name: str, rates: list[float]) -> Iterator[Measure]:

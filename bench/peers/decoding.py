@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, cast
 
@@ -19,6 +20,8 @@ from bench.peers import llama
 from bench.peers.orders import Decoded, Order, prompts, serve
 from bench.peers.processes import ROOT
 from inference.engine.admission import Limits
+from inference.engine.blocks import blocks_for
+from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Version
 from inference.engine.models.layers import DtypeName
@@ -122,6 +125,24 @@ def first_tokens(served: ServedModel, order: Order) -> list[float]:
     return times
 
 
+def memory(order: Order) -> dict[str, float]:
+    """Bytes of this process: `bare` before a model is loaded, `peak` at most until it has served an order; of that are `weights` as
+    the code reads them, and `pages` that hold keys and values."""
+    bare = _status("VmRSS")
+    served = model(order.model, order.way)
+    decode(served, order)
+    runner = cast(DecoderWorker, served.worker)._runner
+    if not isinstance(runner, CompiledRunner):
+        raise RuntimeError(f"{order.model} is not compiled")
+    pages = order.batch * blocks_for(order.prompt + order.generate) * runner.store.block_bytes
+    return {"bare": bare, "peak": _status("VmHWM"), "weights": runner.weights_bytes, "pages": pages}
+
+
+def _status(name: str) -> int:
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024
+
+
 def _check(readers: list[Reader]) -> None:
     for reader in readers:
         if isinstance(reader.outcome, EngineError):
@@ -129,6 +150,8 @@ def _check(readers: list[Reader]) -> None:
 
 
 def _answer(order: Order) -> Mapping[str, Any]:
+    if order.task == "memory":
+        return memory(order)
     served = model(order.model, order.way)
     if order.task == "first_tokens":
         return {"seconds": first_tokens(served, order)}

@@ -65,6 +65,11 @@ class CompiledRunner:
         """The weights as the code reads them."""
         return self._step.packed
 
+    @property
+    def weights_bytes(self) -> int:
+        """Of the weights as the code reads them."""
+        return self._step.weights_bytes
+
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
         self.store.reserve(blocks)

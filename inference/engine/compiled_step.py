@@ -94,6 +94,10 @@ class CompiledStep:
         """The weights as the code reads them."""
         return self._native.source.weights
 
+    @property
+    def weights_bytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self._native.source.weights)
+
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""
         return self._native.wipe()
