@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -87,8 +88,6 @@ def share(cell: Cell, name: str) -> float | None:
 
 def entries(cell: Cell, name: str) -> list[dict[str, Any]]:
     """What the cell's own log says of the model, oldest first."""
-    import psycopg
-
     operator = json.loads((cell.home / "secrets" / "operator.json").read_text())
     with psycopg.connect(operator["BAILIWICK_AUDITOR_DATABASE_URL"]) as auditor:
         rows = auditor.execute("select body from audit_entry where tree = 'cell' order by id").fetchall()
@@ -272,7 +271,10 @@ def test_an_artifact_of_another_device_is_refused_and_counted_and_the_reference_
         made, lambda fields, work: fields["fingerprint"].update(device="Another processor"), _cells_key(cell).sign
     )
     served["versions"][0]["compiled"] |= {"artifact": planted.name, "path": f".artifacts/{planted.name}"}
-    file.write_text(json.dumps(served))
+    operator = json.loads((cell.home / "secrets" / "operator.json").read_text())
+    with psycopg.connect(operator["BAILIWICK_DATABASE_URL"]) as web:
+        web.execute("update gateway_deployment set document = %s where name = 'moved'", [json.dumps(served)])
+    until(lambda: planted.name in file.read_text(), within_s=30)  # the file becomes a copy of the row by itself
     os.kill(cell.pids["engine"], signal.SIGKILL)
     until(lambda: '"moved"' in cell.get("/v1/models", cell.info["api_key"]).text, within_s=60)
 
