@@ -10,9 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
-
-from inference.engine.deployment import Weights
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bailiwick.operator import Operator
@@ -44,7 +42,7 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
     compiling.add_argument("name", metavar="NAME")
     compiling.add_argument(
         "--weights",
-        choices=get_args(Weights),
+        choices=("as-they-are", "int8", "int4"),
         default="as-they-are",
         help="int8 reads half of what bfloat16 does, int4 a third; both are other weights (default: as-they-are)",
     )

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from inference.engine.deployment import Weights
 from tests.bailiwick.embedded.cells import bailiwick
 
 
@@ -16,6 +18,13 @@ def test_help_names_every_command() -> None:
 
     names = ("up", "down", "status", "demo", "tour", "migrate", "models", "keys", "subprocessors", "verify")
     assert all(name in text for name in names)
+
+
+def test_weights_are_those_that_the_engine_knows() -> None:
+    """Written out in the command, which imports no engine."""
+    assert "--weights {" + ",".join(get_args(Weights)) + "}" in " ".join(
+        bailiwick("models", "compile", "--help").stdout.split()
+    )
 
 
 @pytest.mark.parametrize(
