@@ -9,6 +9,7 @@ import torch
 from inference.engine import compiled_encoder
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
+from inference.engine.deployment import Version
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
@@ -152,7 +153,7 @@ def test_bytes_that_would_answer_otherwise_are_refused_and_the_weights_kept(
     with pytest.raises(TooCoarse, match="is served instead"):
         CompiledEncoder(checkpoint, compiled, weights="int8")
 
-    served = load_model("embed", folder, LoadOptions(compiled=compiled, weights="int8"))
+    served = load_model("embed", Version(str(folder)), LoadOptions(compiled=compiled, weights="int8"))
 
     assert isinstance(served.worker, EncoderWorker)
     found = vectors(served.worker._runner, random_texts(9, 30))
