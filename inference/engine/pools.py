@@ -10,7 +10,8 @@ from compiler.backends.cpu.library import Library
 
 _GAIN = 1.1
 """What all threads must save, or waking them and waiting for them is not worth the cores that others could have."""
-_TRIES = 4
+_TRIES, _LEAST, _LONGEST = 16, 4, 1.0
+"""Runs of each, at most and at least, and seconds after which there are no more: on a busy machine a few say nothing."""
 
 
 class Pools:
@@ -34,7 +35,10 @@ class Pools:
 
     def _gains(self, run: Callable[[int, Library], object], tokens: int) -> bool:
         best = {pool: float("inf") for pool in (self.alone, self.together)}
-        for _ in range(_TRIES):
+        started = perf_counter()
+        for number in range(_TRIES):
+            if number >= _LEAST and perf_counter() - started > _LONGEST:
+                break
             for pool in best:
                 began = perf_counter()
                 run(tokens, pool)
