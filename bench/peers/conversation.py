@@ -1,8 +1,13 @@
-"""A competitor in a process of its own that answers orders, one JSON value a line, and waits idle while another is measured."""
+"""A competitor in a process of its own that answers orders, one JSON value a line, and stands still while another is measured.
+
+It is stopped between orders: threads of some libraries go on spinning for work that does not come, and take a core from others.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -34,13 +39,20 @@ class Conversation:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._send(signal.SIGCONT)
         stop(self._process)
+
+    def _send(self, number: signal.Signals) -> None:
+        """To it and all that it has started. One that has ended is past it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def say(self, order: Mapping[str, Any]) -> Any:
         """The answer. Raises RuntimeError when the process has ended."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError(f"{self.name} has no pipes")
         line = b""
+        self._send(signal.SIGCONT)
         # A process that has ended answers nothing, and may not even read.
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -48,4 +60,5 @@ class Conversation:
             line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.name} ended while it was measured; its error is above")
+        self._send(signal.SIGSTOP)
         return json.loads(line)
