@@ -53,9 +53,8 @@ class CompiledRunner:
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
         self.dtype = torch.bfloat16 if chosen != "float32" else torch.float32
         """Of what is not quantized."""
-        self._step = CompiledStep(
-            _loaded(checkpoint, self.config, self.dtype), folder, weights=weights, threads=torch.get_num_threads()
-        )
+        load = partial(_loaded, checkpoint, self.config, self.dtype)
+        self._step = CompiledStep(load, folder, weights=weights, threads=torch.get_num_threads())
         self.store = KvStore(self.config, _CPU, self._step.cache_dtype)
         self.slow_path = 0
         """Steps that were not computed by what was compiled: none, since one source is for every size."""

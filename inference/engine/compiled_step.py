@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -29,23 +29,24 @@ _LADDER = (1, 4, 16, 64)
 class CompiledStep:
     """Its arena is its own, so calls take turns. A token's bits depend on its own request alone, in whatever company it is."""
 
-    def __init__(self, decoder: Decoder, folder: Path, *, weights: Weights, threads: int) -> None:
-        """`folder` keeps what was compiled, for the next start. The decoder is let go before weights are packed: who made it should
-        not hold it.
+    def __init__(self, load: Callable[[], Decoder], folder: Path, *, weights: Weights, threads: int) -> None:
+        """`folder` keeps what was compiled, for the next start. `load` gives the decoder, which is let go before weights are
+        packed: a caller that gave the decoder itself would hold it until this returns.
 
         Raises Unsupported, NotNative or ToolchainError: then the decoder itself has to serve.
         """
+        decoder = load()
         dtype = decoder.norm.weight.dtype
         self.cache_dtype = dtype if dtype == torch.bfloat16 else torch.float32
         config = decoder.config
         self._names = [cache_name(layer) for layer in range(config.layers)]
         program = capture(PlainStep(decoder, self.cache_dtype), _example(), dynamic=DYNAMIC)
-        program = generalize(program, {name: {0: "S"} for name in self._names})
-        program = optimized(program)
-        program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
         # What it was captured by refers to itself in circles.
         del decoder
         gc.collect()
+        program = generalize(program, {name: {0: "S"} for name in self._names})
+        program = optimized(program)
+        program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
         blocks = -(-config.max_tokens // BLOCK_TOKENS)
         limits = {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks}
         self._pools = Pools(folder, threads)
