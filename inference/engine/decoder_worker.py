@@ -90,24 +90,29 @@ class DecoderWorker(Worker[Generation]):
         self._wipe()  # what was evicted or preempted, before anybody else writes there
         if not chunks:
             return False
-        logits, found = self._runner.draw(chunks, [_plain_draw(chunk) for chunk in chunks if chunk.samples])
+        sampling = [chunk for chunk in chunks if chunk.samples]
+        asked = [None if _forks(chunk) else _draw(chunk.generation, chunk.choice) for chunk in sampling]
+        plain = [draw if draw is not None and draw.is_plain else None for draw in asked]
+        logits, found = self._runner.draw(chunks, plain)
         tokens = None if self.trial is None else self.trial.sample(chunks)
         self._scheduler.advance(chunks)
         self._count_step(self._scheduler.planned_tokens)
         self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)
         sampled: list[tuple[Generation, Choice]] = []
+        draws: list[Draw] = []
         rows: list[int] = []
         ready: list[tuple[Generation, Choice, Drawn]] = []
-        for row, (chunk, drawn_in_step) in enumerate(zip((c for c in chunks if c.samples), found, strict=True)):
+        for row, (chunk, draw, drawn_in_step) in enumerate(zip(sampling, asked, found, strict=True)):
+            generation = chunk.generation
             if drawn_in_step is not None:
-                ready.append((chunk.generation, chunk.choice, drawn_in_step))
+                ready.append((generation, chunk.choice, drawn_in_step))
                 continue
-            choices = self._sampled_choices(chunk)
-            sampled += [(chunk.generation, choice) for choice in choices]
+            choices = [chunk.choice] if draw is not None else self._forked(generation)
+            sampled += [(generation, choice) for choice in choices]
+            draws += [draw] if draw is not None else [_draw(generation, choice) for choice in choices]
             rows += [row] * len(choices)
         self.sampled.draws += len(ready)
         if sampled:
-            draws = [_draw(generation, choice) for generation, choice in sampled]
             drawn = sample(logits if len(rows) == len(logits) else logits[rows], draws, self.sampled)
             ready += [(*whose, result) for whose, result in zip(sampled, drawn, strict=True)]
         if ready:
@@ -194,11 +199,8 @@ class DecoderWorker(Worker[Generation]):
             self._end(generation, error)
         self._wipe()
 
-    def _sampled_choices(self, chunk: Chunk) -> list[Choice]:
-        """The choices that draw from the chunk's logits: all of the request's when its prompt has just been computed."""
-        generation = chunk.generation
-        if generation.sampling.n == 1 or len(generation.choices) > 1:
-            return [chunk.choice]
+    def _forked(self, generation: Generation) -> list[Choice]:
+        """All choices of a request whose prompt has just been computed."""
         self._runner.store.copy(self._scheduler.fork(generation))
         return list(generation.choices)
 
@@ -238,13 +240,9 @@ class DecoderWorker(Worker[Generation]):
         return chosen
 
 
-def _plain_draw(chunk: Chunk) -> Draw | None:
-    """How the step itself can draw the chunk's next token; None where it takes more, as several answers to one prompt do."""
-    generation = chunk.generation
-    if generation.sampling.n > 1 and len(generation.choices) == 1:
-        return None
-    draw = _draw(generation, chunk.choice)
-    return draw if draw.is_plain else None
+def _forks(chunk: Chunk) -> bool:
+    """Whether several answers draw from the chunk's logits, as after the prompt that they share."""
+    return chunk.generation.sampling.n > 1 and len(chunk.generation.choices) == 1
 
 
 def _draw(generation: Generation, choice: Choice) -> Draw:
