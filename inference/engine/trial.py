@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from compiler.validate.statistics import divergence
 from inference.engine.deployment import Guards
 from inference.engine.journal import error_place, log
 from inference.engine.scheduler import Chunk
@@ -116,9 +117,3 @@ class Trial:
             ordered = sorted(self._times)
             self.watches["p95"].see(took > self._guards.slower * ordered[int(0.95 * len(ordered))])
         self._times.append(other_took)
-
-
-def divergence(mine: torch.Tensor, theirs: torch.Tensor) -> float:
-    """Nats: KL divergence of the softmax of logits [vocabulary] from that of `theirs`. Not a number where one of them is none."""
-    ours, others = (logits.double().log_softmax(-1) for logits in (mine, theirs))
-    return float((others.exp() * (others - ours)).sum())
