@@ -11,11 +11,10 @@ from compiler.ir.graph import Graph
 from compiler.ir.ops import make
 from compiler.ir.program import Program
 from compiler.ir.value import TensorType, Value
-from compiler.passes.quantize import SMALLEST, Unquantizable, quantize
+from compiler.passes.quantize import LINEAR, Unquantizable, is_large, quantize
 
 GROUP = 32
 """Neighbours that share a scale. With 128, a tenth less memory, errors of normal weights are a fifth larger."""
-_LINEAR = ("linear", "half_linear")
 
 
 def quantize_nibbles(program: Program) -> Program:
@@ -25,7 +24,7 @@ def quantize_nibbles(program: Program) -> Program:
     weights = dict(program.weights)
     replaced: dict[Value, Value] = {}
     for value in _read_by_others(program.graph):
-        if value.args[0].dtype == torch.float32 and _is_large(value):
+        if value.args[0].dtype == torch.float32 and is_large(value):
             asked, matrix, *bias = value.args
             name = str(matrix["name"])
             try:
@@ -45,12 +44,6 @@ def _read_by_others(graph: Graph) -> list[Value]:
     """The linear layers on which another depends."""
     above: set[Value] = set()
     for value in reversed(graph.values):
-        if value in above or value.op in _LINEAR:
+        if value in above or value.op in LINEAR:
             above.update(value.args)
-    return [value for value in graph.values if value.op in _LINEAR and value in above]
-
-
-def _is_large(linear: Value) -> bool:
-    weight = linear.args[1]
-    rows, columns = weight.shape
-    return weight.op == "weight" and isinstance(rows, int) and isinstance(columns, int) and rows * columns >= SMALLEST
+    return [value for value in graph.values if value.op in LINEAR and value in above]

@@ -17,6 +17,7 @@ from compiler.passes.smooth import smoothed
 
 SMALLEST = 1 << 12
 """Weights of fewer elements stay as they are: they cost no time."""
+LINEAR = {"linear", "half_linear"}
 
 
 class Unquantizable(ValueError):
@@ -41,7 +42,7 @@ Samples = Mapping[Value, torch.Tensor]
 def samples(program: Program, calls: Iterable[Sequence[torch.Tensor]]) -> Samples:
     """Of what linear layers are asked about in `calls` of the program, which are of nobody's data."""
     graph = program.graph
-    linears = [value for value in graph.values if value.op in _LINEAR and _is_large(value)]
+    linears = [value for value in graph.values if value.op in LINEAR and is_large(value)]
     asked = tuple(dict.fromkeys(value.args[0] for value in linears))
     found: dict[Value, list[torch.Tensor]] = {value: [] for value in asked}
     for inputs in calls:
@@ -69,7 +70,7 @@ def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype], see
     weights = dict(program.weights)
     replaced: dict[Value, Value] = {}
     for value in program.graph.values:
-        if value.op not in _LINEAR or not _is_large(value) or not chosen(value):
+        if value.op not in LINEAR or not is_large(value) or not chosen(value):
             continue
         asked, matrix, *bias = value.args
         if asked.dtype not in asked_in:
@@ -94,11 +95,9 @@ def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype], see
     return replace(program, graph=program.graph.replaced(replaced), weights=weights).pruned()
 
 
-def _is_large(linear: Value) -> bool:
+def is_large(linear: Value) -> bool:
+    """Whether its weight is one, of known size, that is worth it."""
     weight = linear.args[1]
     rows, columns = weight.shape
     known = isinstance(rows, int) and isinstance(columns, int)
     return weight.op == "weight" and known and rows * columns >= SMALLEST  # type: ignore[operator]
-
-
-_LINEAR = {"linear", "half_linear"}

@@ -9,12 +9,13 @@ from compiler.ir.ops.mixed import LARGEST_BYTE
 
 DAMPING = 0.01
 """Of the mean square of a column: what is added to each, so that columns that never changed in the sample can be inverted."""
+_BLOCK = 64
+"""Columns whose errors are spread over those beyond them together."""
 
 
 def nearest(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Each weight [rows, columns] by itself, as int8, and the scale of each row, float32."""
-    scales = weight.abs().amax(1) / LARGEST_BYTE
-    divisors = torch.where(scales == 0, 1.0, scales)
+    scales, divisors = _scales(weight)
     return (weight / divisors[:, None]).round().to(torch.int8), scales
 
 
@@ -29,9 +30,9 @@ def compensated(weight: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor
     products.diagonal().add_(DAMPING * products.diagonal().mean() + torch.finfo(torch.float32).tiny)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(products))
     spread = torch.linalg.cholesky(inverse, upper=True).numpy()
-    scales = weight.abs().amax(1) / LARGEST_BYTE
-    divisors = torch.where(scales == 0, 1.0, scales).numpy()
+    scales, steps = _scales(weight)
     # Column after column, each a small step: NumPy's steps are the cheaper, and columns lie together.
+    divisors = steps.numpy()
     left = weight.detach().float().numpy().T.copy()
     columns = len(left)
     found = numpy.empty_like(left, dtype=numpy.int8)
@@ -48,4 +49,7 @@ def compensated(weight: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor
     return torch.from_numpy(found.T.copy()), scales
 
 
-_BLOCK = 64
+def _scales(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each row, and what it is divided by: of a row of zeros 1."""
+    scales = weight.abs().amax(1) / LARGEST_BYTE
+    return scales, torch.where(scales == 0, 1.0, scales)

@@ -48,12 +48,16 @@ def _run_half_linear(value: torch.Tensor, weight: torch.Tensor, bias: torch.Tens
     return functional.linear(value.to(torch.bfloat16).float(), weight.float(), bias)
 
 
+def in_bytes(value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each row as whole numbers from -127 to 127, and the largest size of its elements, which is 127."""
+    peaks = value.abs().amax(-1, keepdim=True)
+    return torch.where(peaks < SMALLEST_PEAK, 0.0, (value * (LARGEST_BYTE / peaks)).round()), peaks
+
+
 def _run_byte_linear(
     value: torch.Tensor, weight: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
-    value = value.float()
-    peaks = value.abs().amax(-1, keepdim=True)
-    whole = torch.where(peaks < SMALLEST_PEAK, 0.0, (value * (LARGEST_BYTE / peaks)).round())
+    whole, peaks = in_bytes(value.float())
     # Sums of products of bytes are whole numbers below 2⁵³: float64 has them exactly.
     sums = functional.linear(whole.double(), weight.double()).float()
     found = sums * (scales * (peaks / LARGEST_BYTE))

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import linear, pad
 
 from compiler.ir.op import Family, Op, require
-from compiler.ir.ops.mixed import LARGEST_BYTE, SMALLEST_PEAK
+from compiler.ir.ops.mixed import LARGEST_BYTE, in_bytes
 from compiler.ir.value import TensorType, Value
 
 
@@ -29,8 +29,7 @@ def _run_nibble_linear(
     *,
     group: int,
 ) -> torch.Tensor:
-    peaks = value.abs().amax(-1, keepdim=True)
-    whole = torch.where(peaks < SMALLEST_PEAK, 0.0, (value * (LARGEST_BYTE / peaks)).round())
+    whole, peaks = in_bytes(value)
     whole = pad(whole, (0, weight.shape[1] - whole.shape[-1])).double()
     total = value.new_zeros(*value.shape[:-1], weight.shape[0])
     for number, own in enumerate(scales.float().unbind(1)):
