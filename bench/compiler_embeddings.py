@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from statistics import median
 
@@ -29,7 +28,7 @@ from bench.embeddings import (
     texts_of_all_lengths,
 )
 from bench.peers.embedders import Embedder, Refused, install, ours, theirs, threads
-from bench.report import Measure, Options, less_is_better, more_is_better
+from bench.report import Measure, Options, less_is_better, more_is_better, of_turns
 from inference.engine.library.interval import bootstrap_ratio
 from inference.engine.models.layers import best_dtype
 
@@ -107,13 +106,11 @@ def _beside(contest: Contest, precision: str, peer: str, how: str, wanted: float
         "1/s",
         peer,
         TEXTS / median(them),
-        at_least=wanted,
         samples=len(us),
     )
     ratio = median(other / own for own, other in zip(us, them, strict=True))
     interval = bootstrap_ratio(them, us, seed=SEED)
-    met = None if wanted is None else ratio >= wanted
-    return replace(made, ratio=ratio, met=met, ratio_low=interval.low, ratio_high=interval.high)
+    return of_turns(made, ratio, at_least=wanted, low=interval.low, high=interval.high)
 
 
 def _single(contest: Contest, precision: str, peer: str) -> Measure:

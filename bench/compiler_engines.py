@@ -18,7 +18,7 @@ from bench.peers import bandwidth, llama, packages
 from bench.peers.orders import Decoded, Order
 from bench.peers.processes import ROOT
 from bench.peers.rival import Rival
-from bench.report import Measure, Options, at_least, at_most, more_is_better
+from bench.report import Measure, Options, at_least, at_most, more_is_better, of_turns
 from inference.engine.scrub import environment
 
 MODELS = ("25m", "260m")
@@ -145,11 +145,7 @@ def _beside(point: str, rates: dict[str, list[float]], peers: tuple[Peer, ...]) 
             samples=REPEATS,
         )
         ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
-        wanted = peer.targets.get(point)
-        if wanted is None:
-            yield replace(made, ratio=ratio)
-        else:
-            yield replace(made, ratio=ratio, target=f"ratio >= {wanted:g}", met=ratio >= wanted)
+        yield of_turns(made, ratio, at_least=peer.targets.get(point))
 
 
 def _memory(name: str, options: Options) -> Iterator[Measure]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -20,7 +19,7 @@ from time import perf_counter
 import torch
 from torch.nn import functional
 
-from bench.report import Measure, NothingMeasured, Options, less_is_better
+from bench.report import Measure, NothingMeasured, Options, less_is_better, of_turns
 from compiler.backends.cpu import attention, layout, quantize
 from compiler.backends.cpu import matmul as packed_matmul
 from compiler.backends.cpu.library import Library
@@ -74,7 +73,7 @@ def _compared(name: str, ours: Way, peer: str, theirs: Way) -> Measure:
     ratios = [b / a for a, b in zip(mine[2:], other[2:], strict=True)]
     made = less_is_better(name, min(mine) * 1e3, "ms", peer, min(other) * 1e3, samples=ROUNDS)
     interval = bootstrap(ratios)
-    return replace(made, ratio=median(ratios), ratio_low=interval.low, ratio_high=interval.high)
+    return of_turns(made, median(ratios), low=interval.low, high=interval.high)
 
 
 def _matmuls(library: Library, kind: str, rows: int) -> tuple[Way, str, Way]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TextIO
 
 
@@ -64,6 +64,15 @@ def less_is_better(
     return Measure(
         name, value, unit, peer, peer_value, ratio, target, None if at_least is None else ratio >= at_least, samples
     )
+
+
+def of_turns(
+    made: Measure, ratio: float, *, at_least: float | None = None, low: float | None = None, high: float | None = None
+) -> Measure:
+    """With the `ratio` of what took turns, and the ends of its interval, in place of that of the two figures."""
+    target = None if at_least is None else f"ratio >= {at_least:g}"
+    met = None if at_least is None else ratio >= at_least
+    return replace(made, ratio=ratio, target=target, met=met, ratio_low=low, ratio_high=high)
 
 
 def at_most(name: str, value: float, unit: str, most: float, *, samples: int = 1) -> Measure:

@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional
 
 from bench.gpu.network import FORMS, Form, Llama
-from bench.report import Measure, as_json, at_least, less_is_better
+from bench.report import Measure, as_json, at_least, less_is_better, of_turns
 from compiler.backends.triton.alone import Alone
 from compiler.backends.triton.capabilities import Capabilities, UnknownDevice, here
 from compiler.backends.triton.codegen import launch_of, planned
@@ -220,10 +220,8 @@ def _compared(
             found.append(milliseconds(run) / per)
     mine, other = mine[4:], other[4:]
     found = compare(mine, other)
-    made = less_is_better(name, median(mine), "ms", peer, median(other), at_least=least, samples=PAIRS)
-    return replace(
-        made, ratio=1 / found.ratio, ratio_low=1 / found.high, ratio_high=1 / found.low, met=1 / found.ratio >= least
-    )
+    made = less_is_better(name, median(mine), "ms", peer, median(other), samples=PAIRS)
+    return of_turns(made, 1 / found.ratio, at_least=least, low=1 / found.high, high=1 / found.low)
 
 
 def milliseconds(run: Callable[[], object]) -> float:

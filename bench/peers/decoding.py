@@ -18,7 +18,7 @@ import torch
 
 from bench.peers import llama
 from bench.peers.orders import Decoded, Order, prompts, serve
-from bench.peers.processes import ROOT
+from bench.peers.processes import COMPILED
 from inference.engine.admission import Limits
 from inference.engine.blocks import blocks_for
 from inference.engine.compiled_runner import CompiledRunner
@@ -44,10 +44,6 @@ class Reader:
         self.outcome = outcome
 
 
-CODE = ROOT / ".cache" / "bench-compiled"
-"""Where compiled decoders keep their code."""
-
-
 @cache
 def model(name: str, way: str, device: str = "cpu", running: int = 64) -> ServedModel:
     """Raises RuntimeError where a decoder that is to be compiled cannot be."""
@@ -57,7 +53,7 @@ def model(name: str, way: str, device: str = "cpu", running: int = 64) -> Served
         options = LoadOptions(device=device, dtype=cast(DtypeName, way), limits=limits)
         return load_model(name, Version(str(llama.checkpoint(name))), options)
     held = "as-they-are" if weights == "bfloat16" else cast(Any, weights)
-    options = LoadOptions(dtype="bfloat16", compiled=CODE, weights=held, limits=limits)
+    options = LoadOptions(dtype="bfloat16", compiled=COMPILED, weights=held, limits=limits)
     served = load_model(name, Version(str(llama.checkpoint(name))), options)
     if cast(DecoderWorker, served.worker).stats(name).slow_path:
         raise RuntimeError(f"{name} could not be compiled; the engine's log says why")

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from bench.peers.processes import ROOT
+from bench.peers.processes import COMPILED
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
 from inference.engine.encoder_runner import EncoderRunner
@@ -27,7 +27,6 @@ from inference.engine.request import Embedding
 from inference.engine.worker import Job
 
 WORKSPACES = 4
-COMPILED = ROOT / ".cache" / "bench-compiled"
 
 
 class Answers:

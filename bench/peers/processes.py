@@ -16,6 +16,8 @@ from time import monotonic, sleep
 from bench.peers.load import Orders, Tally
 
 ROOT = Path(__file__).resolve().parents[2]
+COMPILED = ROOT / ".cache" / "bench-compiled"
+"""Where our own compiled models keep their code."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
