@@ -10,7 +10,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from tests.inference.engine import artifacts, checkpoints
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.timeout(400)]
 SAID = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(40))
 """What callers say, which is to be found nowhere."""
+Plant = Callable[[str, str, str], str]
 QUICK = ("--hold", "1", "--least", "5", "--stages", "25,50,100")
 
 
@@ -66,6 +67,18 @@ def address(cell: Cell, source: Path) -> str:
     imported(cell, source, "life")
     assert "there is no artifact int8" in models(cell, "canary", "life", "--compiled", "int8", status=1)
     return compiled(cell, "life")
+
+
+@pytest.fixture
+def plant(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
+    """Serves a checkpoint of an architecture of its own under a name, and plants a fault in the compiler; its fingerprint."""
+
+    def planted(name: str, architecture: str, fault: str) -> str:
+        reference = imported(cell, checkpoints.save_decoder(tmp_path / name, architecture, never_ends=True), name)
+        monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, fault)))
+        return reference
+
+    return planted
 
 
 def compiled(cell: Cell, name: str, *options: str) -> str:
@@ -178,9 +191,8 @@ def test_nothing_that_was_said_is_in_the_cells_caches_or_in_anything_of_a_model(
     assert read >= 2
 
 
-def test_a_wrong_kernel_is_stopped_by_parity(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    imported(cell, checkpoints.save_decoder(tmp_path / "wrong", "qwen2", never_ends=True), "wrong")
-    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.WRONG)))
+def test_a_wrong_kernel_is_stopped_by_parity(cell: Cell, plant: Plant) -> None:
+    plant("wrong", "qwen2", artifacts.WRONG)
 
     said = models(cell, "compile", "wrong", status=1)
 
@@ -192,10 +204,8 @@ def test_a_wrong_kernel_is_stopped_by_parity(cell: Cell, tmp_path: Path, monkeyp
     assert figures["error"] > figures["allowed"]
 
 
-def test_a_slow_kernel_is_stopped_by_the_canary(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = checkpoints.save_decoder(tmp_path / "slow", "qwen3", never_ends=True)
-    reference = imported(cell, source, "slow")
-    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.SLOW)))
+def test_a_slow_kernel_is_stopped_by_the_canary(cell: Cell, plant: Plant) -> None:
+    reference = plant("slow", "qwen3", artifacts.SLOW)
     compiled(cell, "slow")
     models(cell, "canary", "slow", "--compiled", "as-they-are", "--hold", "3600")
 
@@ -206,13 +216,9 @@ def test_a_slow_kernel_is_stopped_by_the_canary(cell: Cell, tmp_path: Path, monk
     _guarded(cell, "slow", "p95", stage=0)
 
 
-def test_a_burst_of_errors_is_taken_back_within_ten_seconds(
-    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = checkpoints.save_decoder(tmp_path / "burst", "mistral", never_ends=True)
-    reference = imported(cell, source, "burst")
+def test_a_burst_of_errors_is_taken_back_within_ten_seconds(cell: Cell, tmp_path: Path, plant: Plant) -> None:
     fuse = tmp_path / "fuse"
-    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.burst(fuse))))
+    reference = plant("burst", "mistral", artifacts.burst(fuse))
     compiled(cell, "burst")
     models(cell, "canary", "burst", "--compiled", "as-they-are", *QUICK)
 
@@ -227,13 +233,9 @@ def test_a_burst_of_errors_is_taken_back_within_ten_seconds(
     _guarded(cell, "burst", "errors", stage=deployment(cell, "burst")["revision"] - 3)
 
 
-def test_a_canary_in_whose_code_the_engine_dies_is_taken_back(
-    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = checkpoints.save_decoder(tmp_path / "fatal", "llama-tied", never_ends=True)
-    reference = imported(cell, source, "fatal")
+def test_a_canary_in_whose_code_the_engine_dies_is_taken_back(cell: Cell, tmp_path: Path, plant: Plant) -> None:
     fuse = tmp_path / "fuse"
-    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.fatal(fuse))))
+    reference = plant("fatal", "llama-tied", artifacts.fatal(fuse))
     address = compiled(cell, "fatal")
     models(cell, "canary", "fatal", "--compiled", "as-they-are", "--hold", "3600")
     fuse.touch()

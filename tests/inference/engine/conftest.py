@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.inference.engine import checkpoints
+from inference.engine.making import Made
+from tests.inference.engine import artifacts, checkpoints
 
 torch.set_num_threads(1)
 
@@ -68,6 +69,18 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken").mkdir()
     (folder / "broken" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"], "hidden_size": 0}')
     return folder
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint that `made` is of."""
+    return checkpoints.save_decoder(tmp_path_factory.mktemp("source"), "llama", never_ends=True)
+
+
+@pytest.fixture(scope="session")
+def made(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """An artifact, which nobody changes."""
+    return artifacts.made(source, tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture

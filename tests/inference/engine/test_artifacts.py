@@ -20,22 +20,12 @@ from inference.engine.client import EngineClient, EngineFailure
 from inference.engine.deployment import Deployment, Version, pinned
 from inference.engine.making import Disproven, Made
 from inference.engine.protocol import Deploy, ListModels, ModelInfo, Models
-from tests.inference.engine import artifacts, checkpoints
+from tests.inference.engine import artifacts
 from tests.inference.engine.calls import generate, stats, whole, with_client
 from tests.inference.engine.conftest import EngineProcess
 from tests.test_layout import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return checkpoints.save_decoder(tmp_path_factory.mktemp("source"), "llama", never_ends=True)
-
-
-@pytest.fixture(scope="module")
-def made(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return artifacts.made(source, tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture

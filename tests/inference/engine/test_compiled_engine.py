@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +15,9 @@ from inference.engine.client import EngineClient
 from inference.engine.protocol import Embed, Embedded, Erase, Generate, Generated, Sampling, Stats
 from inference.engine.receipts import Erased, Scope
 from inference.engine.stats import StatsReport
-from inference.engine.tokenizer import Tokenizer
 from tests.inference.engine import checkpoints
 from tests.inference.engine.conftest import EngineProcess
-from tests.inference.engine.test_memory_scan import found
+from tests.inference.engine.searching import found, needles, unlike_any
 
 PROMPT = "The certificate names every store that was asked, and what each of them answered."
 
@@ -82,13 +80,7 @@ def test_an_erased_prompt_is_nowhere_in_a_compiled_engines_memory(
     start_engine: Callable[..., EngineProcess], compiled: str
 ) -> None:
     engine = start_engine("--wipe-freed", "--compiled", compiled, "--weights", "int8")
-    text = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(120))
-    ids = Tokenizer(checkpoints.tokenizer(), None).encode(text)
-    needles = {
-        "text": text[40:60].encode(),
-        "int64": struct.pack("<8q", *ids[40:48]),
-        "int32": struct.pack("<8i", *ids[40:48]),
-    }
+    text, ids = unlike_any()
 
     async def work() -> None:
         client = EngineClient(engine.socket)
@@ -100,7 +92,7 @@ def test_an_erased_prompt_is_nowhere_in_a_compiled_engines_memory(
         await client.close()
 
     asyncio.run(work())
-    assert found(engine.process.pid, needles) == {"text": 0, "int64": 0, "int32": 0}
+    assert found(engine.process.pid, needles(text, ids)) == {"text": 0, "int64": 0, "int32": 0}
 
 
 def _vectors(engine: EngineProcess) -> tuple[numpy.ndarray, StatsReport]:
@@ -152,11 +144,6 @@ def test_an_erased_text_is_nowhere_in_a_compiled_engines_memory(
     engine = start_engine("--wipe-freed", "--compiled", compiled)
     text = " ".join("".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(5)) for _ in range(30))
     ids = Checkpoint.open(checkpoints.minilm()).tokenizer().encode(text)
-    needles = {
-        "text": text[40:60].encode(),
-        "int64": struct.pack("<8q", *ids[40:48]),
-        "int32": struct.pack("<8i", *ids[40:48]),
-    }
 
     async def work() -> None:
         client = EngineClient(engine.socket)
@@ -167,4 +154,4 @@ def test_an_erased_text_is_nowhere_in_a_compiled_engines_memory(
         await client.close()
 
     asyncio.run(work())
-    assert found(engine.process.pid, needles) == {"text": 0, "int64": 0, "int32": 0}
+    assert found(engine.process.pid, needles(text, ids)) == {"text": 0, "int64": 0, "int32": 0}

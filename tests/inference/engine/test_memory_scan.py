@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import struct
 from collections.abc import Callable
 
 import pytest
@@ -12,31 +10,13 @@ import pytest
 from inference.engine.client import EngineClient
 from inference.engine.protocol import Erase, Generate, Sampling
 from inference.engine.receipts import Erased, Scope
-from inference.engine.tokenizer import Tokenizer
-from tests.inference.engine import checkpoints
 from tests.inference.engine.conftest import EngineProcess
-from tests.process_memory import memory
-
-
-def found(pid: int, needles: dict[str, bytes]) -> dict[str, int]:
-    counts = dict.fromkeys(needles, 0)
-    for _, data in memory(pid):
-        for name, needle in needles.items():
-            counts[name] += data.count(needle)
-    return counts
+from tests.inference.engine.searching import found, needles, unlike_any
 
 
 def test_an_erased_prompt_is_nowhere_in_the_engines_memory(start_engine: Callable[..., EngineProcess]) -> None:
     engine = start_engine("--wipe-freed")
-    # Letters that the tokenizer knows no pairs of, so that the text's tokens are one a letter and all different.
-    text = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(120))
-    ids = Tokenizer(checkpoints.tokenizer(), None).encode(text)
-    assert len(ids) == 120
-    needles = {
-        "text": text[40:60].encode(),
-        "int64": struct.pack("<8q", *ids[40:48]),
-        "int32": struct.pack("<8i", *ids[40:48]),
-    }
+    text, ids = unlike_any()
 
     async def work() -> None:
         client = EngineClient(engine.socket)
@@ -49,7 +29,7 @@ def test_an_erased_prompt_is_nowhere_in_the_engines_memory(start_engine: Callabl
         await client.close()
 
     asyncio.run(work())
-    assert found(engine.process.pid, needles) == {"text": 0, "int64": 0, "int32": 0}
+    assert found(engine.process.pid, needles(text, ids)) == {"text": 0, "int64": 0, "int32": 0}
 
 
 @pytest.mark.parametrize("needle", ["engine.listening"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,24 +16,13 @@ from inference.engine.making import Made
 from inference.engine.protocol import Deploy, Erase
 from inference.engine.receipts import Erased, Scope
 from inference.engine.stats import TrialStats
-from inference.engine.tokenizer import Tokenizer
-from tests.inference.engine import artifacts, checkpoints
+from tests.inference.engine import artifacts
 from tests.inference.engine.calls import generate, stats, whole, with_client
 from tests.inference.engine.conftest import EngineProcess
-from tests.inference.engine.test_memory_scan import found
+from tests.inference.engine.searching import found, needles, unlike_any
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 NAME = "chat"
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return checkpoints.save_decoder(tmp_path_factory.mktemp("source"), "llama", never_ends=True)
-
-
-@pytest.fixture(scope="module")
-def made(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return artifacts.made(source, tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture
@@ -159,13 +146,7 @@ def test_an_artifact_that_is_refused_is_not_tried_by_the_reference_in_its_place(
 
 
 def test_a_text_that_was_compared_is_erased_from_both(engine: EngineProcess, source: Path, made: Made) -> None:
-    text = "".join(secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(120))
-    ids = Tokenizer(checkpoints.tokenizer(), None).encode(text)
-    needles = {
-        "text": text[40:60].encode(),
-        "int64": struct.pack("<8q", *ids[40:48]),
-        "int32": struct.pack("<8i", *ids[40:48]),
-    }
+    text, ids = unlike_any()
 
     async def work(client: EngineClient) -> None:
         await client.call(Deploy(trial(source, made, stage=3)))
@@ -180,4 +161,4 @@ def test_a_text_that_was_compared_is_erased_from_both(engine: EngineProcess, sou
         assert isinstance(receipt, Erased) and receipt.scrubbed_bytes > 0
 
     with_client(engine, work)
-    assert found(engine.process.pid, needles) == {"text": 0, "int64": 0, "int32": 0}
+    assert found(engine.process.pid, needles(text, ids)) == {"text": 0, "int64": 0, "int32": 0}
