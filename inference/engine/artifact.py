@@ -26,7 +26,7 @@ FORMAT: Final = "bailiwick-served/1"
 
 
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was found out when it was made: by `proving.Proving`."""
+    """What was found out when it was made: by `proving.proved`."""
 
     parity: dict[str, Any]
     measurements: tuple[dict[str, Any], ...]

@@ -15,10 +15,9 @@ from pathlib import Path
 import msgspec
 
 from cell.objects import ObjectDamaged, ObjectNotFound, ObjectStore
+from compiler.artifact.publication import MANIFEST, SIGNATURE
 from inference.gateway.brought import brought, leaves
 from inference.gateway.kept_files import KeptFiles, LostFile
-
-MANIFEST, SIGNATURE = "manifest.json", "signature"
 
 
 class ArtifactStoreError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,12 +14,11 @@ from cell.objects import store
 from compiler.validate.contract import Contract, Kind
 from inference.engine.deployment import Weights
 from inference.engine.making import Disproven, Made, Unmade, default_contract, make
+from inference.engine.proving import Progress
 from inference.gateway import rollout
 from inference.gateway.artifact_key import artifact_key
 from inference.gateway.artifact_store import ArtifactStore
 from inference.gateway.artifacts import Outcome, record_compilation
-
-Progress = Callable[[str, int, int], None]
 
 
 def compile_checkpoint(

@@ -27,8 +27,8 @@ from inference.engine.protocol import Deploy
 from inference.gateway import rollout
 
 if TYPE_CHECKING:
-    from bailiwick.compiling import Progress
     from inference.engine.making import Made
+    from inference.engine.proving import Progress
     from inference.gateway.model_store import Manifest, ModelStore
 
 _SINGLE_PLACE = 4.0

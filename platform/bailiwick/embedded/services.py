@@ -151,7 +151,7 @@ class Plan:
             name="engine",
             command=_python("inference.engine", *options),
             environment=_system_environment(),
-            ready=_serves(self.home.engine_socket, checkpoints.DEMO_MODELS),
+            ready=_serves(home.engine_socket, checkpoints.DEMO_MODELS),
         )
 
     def _worker(self) -> Service:
