@@ -32,6 +32,8 @@ __all__ = ["EngineClient", "EngineFailure", "EngineStream"]
 
 CONNECT_WAIT_S = 0.5
 """A request made while the engine is away waits this long for it to come back."""
+ANSWER_S = 5.0
+"""An engine answers a question about itself between two steps; one that takes longer hangs."""
 FIRST_BACKOFF_S = 0.05
 LONGEST_BACKOFF_S = 2.0
 _GRANT_AT = INITIAL_CREDIT // 2
@@ -66,6 +68,14 @@ class EngineClient:
         except asyncio.CancelledError:
             link.cancel(number, handler)
             raise
+
+    async def ask(self, question: Request, within_s: float = ANSWER_S) -> Result:
+        """The answer to a question about the engine itself. Raises EngineFailure, also when none comes in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self.call(question)
+        except TimeoutError:
+            raise unavailable() from None
 
     def stream(self, request: Request) -> EngineStream:
         """An answer to read as it comes; to be used with `async with`. For requests made with `stream=True`."""

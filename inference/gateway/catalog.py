@@ -41,7 +41,7 @@ class Catalog:
     async def refresh(self) -> list[ModelInfo]:
         """What the engine serves now; single versions are known by their pinned names and not listed. Raises ApiError 503."""
         try:
-            answer = await self._engine.call(ListModels())
+            answer = await self._engine.ask(ListModels())
         except EngineFailure:
             raise ApiError(
                 503, "engine_unavailable", "The engine cannot be reached now. Retry.", retry_after_s=2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -30,8 +29,8 @@ _COUNTERS = {
 async def engine_metrics(client: EngineClient) -> bytes:
     """The engine's figures in Prometheus' text format. One that is away or does not answer is `bailiwick_engine_up` 0."""
     try:
-        report = await asyncio.wait_for(client.call(Stats()), ANSWER_S)
-    except (EngineFailure, TimeoutError):
+        report = await client.ask(Stats(), ANSWER_S)
+    except EngineFailure:
         report = None
     registry = CollectorRegistry()
     registry.register(_Families(report if isinstance(report, StatsReport) else None))

@@ -41,6 +41,10 @@ class Engine(Protocol):
 
     async def call(self, request: Request) -> Result: ...
 
+    async def ask(self, question: Request) -> Result:
+        """For questions about the engine itself, which it answers at once or never."""
+        ...
+
     def stream(self, request: Request) -> EngineStream: ...
 
 

@@ -27,7 +27,7 @@ def models_served() -> list[ModelInfo]:
     """What the engine serves. Raises Problem 503."""
 
     async def ask(client: EngineClient) -> list[ModelInfo]:
-        answer = await client.call(ListModels())
+        answer = await client.ask(ListModels())
         return answer.models if isinstance(answer, Models) else []
 
     try:

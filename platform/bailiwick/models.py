@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -66,21 +68,33 @@ def check(source: Path) -> None:
 
 def served(engine: Path) -> list[protocol.ModelInfo]:
     """What the engine serves. Raises ModelError."""
-    result = asyncio.run(call(engine, protocol.ListModels()))
+    result = asyncio.run(ask(engine, protocol.ListModels()))
     return result.models if isinstance(result, protocol.Models) else []
 
 
 def trials(engine: Path) -> list[TrialStats]:
     """What the engine has seen of canaries that go on by themselves. Raises ModelError."""
-    result = asyncio.run(call(engine, protocol.Stats()))
+    result = asyncio.run(ask(engine, protocol.Stats()))
     return result.trials if isinstance(result, StatsReport) else []
 
 
+async def ask(engine: Path, question: protocol.Request) -> protocol.Result:
+    """The answer to a question about the engine itself. Raises ModelError, also for an engine that hangs."""
+    async with _connected(engine) as client:
+        return await client.ask(question)
+
+
 async def call(engine: Path, request: protocol.Request) -> protocol.Result:
-    """One request on a connection of its own. Raises ModelError with the engine's reason."""
+    """One request, however long it takes. Raises ModelError with the engine's reason."""
+    async with _connected(engine) as client:
+        return await client.call(request)
+
+
+@asynccontextmanager
+async def _connected(engine: Path) -> AsyncIterator[EngineClient]:
     client = EngineClient(engine)
     try:
-        return await client.call(request)
+        yield client
     except EngineFailure as failure:
         raise ModelError(failure.error.message) from failure
     finally:

@@ -14,8 +14,7 @@ from inference.gateway.redaction_policies import redaction_policy_get, redaction
 from inference.redaction import TYPES
 from tests.console.conftest import Browser
 from tests.factories import Organization, make_member, make_organization
-from tests.inference.gateway.scripted import CHAT, TAGGER
-from tests.inference.gateway.test_two_processes import _engine
+from tests.inference.gateway.scripted import CHAT, TAGGER, listening
 from workspaces.permissions import OrganizationRole, WorkspaceRole
 
 CHOICES = dict.fromkeys(TYPES, "") | {"default_action": "reversible", "on_error": "block", "output_scan": "off"}
@@ -186,7 +185,7 @@ def test_a_model_that_looks_for_names_is_chosen_by_its_name(signed_in: Browser, 
 
     away = signed_in.send(path(organization), version=1, **CHOICES | {"ner_model": TAGGER})
     said_away = signed_in.text
-    with _engine(config().engine_socket):
+    with listening(config().engine_socket):
         wrong = signed_in.send(path(organization), version=1, **CHOICES | {"ner_model": CHAT})
         said_wrong = signed_in.text
         saved = signed_in.send(path(organization), version=1, **CHOICES | {"ner_model": TAGGER})
@@ -194,7 +193,7 @@ def test_a_model_that_looks_for_names_is_chosen_by_its_name(signed_in: Browser, 
     silent = signed_in.send(path(organization, "/trial"), text="gestern kam Huber")
     said_silent = signed_in.text
     shown = signed_in.get(path(organization)).content.decode()
-    with _engine(config().engine_socket):
+    with listening(config().engine_socket):
         taken_back = signed_in.send(path(organization), version=2, **CHOICES)
 
     assert (away.status_code, "engine cannot be reached" in said_away) == (503, True)

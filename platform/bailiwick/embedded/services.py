@@ -219,7 +219,7 @@ def _clear_stale_pid(data: Path) -> None:
 def _serves(engine: Path, names: frozenset[str]) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         with contextlib.suppress(checkpoints.ModelError):
-            result = await checkpoints.call(engine, ListModels())
+            result = await checkpoints.ask(engine, ListModels())
             return isinstance(result, Models) and names <= {model.name for model in result.models}
         return False
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +67,31 @@ class ScriptedEngine:
     @property
     def last(self) -> Any:
         return self.requests[-1]
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[ScriptedEngine]:
+    """An engine at `path`, on a thread of its own. Nothing listens there any more when the block is left."""
+    engine, loop, ready = ScriptedEngine(), asyncio.new_event_loop(), threading.Event()
+
+    async def serve(stopping: asyncio.Event) -> None:
+        async with await loop.create_unix_server(engine.connect, str(path)):
+            ready.set()
+            await stopping.wait()
+            for transport in engine.connections:
+                transport.abort()
+
+    stopping = asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(stopping)), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield engine
+    finally:
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join(10)
+        loop.close()
+        path.unlink(missing_ok=True)
 
 
 class _Connection(asyncio.Protocol):

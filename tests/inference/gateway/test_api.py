@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -109,7 +110,21 @@ def test_a_wrong_dry_run_names_the_field(organization: Organization, body: dict[
 
 
 def test_models_without_an_engine_are_unavailable_and_not_empty(organization: Organization) -> None:
+    config().engine_socket.unlink(missing_ok=True)
+
     answer = api(organization.admin_key, "GET", "models")
+
+    assert (answer.status_code, answer.json()["title"]) == (503, "engine-unavailable")
+
+
+def test_an_engine_that_hangs_is_unavailable_too(organization: Organization) -> None:
+    path = config().engine_socket
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        answer = api(organization.admin_key, "GET", "models")
+    path.unlink()
 
     assert (answer.status_code, answer.json()["title"]) == (503, "engine-unavailable")
 

@@ -19,10 +19,10 @@ from inference.redaction.scan import BUILT_IN_SCANNER
 from inference.redaction.trigger import MatcherError
 from tests.factories import Organization, make_key, make_organization, make_workspace
 from tests.inference.gateway.log import Log
-from tests.inference.gateway.scripted import CHAT, EMBEDDING
+from tests.inference.gateway.scripted import CHAT, EMBEDDING, listening
 from tests.inference.gateway.serving import Served
 from tests.inference.gateway.test_shares import Redis
-from tests.inference.gateway.test_two_processes import _engine, _web, redis  # noqa: F401  # a fixture
+from tests.inference.gateway.test_two_processes import _web, redis  # noqa: F401  # a fixture
 
 IBAN = "DE89 3704 0044 0532 0130 00"
 Decide = Callable[..., None]
@@ -208,7 +208,7 @@ def test_a_decision_reaches_every_process_within_a_second(
         token = make_key(organization, workspace).token
     path = redis.socket.with_name("engine.sock")
     headers = {"Authorization": f"Bearer {token}"}
-    with _engine(path) as engine, _web(redis, path) as (one, _), _web(redis, path) as (two, _):
+    with listening(path) as engine, _web(redis, path) as (one, _), _web(redis, path) as (two, _):
         clients = [httpx.Client(base_url=url, headers=headers, timeout=20) for url in (one, two)]
         for client in clients:
             assert client.post("/v1/embeddings", json={"model": EMBEDDING, "input": "Aurora"}).status_code == 200

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ import pytest
 from bailiwick.embedded.cluster import ROOT
 from inference.gateway.limits import BURST, SLICES
 from tests.factories import Organization, make_key, make_workspace
-from tests.inference.gateway.scripted import EMBEDDING, ScriptedEngine
+from tests.inference.gateway.scripted import EMBEDDING, listening
 from tests.inference.gateway.test_shares import Redis
 from workspaces.services import serving_update
 
@@ -37,26 +36,6 @@ def redis() -> Iterator[Redis]:
         server.start()
         yield server
         server.kill()
-
-
-@contextmanager
-def _engine(path: Path) -> Iterator[ScriptedEngine]:
-    engine, loop, ready = ScriptedEngine(), asyncio.new_event_loop(), threading.Event()
-
-    async def main() -> None:
-        await loop.create_unix_server(engine.connect, str(path))
-        ready.set()
-
-    def serve() -> None:
-        loop.run_until_complete(main())
-        loop.run_forever()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    yield engine
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
 
 
 @contextmanager
@@ -125,7 +104,7 @@ def test_limits_hold_before_during_and_after_an_outage_of_redis(
         token = make_key(organization, workspace).token
         serving_update(actor=organization.owner, workspace=workspace, changes={"requests_per_minute": PER_MINUTE})
     path = redis.socket.with_name("engine.sock")
-    with _engine(path), _web(redis, path) as (one, metrics), _web(redis, path) as (two, _):
+    with listening(path), _web(redis, path) as (one, metrics), _web(redis, path) as (two, _):
         # The first process hears of the second with its next sign of life.
         time.sleep(2.5)
         urls, began = [one, two], time.monotonic()
