@@ -17,7 +17,8 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Addressed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every manifest has. `evidence` of its kind differs between two compilations of the same, and is not in the address."""
+    """What every manifest has. `evidence`, where a kind has it, differs between two compilations of the same, and is no part of the
+    address."""
 
     format: str
     files: dict[str, FileEntry]
@@ -27,7 +28,7 @@ class Addressed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     def address(self) -> str:
         """SHA-256 over everything but the evidence: the same program, compiled for the same machine, has the same."""
         content = msgspec.to_builtins(self)
-        del content["evidence"]
+        content.pop("evidence", None)
         return canonical.digest(content)
 
     def to_bytes(self) -> bytes:

@@ -30,7 +30,7 @@ def stored(graph: Graph) -> dict[str, Any]:
             [
                 value.op,
                 [number[arg] for arg in value.args],
-                {name: _plain(value[name]) for name in sorted(value.attributes)},
+                {name: plain(value[name]) for name in sorted(value.attributes)},
             ]
             for value in values
         ],
@@ -46,7 +46,7 @@ def restored(content: Any) -> Graph:
     try:
         for op, args, attributes in content["values"]:
             values.append(
-                make(op, *(values[arg] for arg in args), **{name: _rich(each) for name, each in attributes.items()})
+                make(op, *(values[arg] for arg in args), **{name: rich(each) for name, each in attributes.items()})
             )
         inputs, outputs = (tuple(values[number] for number in content[name]) for name in ("inputs", "outputs"))
         return Graph(inputs, outputs, {name: values[number] for name, number in content["states"].items()})
@@ -67,18 +67,18 @@ def restored_type(dtype: str, shape: Sequence[int]) -> TensorType:
     return TensorType(tuple(shape), found)
 
 
-def _plain(content: Any) -> Any:
+def plain(content: Any) -> Any:
     """Numbers, texts and None are themselves; all else is an object of one member, which says what it is."""
     if content is None or isinstance(content, bool | int | str):
         return content
     if isinstance(content, float):
         return {"float": content.hex()}
     if isinstance(content, tuple):
-        return {"tuple": [_plain(part) for part in content]}
+        return {"tuple": [plain(part) for part in content]}
     if isinstance(content, TensorType):
-        return {"tensor": [_plain(content.shape), _name(content.dtype)]}
+        return {"tensor": [plain(content.shape), _name(content.dtype)]}
     if isinstance(content, TupleType):
-        return {"tensors": [_plain(item) for item in content.items]}
+        return {"tensors": [plain(item) for item in content.items]}
     if isinstance(content, Polynomial):
         return {"size": [[list(monomial), factor] for monomial, factor in content.terms]}
     if isinstance(content, Place):
@@ -91,7 +91,7 @@ def _plain(content: Any) -> Any:
     raise Unstorable(f"an attribute is a {type(content).__name__}, which an artifact has no form for")
 
 
-def _rich(content: Any) -> Any:
+def rich(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     [(kind, held)] = content.items()
@@ -107,9 +107,9 @@ def _torch(name: str) -> Any:
 
 _RICH: dict[str, Callable[[Any], Any]] = {
     "float": float.fromhex,
-    "tuple": lambda held: tuple(map(_rich, held)),
-    "tensor": lambda held: TensorType(_rich(held[0]), _torch(held[1])),
-    "tensors": lambda held: TupleType(tuple(map(_rich, held))),
+    "tuple": lambda held: tuple(map(rich, held)),
+    "tensor": lambda held: TensorType(rich(held[0]), _torch(held[1])),
+    "tensors": lambda held: TupleType(tuple(map(rich, held))),
     "size": lambda held: Polynomial(tuple((tuple(monomial), factor) for monomial, factor in held)),
     "place": Place,
     "device": torch.device,

@@ -1,28 +1,25 @@
-"""The artifact of a model that a cell serves: a signed folder with the code of one checkpoint's steps, for one device.
-
-Its weights are the checkpoint's own, packed again when it is loaded; the manifest has their hash, so that they are the very bytes
-that were proven. What is in it, member by member: docs/formats/artifact.md.
+"""The artifact of a model that a cell serves: a signed folder with the step of one checkpoint, compiled for one device, and its
+weights as that code reads them. What is in it, member by member: docs/formats/artifact.md.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import torch
 
 from compiler.artifact.addressed import Addressed, manifest_of
 from compiler.artifact.fingerprint import Fingerprint, chosen, headers_digest
 from compiler.artifact.publication import KERNELS, MANIFEST, check_files, check_signature, publish, read, write
 from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
 from compiler.artifact.signature import Sign, Verify
+from compiler.artifact.step_folder import Held, write_step
 from compiler.backends.cpu.toolchain import SEALED
 from inference.engine.deployment import Compiled, Weights
 
-FORMAT: Final = "bailiwick-served/1"
+FORMAT: Final = "bailiwick-served/2"
 
 
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,36 +32,27 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    format: Literal["bailiwick-served/1"] = FORMAT
+    format: Literal["bailiwick-served/2"] = FORMAT
     checkpoint: str
     """Digest of the checkpoint's files."""
     weights: Weights
     dtype: Literal["bfloat16", "float32"]
     """Of what is not quantized."""
-    packed: str
-    """SHA-256 over the weights as the code reads them, one after another."""
     fingerprint: Fingerprint
     contract: dict[str, Any]
     """What parity had to show: `compiler.validate.contract.Contract`."""
     evidence: Proof
 
 
-def packed_digest(tensors: Iterable[torch.Tensor]) -> str:
-    total = hashlib.sha256()
-    for tensor in tensors:
-        total.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
-        total.update(memoryview(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()))  # type: ignore[arg-type]  # NumPy arrays are buffers
-    return total.hexdigest()
-
-
-def save(objects: Sequence[Path], into: Path, sign: Sign, **said: Any) -> Path:
-    """Writes the folder `into`/ADDRESS with the shared objects, and `said`, the other members of the manifest; returns that.
-    Raises compiler.artifact.publication.Unsaved."""
+def save(held: Held, objects: Sequence[Path], into: Path, sign: Sign, **said: Any) -> Path:
+    """Writes the folder `into`/ADDRESS with the step, its shared objects, and `said`, the other members of the manifest; returns
+    that. Raises compiler.artifact.publication.Unsaved."""
 
     def fill(work: Path) -> Manifest:
         files = {
             f"{KERNELS}/{path.name}": write(work / KERNELS / path.name, [path.read_bytes()]) for path in sorted(objects)
         }
+        files |= write_step(held, work)
         files[f"{KERNELS}/{SEALED}"] = write(work / KERNELS / SEALED, [])
         return Manifest(files=files, **said)
 

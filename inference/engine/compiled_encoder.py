@@ -14,11 +14,14 @@ from pathlib import Path
 import numpy
 import torch
 
+from compiler.artifact.kept import kept
+from compiler.artifact.step_folder import Held
+from compiler.native.source import Source
 from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.deployment import Weights
 from inference.engine.encoder_runner import answers, scores
-from inference.engine.encoder_step import EncoderStep, byte_programs, plain_program
+from inference.engine.encoder_step import EncoderStep, byte_steps, plain_step
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName, best_dtype
@@ -27,6 +30,8 @@ from inference.engine.models.ragged import Ragged
 LEAST_COSINE = 0.999
 """Between what weights of bytes give and float32, for the worst of some texts: below that bytes are not served."""
 _TEXTS, _SHORTEST, _LONGEST = 40, 8, 256
+_HERE = Path(__file__).parent
+_MADE_BY = _HERE / "models", _HERE / "encoder_step.py", Path(__file__)
 _SEEDS = 6, 7
 """Of texts to look at before, and of those to be judged by."""
 
@@ -41,9 +46,16 @@ class CompiledEncoder:
     device = torch.device("cpu")
 
     def __init__(
-        self, checkpoint: Checkpoint, folder: Path, *, dtype: DtypeName = "auto", weights: Weights = "as-they-are"
+        self,
+        checkpoint: Checkpoint,
+        folder: Path,
+        *,
+        dtype: DtypeName = "auto",
+        weights: Weights = "as-they-are",
+        digest: str = "",
     ) -> None:
-        """Compiles into `folder` what is not there yet.
+        """Compiles into `folder` what is not there yet, and keeps packed weights there: a second start maps them, and neither reads
+        the checkpoint's nor calibrates anything. `digest` is the checkpoint's, where it is known.
 
         Raises CheckpointError when the weights cannot be served, TooCoarse when they cannot as bytes, or one of `UNCOMPILED`.
         """
@@ -56,11 +68,10 @@ class CompiledEncoder:
         """What the weights are held in, or were before they became bytes."""
         self.slow_path = 0
         """Calls that were not computed by what was compiled: none, since one source is for every size."""
-        encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
-        if weights != "as-they-are":
-            self._step = self._of_bytes(encoder, checkpoint, folder)
-        else:
-            self._step = EncoderStep(plain_program(encoder), self.config, folder, threads=torch.get_num_threads())
+        subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
+        self.held = kept(folder, subject, _MADE_BY, partial(self._made, checkpoint, folder, weights))
+        """What it runs."""
+        self._step = self._loaded_step(self.held, folder)
 
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """As `EncoderRunner.embed`."""
@@ -77,20 +88,26 @@ class CompiledEncoder:
     def _run(self, texts: list[list[int]]) -> numpy.ndarray:
         return _computed(self._step, texts)
 
-    def _of_bytes(self, encoder: Encoder, checkpoint: Checkpoint, folder: Path) -> EncoderStep:
-        """Over as many bytes as answer as float32 does. Raises TooCoarse."""
+    def _loaded_step(self, held: Held, folder: Path) -> EncoderStep:
+        return EncoderStep(held, self.config, folder, threads=torch.get_num_threads())
+
+    def _made(self, checkpoint: Checkpoint, folder: Path, weights: Weights) -> Source:
+        """Over as many bytes as answer as float32 does, where they are wanted. Raises TooCoarse."""
+        encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
+        if weights == "as-they-are":
+            return plain_step(encoder)
         sample, probes = (self._synthetic(checkpoint, seed) for seed in _SEEDS)
         exact = _loaded(checkpoint, self.config, torch.float32)
         with torch.inference_mode():
             expected = torch.cat([exact(*Ragged.pack([ids], self.device)) for ids in probes])
         del exact
         cosine = 0.0
-        for program in byte_programs(encoder, sample):
-            step = EncoderStep(program, self.config, folder, threads=torch.get_num_threads())
+        for source in byte_steps(encoder, sample):
+            step = self._loaded_step(Held(source.step, source.text, source.weights), folder)
             found = torch.from_numpy(_computed(step, probes))
             cosine = float(torch.cosine_similarity(found, expected).min())
             if cosine >= LEAST_COSINE:
-                return step
+                return source
         raise TooCoarse(
             f"with int8 weights the worst of {len(probes)} texts has cosine {cosine:.4f} to float32, and {LEAST_COSINE} is the "
             f"least; {self.dtype} is served instead"

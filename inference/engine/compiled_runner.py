@@ -14,6 +14,8 @@ from typing import Any
 import numpy
 import torch
 
+from compiler.artifact.kept import kept
+from compiler.artifact.step_folder import Held
 from compiler.backends.cpu.toolchain import ToolchainError
 from compiler.frontend.exported import Unsupported
 from compiler.ir.ops.sample import NOT_ASKED, NOT_FINITE, UNIFORM_BITS
@@ -22,7 +24,7 @@ from compiler.passes.quantize import Unquantizable
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.compiled_step import MOST_TOKENS, CompiledStep
+from inference.engine.compiled_step import MOST_TOKENS, CompiledStep, cache_dtype, compiled_step
 from inference.engine.deployment import Weights
 from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
@@ -42,10 +44,20 @@ class CompiledRunner:
     """A decoder and its cache on this machine's processor. For one thread at a time."""
 
     def __init__(
-        self, checkpoint: Checkpoint, folder: Path, *, dtype: DtypeName = "auto", weights: Weights = "as-they-are"
+        self,
+        checkpoint: Checkpoint,
+        folder: Path,
+        *,
+        dtype: DtypeName = "auto",
+        weights: Weights = "as-they-are",
+        digest: str = "",
+        held: Held | None = None,
     ) -> None:
-        """Compiles into `folder` what is not there yet. Raises CheckpointError when the weights cannot be served, or one of
-        `UNCOMPILED`."""
+        """Compiles into `folder` what is not there yet, and keeps packed weights there: a second start maps them, and neither reads
+        the checkpoint's nor captures anything. With `held` that step is run. `digest` is the checkpoint's, where it is known.
+
+        Raises CheckpointError when the weights cannot be served, or one of `UNCOMPILED`.
+        """
         if not isinstance(checkpoint.config, DecoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not a decoder")
         self.config = checkpoint.config
@@ -53,16 +65,17 @@ class CompiledRunner:
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
         self.dtype = torch.bfloat16 if chosen != "float32" else torch.float32
         """Of what is not quantized."""
-        load = partial(_loaded, checkpoint, self.config, self.dtype)
-        self._step = CompiledStep(load, folder, weights=weights, threads=torch.get_num_threads())
-        self.store = KvStore(self.config, _CPU, self._step.cache_dtype)
+        if held is None:
+            load = partial(_loaded, checkpoint, self.config, self.dtype)
+            subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
+            held = kept(folder, subject, _MADE_BY, partial(compiled_step, load, weights))
+        self.held = held
+        """What it runs."""
+        cache = cache_dtype(self.dtype)
+        self._step = CompiledStep(held, self.config, folder, cache_dtype=cache, threads=torch.get_num_threads())
+        self.store = KvStore(self.config, _CPU, cache)
         self.slow_path = 0
         """Steps that were not computed by what was compiled: none, since one source is for every size."""
-
-    @property
-    def packed(self) -> Sequence[torch.Tensor]:
-        """The weights as the code reads them."""
-        return self._step.packed
 
     @property
     def weights_bytes(self) -> int:
@@ -134,6 +147,8 @@ class CompiledRunner:
         )
 
 
+_HERE = Path(__file__).parent
+_MADE_BY = _HERE / "models", _HERE / "compiled_step.py"
 _UNASKED = (-1.0, 1.0, 0.0)
 _PARTS = 1 << UNIFORM_BITS
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 
+from compiler.artifact.step_folder import Held
 from compiler.backends.cpu.library import Library
 from compiler.frontend.exported import capture
-from compiler.native.native import Native
+from compiler.native.native import Compiled, build
+from compiler.native.source import Source, source_of
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import generalize
 from inference.engine.architecture import DecoderConfig
@@ -26,33 +28,43 @@ _LADDER = (1, 4, 16, 64)
 """Tokens of a call that are tried, to see how many are worth all threads."""
 
 
+def compiled_step(load: Callable[[], Decoder], weights: Weights) -> Source:
+    """A decoder's step. `load` gives the decoder, which is let go before weights are packed: a caller that gave the decoder itself
+    would hold it until this returns.
+
+    Raises Unsupported or NotNative: then the decoder itself has to serve.
+    """
+    decoder = load()
+    config, cache = decoder.config, cache_dtype(decoder.norm.weight.dtype)
+    program = capture(PlainStep(decoder, cache), _example(), dynamic=DYNAMIC)
+    # What it was captured by refers to itself in circles.
+    del decoder
+    gc.collect()
+    program = generalize(program, {name: {0: "S"} for name in _names(config)})
+    program = optimized(program)
+    program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
+    blocks = -(-config.max_tokens // BLOCK_TOKENS)
+    return source_of(program, {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks})
+
+
+def cache_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Of keys and values, for a decoder whose weights are of `dtype`."""
+    return dtype if dtype == torch.bfloat16 else torch.float32
+
+
 class CompiledStep:
     """Its arena is its own, so calls take turns. A token's bits depend on its own request alone, in whatever company it is."""
 
-    def __init__(self, load: Callable[[], Decoder], folder: Path, *, weights: Weights, threads: int) -> None:
-        """`folder` keeps what was compiled, for the next start. `load` gives the decoder, which is let go before weights are
-        packed: a caller that gave the decoder itself would hold it until this returns.
-
-        Raises Unsupported, NotNative or ToolchainError: then the decoder itself has to serve.
-        """
-        decoder = load()
-        dtype = decoder.norm.weight.dtype
-        self.cache_dtype = dtype if dtype == torch.bfloat16 else torch.float32
-        config = decoder.config
-        self._names = [cache_name(layer) for layer in range(config.layers)]
-        program = capture(PlainStep(decoder, self.cache_dtype), _example(), dynamic=DYNAMIC)
-        # What it was captured by refers to itself in circles.
-        del decoder
-        gc.collect()
-        program = generalize(program, {name: {0: "S"} for name in self._names})
-        program = optimized(program)
-        program = in_nibbles(program) if weights == "int4" else for_processor(program, quantized=weights == "int8")
-        blocks = -(-config.max_tokens // BLOCK_TOKENS)
-        limits = {"T": MOST_TOKENS, "R": MOST_TOKENS, "W": blocks}
+    def __init__(
+        self, held: Held, config: DecoderConfig, folder: Path, *, cache_dtype: torch.dtype, threads: int
+    ) -> None:
+        """Compiles into `folder` what is not there yet. Raises ToolchainError."""
+        self._names = _names(config)
+        self._cache_dtype = cache_dtype
         self._pools = Pools(folder, threads)
-        self._native = Native(program, self._pools.together, folder, limits)
-        del program
-        gc.collect()
+        self._weights = held.weights
+        library = self._pools.together
+        self._native = Compiled(held.step, held.weights, library, build(held.text, folder, library.variant))
         self._cache: KvCache | None = None
         self._states: dict[str, torch.Tensor] = {}
         self._measure(config)
@@ -80,7 +92,7 @@ class CompiledStep:
 
     def _measure(self, config: DecoderConfig) -> None:
         shape = (2 * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
-        states = {name: torch.zeros(shape, dtype=self.cache_dtype) for name in self._names}
+        states = {name: torch.zeros(shape, dtype=self._cache_dtype) for name in self._names}
 
         def run(tokens: int, pool: Library) -> None:
             nothing, unwritten = torch.zeros(tokens, dtype=torch.int64), torch.full((tokens,), -1)
@@ -91,17 +103,17 @@ class CompiledStep:
         self._pools.measure(run, _LADDER)
 
     @property
-    def packed(self) -> Sequence[torch.Tensor]:
-        """The weights as the code reads them."""
-        return self._native.source.weights
-
-    @property
     def weights_bytes(self) -> int:
-        return sum(tensor.nbytes for tensor in self._native.source.weights)
+        """Of the weights as the code reads them."""
+        return sum(tensor.nbytes for tensor in self._weights)
 
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""
         return self._native.wipe()
+
+
+def _names(config: DecoderConfig) -> list[str]:
+    return [cache_name(layer) for layer in range(config.layers)]
 
 
 def _example() -> Sequence[torch.Tensor]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy
 import torch
 
+from compiler.artifact.step_folder import Held
 from compiler.backends.cpu.library import Library
 from compiler.frontend.exported import capture
 from compiler.ir.program import Program
-from compiler.native.native import Native
+from compiler.native.native import Compiled, build
+from compiler.native.source import Source, source_of
 from compiler.passes.manager import calibrated, for_processor, optimized
 from compiler.passes.quantize import every, reads_no_activation
 from inference.engine.architecture import EncoderConfig
@@ -24,41 +26,47 @@ LEAST_LIMIT = 512
 """Tokens of one call, at most; more where one text may have more."""
 _LADDER = (4, 16, 64, 256)
 """Tokens of a call that are tried, to see how many are worth all threads."""
-
-
 _CHOICES = every, reads_no_activation
 """Whose weights become bytes, if those of all cannot."""
 
 
-def plain_program(encoder: Encoder) -> Program:
-    """What is compiled of an encoder whose weights have not been packed. Raises Unsupported."""
-    return for_processor(_captured(encoder))
+def plain_step(encoder: Encoder) -> Source:
+    """An encoder's step, of one whose weights have not been packed. Raises Unsupported or NotNative: then the encoder itself has to
+    serve."""
+    return _source(for_processor(_captured(encoder)), encoder.config)
 
 
-def byte_programs(encoder: Encoder, sample: list[list[int]]) -> Iterator[Program]:
+def byte_steps(encoder: Encoder, sample: list[list[int]]) -> Iterator[Source]:
     """The same over weights of bytes, of fewer and fewer layers. `sample` are texts that nobody wrote, to see what numbers the
-    layers meet. Raises Unsupported or Unquantizable."""
-    return calibrated(_captured(encoder), [_arrays(sample, encoder.config.first_position)], _CHOICES)
+    layers meet. Raises Unsupported, Unquantizable or NotNative."""
+    for program in calibrated(_captured(encoder), [_arrays(sample, encoder.config.first_position)], _CHOICES):
+        yield _source(program, encoder.config)
+
+
+def most_tokens(config: EncoderConfig) -> int:
+    """Of one call."""
+    return max(LEAST_LIMIT, config.max_tokens)
 
 
 def _captured(encoder: Encoder) -> Program:
     return optimized(capture(PlainEncoder(encoder), _arrays([[0] * 3, [0] * 4], 0), dynamic=DYNAMIC))
 
 
+def _source(program: Program, config: EncoderConfig) -> Source:
+    return source_of(program, {"T": most_tokens(config), "N": most_tokens(config)})
+
+
 class EncoderStep:
     """Its arena is its own, so calls take turns. A text's bits depend on that text alone, in whatever company it is."""
 
-    def __init__(self, program: Program, config: EncoderConfig, folder: Path, *, threads: int) -> None:
-        """`folder` keeps what was compiled, for the next start.
-
-        Raises NotNative or ToolchainError: then the encoder itself has to serve.
-        """
+    def __init__(self, held: Held, config: EncoderConfig, folder: Path, *, threads: int) -> None:
+        """Compiles into `folder` what is not there yet. Raises ToolchainError: then the encoder itself has to serve."""
         self._first_position = config.first_position
-        self.most_tokens = max(LEAST_LIMIT, config.max_tokens)
+        self.most_tokens = most_tokens(config)
         """Of one call."""
-        limits = {"T": self.most_tokens, "N": self.most_tokens}
         self._pools = Pools(folder, threads)
-        self._native = Native(program, self._pools.together, folder, limits)
+        library = self._pools.together
+        self._native = Compiled(held.step, held.weights, library, build(held.text, folder, library.variant))
         self._pools.measure(self._timed, _LADDER)
 
     def __call__(self, texts: list[list[int]]) -> numpy.ndarray:

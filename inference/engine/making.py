@@ -14,7 +14,7 @@ from compiler.artifact.signature import Sign
 from compiler.backends.cpu import isa
 from compiler.backends.cpu.toolchain import find_compiler
 from compiler.validate.contract import Contract, contract_for
-from inference.engine.artifact import Manifest, Proof, manifest_in, packed_digest, save
+from inference.engine.artifact import Manifest, Proof, manifest_in, save
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 from inference.engine.decoder_runner import DecoderRunner
@@ -66,13 +66,13 @@ def make(
             if judged.reasons:
                 raise Disproven(judged)
             path = save(
+                candidate.held,
                 list(work.glob("*.so")),
                 into,
                 sign,
                 checkpoint=checkpoint.digest(),
                 weights=weights,
                 dtype=dtype,
-                packed=packed_digest(candidate.packed),
                 fingerprint=here((isa.best().name,), find_compiler().version),
                 contract=contract.plain(),
                 evidence=Proof(judged.said, tuple(measurements), torch.get_num_threads()),

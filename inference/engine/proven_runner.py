@@ -8,7 +8,9 @@ from typing import Any
 from compiler.artifact.publication import KERNELS
 from compiler.artifact.refusal import AGAIN, Reason, Refused
 from compiler.artifact.signature import Verify
-from inference.engine.artifact import Manifest, opened, packed_digest
+from compiler.artifact.step_folder import read_step
+from compiler.ir.interpret import Unfit
+from inference.engine.artifact import Manifest, opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
@@ -21,7 +23,7 @@ class ProvenRunner(CompiledRunner):
     def __init__(self, checkpoint: Checkpoint, path: Path, manifest: Manifest, box: BlackBox) -> None:
         self._artifact, self._box = manifest.address, box
         with box.running(self._artifact, "load"):
-            super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, weights=manifest.weights)
+            super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, held=read_step(path))
 
     def _computed(self, *given: Any) -> Any:
         """Whatever a call of the code takes and gives."""
@@ -32,7 +34,7 @@ class ProvenRunner(CompiledRunner):
 def proven_runner(
     checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
 ) -> ProvenRunner:
-    """Runs the artifact's code on the weights of the checkpoint of that digest. Raises Refused, or CheckpointError."""
+    """Runs the artifact that was made of the checkpoint of that digest. Raises Refused, or CheckpointError."""
     if compiled.artifact in box.died_in:
         raise Refused(
             Reason.FAULT,
@@ -41,9 +43,6 @@ def proven_runner(
         )
     manifest = opened(compiled, digest, verify)
     try:
-        runner = ProvenRunner(checkpoint, Path(compiled.path), manifest, box)
-    except UNCOMPILED as error:
+        return ProvenRunner(checkpoint, Path(compiled.path), manifest, box)
+    except (*UNCOMPILED, Unfit) as error:
         raise Refused(Reason.LIBRARY, f"the artifact does not fit this release: {error}", AGAIN) from error
-    if packed_digest(runner.packed) != manifest.packed:
-        raise Refused(Reason.LIBRARY, "this release lays the weights out otherwise than it was proven with", AGAIN)
-    return runner

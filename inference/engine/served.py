@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
@@ -31,6 +32,9 @@ if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from inference.engine.blackbox import BlackBox
     from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
+
+
+C = TypeVar("C", "CompiledRunner", "CompiledEncoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     worker: AnyWorker
     grammars, passages, refused = None, None, None
     if checkpoint.kind == "chat":
-        runner, refused = _decoder(name, version, checkpoint, options, box)
+        runner, refused = _decoder(name, version, checkpoint, found.digest, options, box)
         worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
@@ -109,7 +113,7 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
         if version.compiled is not None:
             raise CheckpointError("artifacts are of models that write text, and this one does not")
-        worker = EncoderWorker(_encoder(name, checkpoint, options), options.window)
+        worker = EncoderWorker(_encoder(name, checkpoint, found.digest, options), options.window)
     return ServedModel(
         info=ModelInfo(
             name,
@@ -134,7 +138,7 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
 
 
 def _decoder(
-    name: str, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
+    name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
 ) -> tuple[DecoderRunner | CompiledRunner, Refused | None]:
     """By the version's artifact; or compiled here if that is wanted and can be; else by torch, and then, in place of either, each
     of its steps counts as one on the slow path."""
@@ -163,7 +167,8 @@ def _decoder(
         from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 
         try:
-            return CompiledRunner(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights), None
+            made = partial(CompiledRunner, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
+            return _told(name, made(weights=options.weights)), None
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
     runner = DecoderRunner(
@@ -172,19 +177,26 @@ def _decoder(
     return runner, refused
 
 
-def _encoder(name: str, checkpoint: Checkpoint, options: LoadOptions) -> EncoderRunner | CompiledEncoder:
+def _encoder(name: str, checkpoint: Checkpoint, digest: str, options: LoadOptions) -> EncoderRunner | CompiledEncoder:
     """Compiled if that is wanted and can be, of bytes only where they are good enough; else by torch, as `_decoder` says."""
     wanted = options.compiled is not None and options.device == "cpu"
     if options.compiled is not None and wanted:
         from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
         from inference.engine.compiled_runner import UNCOMPILED
 
+        made = partial(CompiledEncoder, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
         try:
             try:
-                return CompiledEncoder(checkpoint, options.compiled, dtype=options.dtype, weights=options.weights)
+                return _told(name, made(weights=options.weights))
             except TooCoarse as error:
                 log("engine.model.unquantized", model=name, reason=str(error))
-                return CompiledEncoder(checkpoint, options.compiled, dtype=options.dtype)
+                return _told(name, made())
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
     return EncoderRunner(checkpoint, device=options.device, dtype=options.dtype, counted=wanted)
+
+
+def _told(name: str, runner: C) -> C:
+    if runner.held.unsaved:
+        log("engine.model.not_kept", model=name, reason=runner.held.unsaved)
+    return runner

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from compiler.artifact.publication import SIGNATURE
+from compiler.artifact.step_folder import STEP
 from inference.engine import deployment
 from inference.engine.artifact import Manifest, Proof
 from inference.engine.client import EngineClient, EngineFailure
@@ -100,8 +103,8 @@ def strange(path: Path) -> Path:
     return artifacts.replanted(path, lambda fields, work: None, Ed25519PrivateKey.generate().sign)
 
 
-def altered(path: Path) -> Path:
-    [step, *_] = sorted(path.glob("kernels/*.so"))
+def altered(pattern: str, path: Path) -> Path:
+    [step, *_] = sorted(path.glob(pattern))
     content = bytearray(step.read_bytes())
     content[-1] ^= 1
     step.write_bytes(content)
@@ -120,6 +123,17 @@ def without(path: Path) -> Path:
     return artifacts.replanted(path, change)
 
 
+def another_step(path: Path) -> Path:
+    """Proven and signed, and of a step that this release cannot call."""
+
+    def change(fields: dict[str, Any], work: Path) -> None:
+        step = json.loads((work / STEP).read_bytes())
+        del step["limits"]
+        (work / STEP).write_text(json.dumps(step))
+
+    return artifacts.replanted(path, change)
+
+
 @pytest.mark.parametrize(
     ("plant", "reason", "remedy"),
     [
@@ -129,7 +143,9 @@ def without(path: Path) -> Path:
         (other("instructions", ["avx1024"]), "instructions", "Compile the model on this host"),
         (unsigned, "signature", "compile it again"),
         (strange, "signature", "compile it again"),
-        (altered, "bytes", "Fetch it again"),
+        (partial(altered, "kernels/*.so"), "bytes", "Fetch it again"),
+        (partial(altered, "weights.safetensors"), "bytes", "Fetch it again"),
+        (another_step, "schema", "Fetch it again"),
         (without, "library", "Compile the model on this host"),
     ],
 )

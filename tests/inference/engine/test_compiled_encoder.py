@@ -118,14 +118,19 @@ def test_what_a_call_left_is_wiped(tmp_path: Path, compiled: Path) -> None:
     assert not native._memory.any()
 
 
-def test_a_second_start_compiles_nothing(tmp_path: Path, compiled: Path) -> None:
+def test_a_second_start_captures_packs_and_compiles_nothing_and_says_the_same(
+    tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkpoint = Checkpoint.open(checkpoints.save_encoder(tmp_path))
-    CompiledEncoder(checkpoint, compiled)
-    before = sorted(path.name for path in compiled.iterdir())
+    first = CompiledEncoder(checkpoint, compiled)
+    before = sorted(path for path in compiled.rglob("*"))
+    monkeypatch.setattr(CompiledEncoder, "_made", pytest.fail)
+    monkeypatch.setattr(Checkpoint, "weights", pytest.fail)
 
-    CompiledEncoder(checkpoint, compiled)
+    second = CompiledEncoder(checkpoint, compiled)
 
-    assert sorted(path.name for path in compiled.iterdir()) == before
+    assert sorted(path for path in compiled.rglob("*")) == before
+    assert (vectors(first, random_texts(*LENGTHS)) == vectors(second, random_texts(*LENGTHS))).all()
 
 
 def test_a_decoder_is_refused(tmp_path: Path, compiled: Path) -> None:

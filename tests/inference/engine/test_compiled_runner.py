@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from compiler.validate.statistics import chi_square
+from inference.engine import compiled_runner
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import CompiledRunner
@@ -206,10 +207,16 @@ def test_what_a_step_left_is_wiped(checkpoint_of: dict[str, Checkpoint], compile
     assert not native._memory.any()
 
 
-def test_a_second_start_compiles_nothing(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
-    CompiledRunner(checkpoint_of["llama"], compiled, dtype="float32")
-    before = sorted(path.name for path in compiled.iterdir())
+def test_a_second_start_captures_packs_and_compiles_nothing_and_says_the_same(
+    checkpoint_of: dict[str, Checkpoint], compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = checkpoint_of["llama"]
+    first = Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint)
+    before = sorted(path for path in compiled.rglob("*"))
+    monkeypatch.setattr(compiled_runner, "compiled_step", pytest.fail)
+    monkeypatch.setattr(Checkpoint, "weights", pytest.fail)
 
-    CompiledRunner(checkpoint_of["llama"], compiled, dtype="float32")
+    second = Rig(CompiledRunner(checkpoint, compiled, dtype="float32"), checkpoint)
 
-    assert sorted(path.name for path in compiled.iterdir()) == before
+    assert sorted(path for path in compiled.rglob("*")) == before
+    assert torch.equal(*(rig.step(rig.requests(LENGTHS), most=100) for rig in (first, second)))
