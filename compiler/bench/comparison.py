@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.bench.harness import Run, Serve, run
+from compiler.bench.harness import Run, Serve, Watched, run
+from compiler.bench.memory import peak_memory
 from compiler.bench.profiles import Profile
 
 _RESAMPLES = 2_000
@@ -27,18 +28,21 @@ class Delta:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One profile, served by both in turn, round by round."""
+    """One profile, served by both in turn, round by round; or by ours alone."""
 
     profile: str
     ours: tuple[Run, ...]
-    theirs: tuple[Run, ...]
+    theirs: tuple[Run, ...] = ()
 
     def deltas(self, *, seed: int = 0, level: float = 0.95) -> dict[str, Delta]:
         """Of p50, p95, p99 and tokens per second; the same for the same `seed`.
 
         Rounds are drawn again whole, and within them requests in pairs: what a round had in common with its neighbour cancels,
-        and a slow round is not taken for many slow requests. With fewer than five rounds read the interval as one round's.
+        and a slow round is not taken for many slow requests. With fewer than five rounds read the interval as one round's. Nothing
+        where ours was served alone.
         """
+        if not self.theirs:
+            return {}
         rng = np.random.default_rng(seed)
         rounds = list(zip(self.ours, self.theirs, strict=True))
         pairs = [_paired(ours, theirs) for ours, theirs in rounds]
@@ -57,9 +61,17 @@ class Comparison:
 
 
 def compare(
-    ours: Serve, theirs: Serve, profiles: Sequence[Profile], *, rounds: int = 5, workers: int = 64
+    ours: Serve,
+    theirs: Serve | None,
+    profiles: Sequence[Profile],
+    *,
+    rounds: int = 5,
+    workers: int = 64,
+    watched: Watched = peak_memory,
+    progress: Callable[[str, int, int], None] = lambda what, done, of: None,
 ) -> list[Comparison]:
-    """Serves each profile `rounds` times by both; who begins alternates. Raises NothingServed."""
+    """Serves each profile `rounds` times by both; who begins alternates. Without `theirs`, by ours alone. `progress` is told the
+    profile, and which round of how many it is. Raises NothingServed."""
     if rounds < 1:
         raise ValueError(f"at least one round is needed, not {rounds}")
     found = []
@@ -67,9 +79,10 @@ def compare(
         us: list[Run] = []
         them: list[Run] = []
         for number in range(rounds):
-            turns = [(ours, us), (theirs, them)]
+            progress(profile.name, number + 1, rounds)
+            turns = [(serve, runs) for serve, runs in ((ours, us), (theirs, them)) if serve is not None]
             for serve, runs in turns[:: -1 if number % 2 else 1]:
-                runs.append(run(serve, profile, workers=workers))
+                runs.append(run(serve, profile, workers=workers, watched=watched))
         found.append(Comparison(profile.name, tuple(us), tuple(them)))
     return found
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from compiler.bench.profiles import Profile, Request
 
 Serve = Callable[[Request], int]
 """Answers a request and returns how many tokens it generated. May be called from several threads at once."""
+Watched = Callable[[], AbstractContextManager[Peak]]
 
 
 class NothingServed(Exception):
@@ -59,16 +61,17 @@ class Run:
         return price_per_hour / 3600 / self.tokens_per_second * 1e6
 
 
-def run(serve: Serve, profile: Profile, *, workers: int = 64, warm: int = 2) -> Run:
+def run(serve: Serve, profile: Profile, *, workers: int = 64, warm: int = 2, watched: Watched = peak_memory) -> Run:
     """Serves `profile` once, after `warm` of its requests that do not count.
 
-    `workers` bounds how many requests are with the server at once; more wait, and their waiting counts. Raises NothingServed.
+    `workers` bounds how many requests are with the server at once; more wait, and their waiting counts. `watched` says how much
+    memory the server takes meanwhile, where it is not this process. Raises NothingServed.
     """
     failed: Counter[str] = Counter()
     answers: list[Answer] = []
     for request in profile.requests[:warm]:
         _answer(serve, request, time.perf_counter(), Counter(), [])
-    with peak_memory() as peak, ThreadPoolExecutor(workers) as pool:
+    with watched() as peak, ThreadPoolExecutor(workers) as pool:
         begun = time.perf_counter()
         if profile.arrivals is None:
             for request in profile.requests:

@@ -1,4 +1,4 @@
-"""The most memory that this process held while something ran."""
+"""The most memory that a process held while something ran."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_REFERENCES = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
 _RESET_PEAK = "5"
 
 
@@ -23,24 +21,26 @@ class Peak:
 
 
 @contextmanager
-def peak_memory() -> Iterator[Peak]:
-    """The kernel's own high-water mark, set back first: no sampling that a short peak slips through."""
+def peak_memory(process: int | None = None) -> Iterator[Peak]:
+    """Of this process, or of the one with that id, of the same user: the kernel's own high-water mark, set back first, so that no
+    short peak slips through. A device's is of this process alone."""
     peak = Peak()
-    if _REFERENCES.exists():
-        _REFERENCES.write_text(_RESET_PEAK)
+    place = Path(f"/proc/{process or 'self'}")
+    if (place / "clear_refs").exists():
+        (place / "clear_refs").write_text(_RESET_PEAK)
     cuda = _cuda()
     if cuda is not None:
         cuda.reset_peak_memory_stats()
     yield peak
-    peak.resident = _high_water()
+    peak.resident = _high_water(place / "status")
     if cuda is not None:
         peak.device = int(cuda.max_memory_allocated())
 
 
-def _high_water() -> int:
-    if not _STATUS.exists():
+def _high_water(status: Path) -> int:
+    if not status.exists():
         return 0
-    lines = (line.split() for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    lines = (line.split() for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
     return next((int(words[1]) << 10 for words in lines), 0)
 
 

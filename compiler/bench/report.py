@@ -46,32 +46,42 @@ def as_json(
             "rounds": len(comparison.ours),
             "currency": None if price is None else price.currency,
             "ours": figures(comparison.ours, price),
-            "theirs": figures(comparison.theirs, price),
+            "theirs": figures(comparison.theirs, price) if comparison.theirs else None,
             "deltas": {name: asdict(delta) for name, delta in comparison.deltas().items()},
         }
         if samples:
             sides = {"ours": comparison.ours, "theirs": comparison.theirs}
-            entry["samples"] = {name: [run.latencies for run in runs] for name, runs in sides.items()}
+            entry["samples"] = {name: [run.latencies for run in runs] for name, runs in sides.items() if runs}
         found.append(entry)
     return found
 
 
-def as_table(comparisons: Iterable[Comparison], *, price: Price | None = None) -> Iterator[str]:
-    """A line a figure: ours, theirs, and the delta, above 1 where ours is better."""
-    yield f"{'profile':<12} {'figure':<26} {'ours':>10} {'theirs':>10}  {'delta':>6}"
-    for entry in as_json(comparisons, price=price, samples=False):
-        ours, theirs, deltas = entry["ours"], entry["theirs"], entry["deltas"]
-        rows = [(f"{name}, ms", name, 1e3) for name in SHARES] + [("tokens per second", "tokens_per_second", 1.0)]
-        if price is not None:
-            rows.append((f"{price.currency} per million tokens", "cost_per_million_tokens", 1.0))
-        rows.append(("peak memory, MB", "peak_resident", 1e-6))
-        if ours["peak_device"] or theirs["peak_device"]:
-            rows.append(("peak device memory, MB", "peak_device", 1e-6))
-        for title, name, factor in rows:
-            delta = deltas.get(name)
+def as_table(
+    comparisons: Iterable[Comparison], *, price: Price | None = None, ours: str = "ours", theirs: str = "theirs"
+) -> Iterator[str]:
+    """A line a figure: ours, theirs, and the delta, above 1 where ours is better. `ours` and `theirs` name the two servers."""
+    entries = as_json(comparisons, price=price, samples=False)
+    names = {"ours": ours} | ({"theirs": theirs} if entries[0]["theirs"] is not None else {})
+    wide = {side: max(10, len(name)) for side, name in names.items()}
+    heads = " ".join(f"{name:>{wide[side]}}" for side, name in names.items())
+    yield f"{'profile':<12} {'figure':<26} {heads}{'   delta' if 'theirs' in names else ''}"
+    for entry in entries:
+        for title, figure, factor in _rows(entry, price):
+            values = " ".join(f"{entry[side][figure] * factor:>{wide[side]}.4g}" for side in names)
+            delta = entry["deltas"].get(figure)
             within = "" if delta is None else f"{delta['ratio']:>6.3f} [{delta['low']:.3f}, {delta['high']:.3f}]"
-            values = f"{ours[name] * factor:>10.4g} {theirs[name] * factor:>10.4g}"
             yield f"{entry['profile']:<12} {title:<26} {values}  {within}".rstrip()
-        for side in ("ours", "theirs"):
+        for side, name in names.items():
             if entry[side]["failed"]:
-                yield f"{entry['profile']:<12} {side} failed: {entry[side]['failed']}"
+                yield f"{entry['profile']:<12} {name} failed: {entry[side]['failed']}"
+
+
+def _rows(entry: dict[str, Any], price: Price | None) -> Iterator[tuple[str, str, float]]:
+    """Of each figure its title, its name and what it is multiplied by."""
+    yield from ((f"{name}, ms", name, 1e3) for name in SHARES)
+    yield "tokens per second", "tokens_per_second", 1.0
+    if price is not None:
+        yield f"{price.currency} per million tokens", "cost_per_million_tokens", 1.0
+    yield "peak memory, MB", "peak_resident", 1e-6
+    if any(side is not None and side["peak_device"] for side in (entry["ours"], entry["theirs"])):
+        yield "peak device memory, MB", "peak_device", 1e-6

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bailiwick.models_bench_cli import add_bench
+
 if TYPE_CHECKING:
     from bailiwick.operator import Operator
     from inference.engine.protocol import ServedVersion
@@ -51,6 +53,8 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
         choices=("bitwise", "near", "distributional"),
         help="what has to be shown beside the float32 truth (default: near; distributional for int8 and int4)",
     )
+
+    add_bench(actions, home)
 
     canary = command("canary", _canary, "have another version answer some of a model's requests")
     canary.add_argument("name", metavar="NAME")
@@ -142,7 +146,7 @@ def _import(operator: Operator, options: argparse.Namespace) -> str:
 
 
 def _compile(operator: Operator, options: argparse.Namespace) -> str:
-    from bailiwick.compiling import Bar
+    from bailiwick.bar import Bar
 
     bar = Bar(sys.stderr)
     try:

@@ -126,3 +126,47 @@ def _until_served(cell: Cell, model: str) -> None:
     while f'"{model}"' not in cell.get("/v1/models", cell.info["api_key"]).text:
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_a_canary_is_measured_beside_what_serves_and_a_model_alone(cell: Cell, tmp_path: Path) -> None:
+    folders = [checkpoints.save_decoder(tmp_path / kind, kind) for kind in ("llama", "mistral")]
+    models(cell, "import", folders[0], "--name", "measured")
+    pinned = models(cell, "canary", "measured", "--from", folders[1], "--percent", "0").split()[-1]
+    few = "--requests", "4", "--rounds", "2", "--prompt", "4,16", "--answer", "2,5"
+    picture = tmp_path / "latencies.svg"
+
+    told = models(cell, "bench", "measured", *few, "--price-per-hour", "0.5", "--picture", str(picture))
+    found = json.loads(models(cell, "bench", "measured", *few, "--json"))
+    alone = json.loads(models(cell, "bench", "minilm", *few, "--json"))
+
+    head, *lines = told.splitlines()
+    assert head.split() == [
+        "profile",
+        "figure",
+        pinned,
+        f"measured.{Checkpoint.open(folders[0]).digest()[:12]}",
+        "delta",
+    ]
+    assert len(lines) == 3 * 6
+    assert picture.read_text().count("<polyline") == 6
+    assert (found["ours"], found["seed"]) == (pinned, 0)
+    for entry in found["profiles"]:
+        assert entry["ours"]["answered"] == entry["theirs"]["answered"] == 8
+        assert entry["ours"]["failed"] == {}
+        assert entry["deltas"]["p50"]["low"] <= entry["deltas"]["p50"]["ratio"] <= entry["deltas"]["p50"]["high"]
+        assert entry["ours"]["peak_resident"] > 100e6, "the engine's, not the command's"
+        assert [len(run) for run in entry["samples"]["ours"]] == [4, 4]
+    assert (alone["theirs"], {len(entry["deltas"]) for entry in alone["profiles"]}) == (None, {0})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nothing",), "serves no nothing"),
+        (("demo-names",), "tags texts"),
+        (("demo-chat", "--against", "minilm"), "compare two of one kind"),
+        (("demo-chat", "--prompt", "9,100000"), "give at most --prompt 1,"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(cell: Cell, arguments: tuple[str, ...], says: str) -> None:
+    assert says in models(cell, "bench", *arguments, status=1)

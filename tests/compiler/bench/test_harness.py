@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from torch import nn
 
 from compiler.bench.comparison import compare
 from compiler.bench.harness import NothingServed, alone, run
+from compiler.bench.memory import peak_memory
 from compiler.bench.picture import as_svg
 from compiler.bench.profiles import Profile, Request, bursty, draw, single_shot, standard
 from compiler.bench.report import Price, as_json, as_table
@@ -159,3 +162,33 @@ def test_figures_come_as_a_table_as_json_and_as_a_picture() -> None:
     texts = [text.text or "" for text in picture.findall(f"{namespace}text")]
     assert texts[:2] == ["this <one>", "that & other"]
     assert sum("p50 " in text for text in texts) == 3
+
+
+def test_one_server_alone_has_figures_and_no_deltas() -> None:
+    told: list[tuple[str, int, int]] = []
+    found = compare(
+        one_at_a_time(0.002), None, [single_shot(REQUESTS)], rounds=2, progress=lambda *each: told.append(each)
+    )
+
+    (entry,) = as_json(found, price=Price(1.0))
+    picture = ElementTree.fromstring(as_svg(found, ours="alone"))
+
+    assert told == [("single-shot", 1, 2), ("single-shot", 2, 2)]
+    assert (entry["theirs"], entry["deltas"], list(entry["samples"])) == (None, {}, ["ours"])
+    assert next(as_table(found, ours="alone")).split() == ["profile", "figure", "alone"]
+    assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 1
+
+
+def test_the_memory_of_another_process_is_watched() -> None:
+    program = (
+        "import sys; sys.stdin.readline(); a = bytearray(200 << 20); print(len(a), flush=True); sys.stdin.readline()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as other:
+        assert other.stdin is not None and other.stdout is not None
+        with peak_memory(other.pid) as peak:
+            print(file=other.stdin, flush=True)
+            other.stdout.readline()
+        other.stdin.close()
+
+    assert 200 << 20 <= peak.resident < 300 << 20
