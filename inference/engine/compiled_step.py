@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 
 from compiler.artifact.step_folder import Held
-from compiler.backends.cpu.library import Library
 from compiler.frontend.exported import capture
-from compiler.native.native import Compiled, build
 from compiler.native.source import Source, source_of
+from compiler.native.threads import Threads
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import generalize
 from inference.engine.architecture import DecoderConfig
@@ -20,7 +19,7 @@ from inference.engine.blocks import BLOCK_TOKENS
 from inference.engine.deployment import Weights
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
-from inference.engine.pools import Pools
+from inference.engine.pools import native
 
 MOST_TOKENS = 512
 """Of one call; a step with more is several."""
@@ -61,10 +60,8 @@ class CompiledStep:
         """Compiles into `folder` what is not there yet. Raises ToolchainError."""
         self._names = _names(config)
         self._cache_dtype = cache_dtype
-        self._pools = Pools(folder, threads)
         self._weights = held.weights
-        library = self._pools.together
-        self._native = Compiled(held.step, held.weights, library, build(held.text, folder, library.variant))
+        self._native, self._pools = native(held, folder, threads)
         self._cache: KvCache | None = None
         self._states: dict[str, torch.Tensor] = {}
         self._measure(config)
@@ -94,7 +91,7 @@ class CompiledStep:
         shape = (2 * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
         states = {name: torch.zeros(shape, dtype=self._cache_dtype) for name in self._names}
 
-        def run(tokens: int, pool: Library) -> None:
+        def run(tokens: int, pool: Threads) -> None:
             nothing, unwritten = torch.zeros(tokens, dtype=torch.int64), torch.full((tokens,), -1)
             lengths = torch.zeros(tokens, dtype=torch.int32)
             inputs = nothing, nothing, unwritten, lengths[:, None], lengths, lengths - 1, nothing, *_undrawn(tokens)

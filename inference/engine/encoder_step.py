@@ -10,17 +10,16 @@ import numpy
 import torch
 
 from compiler.artifact.step_folder import Held
-from compiler.backends.cpu.library import Library
 from compiler.frontend.exported import capture
 from compiler.ir.program import Program
-from compiler.native.native import Compiled, build
 from compiler.native.source import Source, source_of
+from compiler.native.threads import Threads
 from compiler.passes.manager import calibrated, for_processor, optimized
 from compiler.passes.quantize import every, reads_no_activation
 from inference.engine.architecture import EncoderConfig
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.plain_encoder import DYNAMIC, PlainEncoder
-from inference.engine.pools import Pools
+from inference.engine.pools import native
 
 LEAST_LIMIT = 512
 """Tokens of one call, at most; more where one text may have more."""
@@ -64,9 +63,7 @@ class EncoderStep:
         self._first_position = config.first_position
         self.most_tokens = most_tokens(config)
         """Of one call."""
-        self._pools = Pools(folder, threads)
-        library = self._pools.together
-        self._native = Compiled(held.step, held.weights, library, build(held.text, folder, library.variant))
+        self._native, self._pools = native(held, folder, threads)
         self._pools.measure(self._timed, _LADDER)
 
     def __call__(self, texts: list[list[int]]) -> numpy.ndarray:
@@ -76,7 +73,7 @@ class EncoderStep:
         [values] = self._native(_arrays(texts, self._first_position), {}, pool=self._pools.fit(tokens))
         return values.numpy()
 
-    def _timed(self, tokens: int, pool: Library) -> None:
+    def _timed(self, tokens: int, pool: Threads) -> None:
         self._native(_arrays([[0] * tokens], self._first_position), {}, pool=pool)
 
     def wipe(self) -> int:
