@@ -6,7 +6,6 @@ from itertools import accumulate, chain
 
 import torch
 from torch.nn import functional
-from torch.nn.attention.varlen import varlen_attn
 
 
 class Ragged:
@@ -44,6 +43,9 @@ class Ragged:
         if not q.is_cuda:
             return self.attend_one_by_one(q, k, v)
         if q.dtype in (torch.bfloat16, torch.float16):
+            # Its module brings torch's whole compiler along: 145 MB that nobody on a processor needs.
+            from torch.nn.attention.varlen import varlen_attn
+
             mixed = varlen_attn(q, k, v, self.bounds, self.bounds, self.longest, self.longest)
             return mixed.flatten(1)  # type: ignore[union-attr]  # a pair only where return_aux asks for one
         return self.attend_padded(q, k, v)

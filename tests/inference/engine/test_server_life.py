@@ -178,3 +178,9 @@ def test_the_client_loads_no_torch_and_no_django() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_an_engine_on_a_processor_does_not_hold_torchs_compiler() -> None:
+    code = "import sys, inference.engine.process; print([m for m in ('torch._dynamo', 'sympy', 'triton') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
