@@ -15,7 +15,6 @@ import msgspec
 
 from inference.engine.blackbox import BlackBox
 from inference.engine.cascade import RunningCascade
-from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Deployment, DeploymentError, Stages, Version, pick, pinned, read
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
@@ -258,10 +257,10 @@ def _trial(deployment: Deployment, models: list[ServedModel], before: _Served) -
     old = before.deployment.stages
     if before.trial is not None and old is not None and (tuple(models), stages.guards) == (before.models, old.guards):
         return before.trial
-    main, canary = (model.worker for model in models)
-    if models[1].refused is not None or not isinstance(main, DecoderWorker) or not isinstance(canary, DecoderWorker):
+    if models[1].refused is not None:
         return None
-    return Trial(canary, main, stages.guards)
+    main, canary = (model.worker for model in models)
+    return Trial(canary, main, stages.guards, models[0].info.kind)
 
 
 def _trial_stats(name: str, stages: Stages, served: _Served) -> TrialStats:

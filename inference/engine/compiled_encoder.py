@@ -53,9 +53,10 @@ class CompiledEncoder:
         dtype: DtypeName = "auto",
         weights: Weights = "as-they-are",
         digest: str = "",
+        held: Held | None = None,
     ) -> None:
         """Compiles into `folder` what is not there yet, and keeps packed weights there: a second start maps them, and neither reads
-        the checkpoint's nor calibrates anything. `digest` is the checkpoint's, where it is known.
+        the checkpoint's nor calibrates anything. With `held` that step is run. `digest` is the checkpoint's, where it is known.
 
         Raises CheckpointError when the weights cannot be served, TooCoarse when they cannot as bytes, or one of `UNCOMPILED`.
         """
@@ -68,24 +69,27 @@ class CompiledEncoder:
         """What the weights are held in, or were before they became bytes."""
         self.slow_path = 0
         """Calls that were not computed by what was compiled: none, since one source is for every size."""
-        subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
-        self.held = kept(folder, subject, _MADE_BY, partial(self._made, checkpoint, folder, weights))
+        if held is None:
+            subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
+            held = kept(folder, subject, _MADE_BY, partial(self._made, checkpoint, folder, weights))
+        self.held = held
         """What it runs."""
         self._step = self._loaded_step(self.held, folder)
 
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """As `EncoderRunner.embed`."""
-        return answers(self._run(texts), dimensions)
+        return answers(self.computed(texts), dimensions)
 
     def tag(self, texts: list[list[int]]) -> list[numpy.ndarray | None]:
         """As `EncoderRunner.tag`."""
-        return scores(self._run(texts), texts)
+        return scores(self.computed(texts), texts)
 
     def wipe_buffers(self) -> int:
         """Zeroes what calls leave in buffers that outlive them; the number of bytes."""
         return self._step.wipe()
 
-    def _run(self, texts: list[list[int]]) -> numpy.ndarray:
+    def computed(self, texts: list[list[int]]) -> numpy.ndarray:
+        """Vectors [texts, hidden], or logits [tokens, labels], float32."""
         return _computed(self._step, texts)
 
     def _loaded_step(self, held: Held, folder: Path) -> EncoderStep:
@@ -96,7 +100,7 @@ class CompiledEncoder:
         encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
         if weights == "as-they-are":
             return plain_step(encoder)
-        sample, probes = (self._synthetic(checkpoint, seed) for seed in _SEEDS)
+        sample, probes = (synthetic(checkpoint, seed) for seed in _SEEDS)
         exact = _loaded(checkpoint, self.config, torch.float32)
         with torch.inference_mode():
             expected = torch.cat([exact(*Ragged.pack([ids], self.device)) for ids in probes])
@@ -110,19 +114,20 @@ class CompiledEncoder:
                 return source
         raise TooCoarse(
             f"with int8 weights the worst of {len(probes)} texts has cosine {cosine:.4f} to float32, and {LEAST_COSINE} is the "
-            f"least; {self.dtype} is served instead"
+            f"least; leave them in {self.dtype}"
         )
 
-    def _synthetic(self, checkpoint: Checkpoint, seed: int) -> list[list[int]]:
-        """Texts of all lengths that nobody wrote, between the tokens that every text is between."""
-        draw = random.Random(seed)
-        first, *_, last = [*checkpoint.tokenizer().encode(""), 0, 0][:2]
-        longest = min(self.config.max_tokens, _LONGEST)
-        shortest = min(_SHORTEST, longest)
-        lengths = [round(exp(draw.uniform(log(shortest), log(longest)))) for _ in range(_TEXTS)]
-        return [
-            [first, *(draw.randrange(self.config.vocab_size) for _ in range(length - 2)), last] for length in lengths
-        ]
+
+def synthetic(checkpoint: Checkpoint, seed: int) -> list[list[int]]:
+    """Texts of all lengths that nobody wrote, between the tokens that every text is between."""
+    draw = random.Random(seed)
+    first, *_, last = [*checkpoint.tokenizer().encode(""), 0, 0][:2]
+    longest = min(checkpoint.config.max_tokens, _LONGEST)
+    shortest = min(_SHORTEST, longest)
+    lengths = [round(exp(draw.uniform(log(shortest), log(longest)))) for _ in range(_TEXTS)]
+    return [
+        [first, *(draw.randrange(checkpoint.config.vocab_size) for _ in range(length - 2)), last] for length in lengths
+    ]
 
 
 def _loaded(checkpoint: Checkpoint, config: EncoderConfig, dtype: torch.dtype) -> Encoder:

@@ -10,7 +10,7 @@ import torch
 from inference.engine.admission import Limits
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.decoder_runner import DecoderRunner
-from inference.engine.errors import DEADLINE, ERASED, Refusal, failed, nonfinite
+from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.fairqueue import FairQueue
 from inference.engine.lanes import LANES
 from inference.engine.prefix import PrefixIndex
@@ -26,7 +26,6 @@ from inference.engine.worker import SAMPLED_BLOCKS, Found, Wiped, Worker
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from inference.engine.compiled_runner import CompiledRunner
-    from inference.engine.trial import Trial
 
 _PIECE = 256
 """Tokens that a replay computes at once."""
@@ -55,8 +54,6 @@ class DecoderWorker(Worker[Generation]):
         self._pool = BlockPool(blocks, PrefixIndex(int(limits.cache_share * (blocks - 1))))
         self._scheduler = Scheduler(limits, self._pool, queue)
         self.sampled = Counts()
-        self.trial: Trial | None = None
-        """What compares it with another version, while one is on trial beside the other."""
 
     @property
     def running(self) -> int:
@@ -94,7 +91,9 @@ class DecoderWorker(Worker[Generation]):
         asked = [None if _forks(chunk) else _draw(chunk.generation, chunk.choice) for chunk in sampling]
         plain = [draw if draw is not None and draw.is_plain else None for draw in asked]
         logits, found = self._runner.draw(chunks, plain)
-        tokens = None if self.trial is None else self.trial.sample(chunks)
+        tokens = (
+            None if self.trial is None else self.trial.sample([(chunk.choice.tokens, chunk.end) for chunk in chunks])
+        )
         self._scheduler.advance(chunks)
         self._count_step(self._scheduler.planned_tokens)
         self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)
@@ -224,11 +223,6 @@ class DecoderWorker(Worker[Generation]):
                 generation.complete(at)
                 if self.trial is not None:
                     self.trial.ended(self, failed=False)
-
-    def _end(self, request: Generation, error: EngineError | None) -> None:
-        if self.trial is not None and request.state is not State.FINISHED and error is not None and failed(error):
-            self.trial.ended(self, failed=True)
-        super()._end(request, error)
 
     def _logprob(self, drawn: Drawn) -> TokenLogprob:
         def report(token: int, logprob: float) -> TokenLogprob:

@@ -63,7 +63,7 @@ class Guards(msgspec.Struct, frozen=True):
     """What a canary that goes on by itself must keep, beside what serves."""
 
     kl: float = 0.05
-    """Nats by which what would be said next may differ at a place, seldom more."""
+    """Nats by which what would be said next may differ at a place, seldom more; of vectors, one less their cosine."""
     slower: float = 1.25
     """How many times the 95th percentile of the other's steps its steps may take, on the same tokens."""
     errors: float = 0.01

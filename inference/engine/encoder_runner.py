@@ -54,18 +54,19 @@ class EncoderRunner:
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets
         length 1 again."""
-        return answers(self._run(texts), dimensions)
+        return answers(self.computed(texts), dimensions)
 
     def tag(self, texts: list[list[int]]) -> list[numpy.ndarray | None]:
         """Logits [tokens, labels] of each text, float32 little-endian; None where one is not finite."""
-        return scores(self._run(texts), texts)
+        return scores(self.computed(texts), texts)
 
     def wipe_buffers(self) -> int:
         """Zeroes what calls leave in buffers that outlive them: torch frees all of its own."""
         return 0
 
     @torch.inference_mode()
-    def _run(self, texts: list[list[int]]) -> numpy.ndarray:
+    def computed(self, texts: list[list[int]]) -> numpy.ndarray:
+        """Vectors [texts, hidden], or logits [tokens, labels], float32."""
         self.slow_path += self._stands_in
         with self._threads.fit(sum(map(len, texts))):
             values: numpy.ndarray = self._network(*Ragged.pack(texts, self.device)).cpu().numpy()

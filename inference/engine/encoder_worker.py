@@ -8,6 +8,8 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from inference.engine.batch_queue import Flushes
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
@@ -79,6 +81,7 @@ class EncoderWorker(Worker[Texts]):
             return False
         self.wake_at = None
         self._batch = batch
+        sampled = None if self.trial is None else self.trial.sample([(text.ids, len(text.ids)) for text in batch])
         began = perf_counter()
         parts = self._run(batch)
         took = perf_counter() - began
@@ -89,7 +92,16 @@ class EncoderWorker(Worker[Texts]):
         for text, part in zip(batch, parts, strict=True):
             self._accept(text, part, now + took)
         self._batch = []
+        if self.trial is not None and sampled is not None:
+            self.trial.compare(sampled)
         return True
+
+    def replay(self, tokens: list[int]) -> tuple[torch.Tensor, float]:
+        began = perf_counter()
+        found = torch.from_numpy(self._runner.computed([tokens]))
+        took = perf_counter() - began
+        self._runner.wipe_buffers()
+        return found, took
 
     def erase(self, scope: Scope) -> Wiped:
         covered = [request for request in self._queue.requests() if request.is_of(scope)]
@@ -148,3 +160,5 @@ class EncoderWorker(Worker[Texts]):
             self._queue.remove(request)
             scheduled = at if request.scheduled_at is None else request.scheduled_at
             request.finish(request.answer(Timings(scheduled - request.queued_at, at - scheduled)))
+            if self.trial is not None:
+                self.trial.ended(self, failed=False)

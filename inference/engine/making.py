@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from compiler.artifact.fingerprint import here
 from compiler.artifact.publication import Unsaved, workroom
 from compiler.artifact.signature import Sign
+from compiler.artifact.step_folder import Held
 from compiler.backends.cpu import isa
 from compiler.backends.cpu.toolchain import find_compiler
 from compiler.validate.contract import Contract, contract_for
 from inference.engine.artifact import Manifest, Proof, manifest_in, save
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_encoder import LEAST_COSINE, CompiledEncoder, TooCoarse
 from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.deployment import Weights
-from inference.engine.proving import Judged, Progress, proved, truth_of
+from inference.engine.encoder_proving import encoder_truth, proved_encoder
+from inference.engine.encoder_runner import EncoderRunner
+from inference.engine.judging import Judged, Progress
+from inference.engine.protocol import Kind
+from inference.engine.proving import proved, truth_of
 
 
 class Unmade(Exception):
@@ -42,8 +48,11 @@ class Made:
     manifest: Manifest
 
 
-def default_contract(weights: Weights) -> Contract:
-    return contract_for(None if weights == "as-they-are" else weights)
+def default_contract(weights: Weights, kind: Kind = "chat") -> Contract:
+    """For a checkpoint of that kind."""
+    contract = contract_for(None if weights == "as-they-are" else weights)
+    # Of a text there is one vector, and whoever looks for near ones sees its direction alone.
+    return contract if kind == "chat" or weights == "as-they-are" else replace(contract, cosine=LEAST_COSINE)
 
 
 def make(
@@ -51,22 +60,16 @@ def make(
 ) -> Made:
     """Compiles the checkpoint folder `source` and writes the artifact below `into`. Raises CheckpointError, Unmade or Disproven;
     then nothing is written. It takes as many threads as torch has."""
-    contract = contract or default_contract(weights)
     checkpoint = Checkpoint.open(source)
-    if checkpoint.kind != "chat":
-        raise Unmade(f"{checkpoint.config.architecture} writes no text: only decoders are compiled for a cell yet.")
+    contract = contract or default_contract(weights, checkpoint.kind)
+    prove = _decoder if checkpoint.kind == "chat" else _encoder
     try:
-        truth = truth_of(checkpoint, progress)
         with workroom(into) as work:
-            progress("compiling", 0, 1)
-            candidate = CompiledRunner(checkpoint, work, weights=weights)
-            dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == torch.bfloat16 else "float32"
-            eager = DecoderRunner(checkpoint, dtype=dtype)
-            judged, measurements = proved(checkpoint, truth, eager, candidate, contract, progress)
+            held, dtype, judged, measurements = prove(checkpoint, work, weights, contract, progress)
             if judged.reasons:
                 raise Disproven(judged)
             path = save(
-                candidate.held,
+                held,
                 list(work.glob("*.so")),
                 into,
                 sign,
@@ -77,10 +80,29 @@ def make(
                 contract=contract.plain(),
                 evidence=Proof(judged.said, tuple(measurements), torch.get_num_threads()),
             )
-    except UNCOMPILED as error:
-        raise Unmade(f"{error}.") from error
-    except Unsaved as error:
+    except (*UNCOMPILED, TooCoarse, Unsaved) as error:
         raise Unmade(f"{error}.") from error
     except OSError as error:
         raise Unmade(f"{error.filename or into}: {error.strerror}.") from error
     return Made(path, manifest_in(path))
+
+
+_Proved = tuple[Held, Literal["bfloat16", "float32"], Judged, list[dict[str, Any]]]
+
+
+def _decoder(checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, progress: Progress) -> _Proved:
+    truth = truth_of(checkpoint, progress)
+    progress("compiling", 0, 1)
+    candidate = CompiledRunner(checkpoint, work, weights=weights)
+    dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == torch.bfloat16 else "float32"
+    eager = DecoderRunner(checkpoint, dtype=dtype)
+    return candidate.held, dtype, *proved(checkpoint, truth, eager, candidate, contract, progress)
+
+
+def _encoder(checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, progress: Progress) -> _Proved:
+    truth = encoder_truth(checkpoint, progress)
+    progress("compiling", 0, 1)
+    candidate = CompiledEncoder(checkpoint, work, weights=weights)
+    dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == "bfloat16" else "float32"
+    eager = EncoderRunner(checkpoint, dtype=dtype)
+    return candidate.held, dtype, *proved_encoder(checkpoint, truth, eager, candidate, contract, progress)

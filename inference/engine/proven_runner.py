@@ -1,9 +1,11 @@
-"""A compiled decoder from an artifact: only as it was proven, and on what it was proven on."""
+"""A compiled model from an artifact: only as it was proven, and on what it was proven on."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy
 
 from compiler.artifact.publication import KERNELS
 from compiler.artifact.refusal import AGAIN, Reason, Refused
@@ -13,6 +15,7 @@ from compiler.ir.interpret import Unfit
 from inference.engine.artifact import Manifest, opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_encoder import CompiledEncoder
 from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 from inference.engine.deployment import Compiled
 
@@ -31,9 +34,25 @@ class ProvenRunner(CompiledRunner):
             return super()._computed(*given)
 
 
-def proven_runner(
-    checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
-) -> ProvenRunner:
+class ProvenEncoder(CompiledEncoder):
+    """The same of texts."""
+
+    def __init__(self, checkpoint: Checkpoint, path: Path, manifest: Manifest, box: BlackBox) -> None:
+        self._artifact, self._box = manifest.address, box
+        with box.running(self._artifact, "load"):
+            super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, held=read_step(path))
+
+    def computed(self, texts: list[list[int]]) -> numpy.ndarray:
+        with self._box.running(self._artifact, "step"):
+            return super().computed(texts)
+
+
+P = TypeVar("P", ProvenRunner, ProvenEncoder)
+
+
+def proven(
+    kind: type[P], checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
+) -> P:
     """Runs the artifact that was made of the checkpoint of that digest. Raises Refused, or CheckpointError."""
     if compiled.artifact in box.died_in:
         raise Refused(
@@ -43,6 +62,6 @@ def proven_runner(
         )
     manifest = opened(compiled, digest, verify)
     try:
-        return ProvenRunner(checkpoint, Path(compiled.path), manifest, box)
+        return kind(checkpoint, Path(compiled.path), manifest, box)
     except (*UNCOMPILED, Unfit) as error:
         raise Refused(Reason.LIBRARY, f"the artifact does not fit this release: {error}", AGAIN) from error

@@ -6,26 +6,24 @@ three compute the same prompts, which are made up, in the same pieces, and go on
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
 import torch
 
-from compiler.validate.contract import Contract, Kind
-from compiler.validate.statistics import agreement, chi_square, divergence, largest_error, least_cosine
+from compiler.validate.contract import Contract
+from compiler.validate.statistics import chi_square
 from inference.engine.blocks import blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.decoder_runner import DecoderRunner
+from inference.engine.judging import Judged, Progress, judged_labels, measurement
 from inference.engine.probe import Probe
 from inference.engine.sampler import Counts, Draw, sample
 
 AnyRunner = DecoderRunner | CompiledRunner
-Progress = Callable[[str, int, int], None]
-"""What is being done, and how much of it is done of how much."""
 
 _LENGTHS = (3, 17, 64, 150, 300)
 """Tokens of prompts: less than a block, more than a block, a whole piece, several pieces."""
@@ -35,8 +33,6 @@ _DRAWS = 256
 """Of each row that is drawn from."""
 _LEAST_P = 1e-6
 """A draw that is less likely than this, among all rows, is not from the distribution that was meant."""
-_LESS_AGREEMENT = 0.05
-"""The part of tokens that may be others than torch says: where two are nearly alike, rounding decides."""
 _BATCHES = (1, 8)
 _CONTEXT = 128
 _RUNS, _PROMPTS = 15, 5
@@ -51,14 +47,6 @@ class Truth:
     """[places, vocabulary]"""
     said: list[list[int]]
     """Of each step the likeliest tokens, one for each prompt that had come to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a manifest says of parity, and why it is not enough."""
-
-    said: dict[str, Any]
-    reasons: list[str]
 
 
 class Rig:
@@ -142,43 +130,13 @@ def _context(checkpoint: Checkpoint) -> int:
 def judge(
     contract: Contract, dtype: torch.dtype, truth: torch.Tensor, eager: torch.Tensor, found: torch.Tensor
 ) -> Judged:
-    """Of logits [places, vocabulary]; eager and found were computed in `dtype`."""
-    bitwise = contract.kind is Kind.BITWISE
-    error, eager_error = largest_error(found, eager if bitwise else truth), largest_error(eager, truth)
-    scale = float(truth.abs().max())
-    allowed = 0.0 if bitwise else contract.ratio * eager_error + contract.slack_of(dtype, quantized=False) * scale
-    agreed, eager_agreed = agreement(found, truth), agreement(eager, truth)
-    kl, cosine = divergence(found, truth), least_cosine(found, truth)
+    """Of logits [places, vocabulary]; eager and found were computed in `dtype`. What is drawn from them is judged, too."""
+    judged = judged_labels(contract, dtype, truth, eager, found)
     likelihood = _drawn_alike(found, truth)
-    reasons = []
-    if not bool(eager.isfinite().all()):
-        reasons.append("the checkpoint itself gives what is no number; serve it in another type")
-    elif not bool(found.isfinite().all()):
-        reasons.append("it gives what is no number")
-    elif contract.kind is Kind.DISTRIBUTIONAL:
-        if not (kl <= contract.kl and cosine >= contract.cosine):
-            reasons.append(
-                f"the divergence is {kl:.3g} nats, the least cosine {cosine:.4f}; give it weights of more bits"
-            )
-    elif not error <= allowed:
-        reasons.append(f"the error is {error:.3g}, and {allowed:.3g} is allowed (torch's own is {eager_error:.3g})")
-    elif agreed < eager_agreed - _LESS_AGREEMENT:
-        reasons.append(f"it says what the truth says at {agreed:.1%} of the places, and torch at {eager_agreed:.1%}")
+    judged.said["chi_square"] = likelihood
     if likelihood < _LEAST_P and bool(found.isfinite().all()):
-        reasons.append(f"what is drawn from it is not drawn alike (chi-square: {likelihood:.2g})")
-    figures = {
-        "error": error,
-        "eager_error": eager_error,
-        "allowed": allowed,
-        "agreement": agreed,
-        "eager_agreement": eager_agreed,
-        "kl": kl,
-        "eager_kl": divergence(eager, truth),
-        "cosine": cosine,
-        "chi_square": likelihood,
-    }
-    finite = {name: each if abs(each) < torch.inf else str(each) for name, each in figures.items()}
-    return Judged({"truth": "float32", "rows": len(truth), **finite}, reasons)
+        judged.reasons.append(f"what is drawn from it is not drawn alike (chi-square: {likelihood:.2g})")
+    return judged
 
 
 def _followed(
@@ -234,7 +192,7 @@ def _measured(checkpoint: Checkpoint, rigs: Sequence[Rig], progress: Progress) -
                 for probe in probes:
                     probe.tokens.append(run % checkpoint.config.vocab_size)
                 taken.append(_timed(rig, probes))
-        found.append(_measurement("decode", batch, context, times))
+        found.append(measurement("decode", batch, context, times))
         for rig, probes in zip(rigs, sets, strict=True):
             rig.give_back(probes)
     [prompt] = prompts(checkpoint, [context], seed=2)
@@ -244,23 +202,10 @@ def _measured(checkpoint: Checkpoint, rigs: Sequence[Rig], progress: Progress) -
             probes = rig.probes([prompt], 0)
             taken.append(_timed(rig, probes))
             rig.give_back(probes)
-    return [*found, _measurement("prompt", 1, context, times)]
+    return [*found, measurement("prompt", 1, context, times)]
 
 
 def _timed(rig: Rig, probes: Sequence[Probe]) -> int:
     began = perf_counter_ns()
     rig.fill(probes)
     return perf_counter_ns() - began
-
-
-def _measurement(step: str, batch: int, context: int, times: Sequence[Sequence[int]]) -> dict[str, Any]:
-    reference, mine = (int(statistics.median(taken[1:])) for taken in times)
-    runs = len(times[0]) - 1
-    return {
-        "step": step,
-        "batch": batch,
-        "context": context,
-        "median_ns": mine,
-        "reference_ns": reference,
-        "runs": runs,
-    }

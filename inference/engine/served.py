@@ -12,7 +12,7 @@ from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import SHORT_DIGEST, Version, Weights
+from inference.engine.deployment import SHORT_DIGEST, Compiled, Version, Weights
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError
@@ -29,12 +29,14 @@ from inference.engine.worker import AnyWorker
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from compiler.artifact.refusal import Refused
     from compiler.artifact.signature import Verify
+    from inference.engine import proven_runner
     from inference.engine.blackbox import BlackBox
     from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
 
 
 C = TypeVar("C", "CompiledRunner", "CompiledEncoder")
+P = TypeVar("P", "proven_runner.ProvenRunner", "proven_runner.ProvenEncoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,8 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
-        if version.compiled is not None:
-            raise CheckpointError("artifacts are of models that write text, and this one does not")
-        worker = EncoderWorker(_encoder(name, checkpoint, found.digest, options), options.window)
+        encoder, refused = _encoder(name, version, checkpoint, found.digest, options, box)
+        worker = EncoderWorker(encoder, options.window)
     return ServedModel(
         info=ModelInfo(
             name,
@@ -142,28 +143,14 @@ def _decoder(
 ) -> tuple[DecoderRunner | CompiledRunner, Refused | None]:
     """By the version's artifact; or compiled here if that is wanted and can be; else by torch, and then, in place of either, each
     of its steps counts as one on the slow path."""
-    wanted = version.compiled is not None or (options.compiled is not None and options.device == "cpu")
     refused = None
     if version.compiled is not None:
-        from compiler.artifact.refusal import Reason, Refused
-        from inference.engine.proven_runner import proven_runner
+        from inference.engine.proven_runner import ProvenRunner
 
-        try:
-            if options.device != "cpu":
-                raise Refused(
-                    Reason.DEVICE,
-                    f"the artifact is for cpu, this engine is on {options.device}",
-                    "Serve the reference here",
-                )
-            if box is None:
-                raise Refused(
-                    Reason.SIGNATURE, "no artifact is run here", "Serve the reference, or start an engine process"
-                )
-            return proven_runner(checkpoint, version.digest, version.compiled, options.verify, box), None
-        except Refused as error:
-            log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
-            refused = error
-    elif options.compiled is not None and wanted:
+        runner, refused = _proven(ProvenRunner, name, version, version.compiled, checkpoint, options, box)
+        if runner is not None:
+            return runner, None
+    elif options.compiled is not None and options.device == "cpu":
         from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 
         try:
@@ -171,29 +158,70 @@ def _decoder(
             return _told(name, made(weights=options.weights)), None
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
-    runner = DecoderRunner(
-        checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=wanted
+    slow = _stands_in(version, options)
+    return (
+        DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=slow),
+        refused,
     )
-    return runner, refused
 
 
-def _encoder(name: str, checkpoint: Checkpoint, digest: str, options: LoadOptions) -> EncoderRunner | CompiledEncoder:
-    """Compiled if that is wanted and can be, of bytes only where they are good enough; else by torch, as `_decoder` says."""
-    wanted = options.compiled is not None and options.device == "cpu"
-    if options.compiled is not None and wanted:
+def _encoder(
+    name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
+) -> tuple[EncoderRunner | CompiledEncoder, Refused | None]:
+    """The same of an encoder, which is of bytes only where they are good enough."""
+    refused = None
+    if version.compiled is not None:
+        from inference.engine.proven_runner import ProvenEncoder
+
+        encoder, refused = _proven(ProvenEncoder, name, version, version.compiled, checkpoint, options, box)
+        if encoder is not None:
+            return encoder, None
+    elif options.compiled is not None and options.device == "cpu":
         from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
         from inference.engine.compiled_runner import UNCOMPILED
 
         made = partial(CompiledEncoder, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
         try:
             try:
-                return _told(name, made(weights=options.weights))
+                return _told(name, made(weights=options.weights)), None
             except TooCoarse as error:
                 log("engine.model.unquantized", model=name, reason=str(error))
-                return _told(name, made())
+                return _told(name, made()), None
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
-    return EncoderRunner(checkpoint, device=options.device, dtype=options.dtype, counted=wanted)
+    slow = _stands_in(version, options)
+    return EncoderRunner(checkpoint, device=options.device, dtype=options.dtype, counted=slow), refused
+
+
+def _proven(
+    kind: type[P],
+    name: str,
+    version: Version,
+    compiled: Compiled,
+    checkpoint: Checkpoint,
+    options: LoadOptions,
+    box: BlackBox | None,
+) -> tuple[P | None, Refused | None]:
+    """The version's artifact, or why it is not run."""
+    from compiler.artifact.refusal import Reason, Refused
+    from inference.engine.proven_runner import proven
+
+    try:
+        if options.device != "cpu":
+            what = f"the artifact is for cpu, this engine is on {options.device}"
+            raise Refused(Reason.DEVICE, what, "Serve the reference here")
+        if box is None:
+            remedy = "Serve the reference, or start an engine process"
+            raise Refused(Reason.SIGNATURE, "no artifact is run here", remedy)
+        return proven(kind, checkpoint, version.digest, compiled, options.verify, box), None
+    except Refused as error:
+        log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
+        return None, error
+
+
+def _stands_in(version: Version, options: LoadOptions) -> bool:
+    """Whether torch serves in the place of what is compiled."""
+    return version.compiled is not None or (options.compiled is not None and options.device == "cpu")
 
 
 def _told(name: str, runner: C) -> C:

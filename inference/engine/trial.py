@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
 
-from compiler.validate.statistics import divergence
+from compiler.validate.statistics import divergence, least_cosine
 from inference.engine.deployment import Guards
 from inference.engine.journal import error_place, log
-from inference.engine.scheduler import Chunk
+from inference.engine.protocol import Kind
 from inference.engine.stats import GuardStats
 from inference.engine.watch import Watch
 
 if TYPE_CHECKING:
-    from inference.engine.decoder_worker import DecoderWorker
+    from inference.engine.worker import AnyWorker
 
 _TIME = 0.05
 """The part of the step thread's time that comparing may take."""
@@ -38,8 +38,10 @@ _PRIOR = 50
 class Trial:
     """For the step thread; its figures may be read by any."""
 
-    def __init__(self, canary: DecoderWorker, main: DecoderWorker, guards: Guards) -> None:
+    def __init__(self, canary: AnyWorker, main: AnyWorker, guards: Guards, kind: Kind = "chat") -> None:
+        """Of models of that `kind`: texts are apart by a divergence, vectors by an angle."""
         self._canary, self._main, self._guards = canary, main, guards
+        self._apart = _angle if kind == "embedding" else divergence
         self.watches = {"errors": Watch(guards.errors), "p95": Watch(_SLOW), "divergence": Watch(_DIVERGENT)}
         self.compared = 0
         self.answered = 0
@@ -66,7 +68,7 @@ class Trial:
     def found(self) -> dict[str, GuardStats]:
         return {name: GuardStats(each.seen, each.bad, each.tripped) for name, each in self.watches.items()}
 
-    def ended(self, worker: DecoderWorker, failed: bool) -> None:
+    def ended(self, worker: AnyWorker, failed: bool) -> None:
         """One of a worker's requests has ended: well, or by a failing of the model."""
         if worker is not self._canary:
             self._main_seen += 1
@@ -77,15 +79,16 @@ class Trial:
         usual = (self._main_bad + least * _PRIOR) / (self._main_seen + _PRIOR)
         self.watches["errors"].see(failed, min(0.49, max(least, 2 * usual)))
 
-    def sample(self, chunks: Sequence[Chunk]) -> list[int] | None:
-        """The beginning of one of the step's texts, if it is time to compare one."""
+    def sample(self, texts: Iterable[tuple[Sequence[int], int]]) -> list[int] | None:
+        """The beginning of one of the step's texts, if it is time to compare one. Of each, its tokens and how many of them the step
+        has come to."""
         if perf_counter() < self._next_at or self.tripped:
             return None
-        texts = [chunk for chunk in chunks if chunk.end > 1]
-        if not texts:
+        longer = [(tokens, end) for tokens, end in texts if end > 1]
+        if not longer:
             return None
-        chunk = self._random.choice(texts)
-        return list(chunk.choice.tokens[: min(chunk.end, self._tokens)])
+        tokens, end = self._random.choice(longer)
+        return list(tokens[: min(end, self._tokens)])
 
     def compare(self, tokens: list[int]) -> None:
         """Computes what comes after `tokens` by both, one after the other, so that load and the machine's mood weigh on both."""
@@ -101,7 +104,7 @@ class Trial:
         self._next_at = now + took * (1 / _TIME - 1)
         self._tokens = min(_MOST, max(_LEAST, int(_STALL_S / took * len(tokens))))
 
-    def _replayed(self, worker: DecoderWorker, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
+    def _replayed(self, worker: AnyWorker, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
         try:
             return worker.replay(tokens)
         except Exception as error:  # noqa: BLE001  # whatever fails here must not end the requests of the step it comes after
@@ -112,8 +115,13 @@ class Trial:
 
     def _judge(self, mine: torch.Tensor, took: float, theirs: torch.Tensor, other_took: float) -> None:
         self.compared += 1
-        self.watches["divergence"].see(not divergence(mine, theirs) <= self._guards.kl)
+        self.watches["divergence"].see(not self._apart(mine, theirs) <= self._guards.kl)
         if len(self._times) >= _ENOUGH:
             ordered = sorted(self._times)
             self.watches["p95"].see(took > self._guards.slower * ordered[int(0.95 * len(ordered))])
         self._times.append(other_took)
+
+
+def _angle(mine: torch.Tensor, theirs: torch.Tensor) -> float:
+    """How far vectors are apart: one less their cosine, of the worst row."""
+    return 1.0 - least_cosine(mine, theirs)

@@ -6,13 +6,18 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from inference.engine.errors import DEADLINE, ERASED
+from inference.engine.errors import DEADLINE, ERASED, failed
 from inference.engine.protocol import EngineError
 from inference.engine.receipts import Scope
 from inference.engine.request import Request, State
 from inference.engine.stats import STEP_TOKENS, ModelStats
+
+if TYPE_CHECKING:
+    import torch
+
+    from inference.engine.trial import Trial
 
 R = TypeVar("R", bound=Request)
 _ENDINGS = {DEADLINE.code: "deadline", ERASED.code: "erased"}
@@ -58,6 +63,8 @@ class Worker(ABC, Generic[R]):
     """The model is gone and its memory zeroed."""
 
     def __init__(self) -> None:
+        self.trial: Trial | None = None
+        """What compares it with another version, while one is on trial beside the other."""
         self._refused: Counter[str] = Counter()
         """Requests that were not queued, by the code of their error."""
         self._ended: Counter[str] = Counter()
@@ -85,6 +92,8 @@ class Worker(ABC, Generic[R]):
         """Sends a request's terminal event and counts it; one that has ended is left alone."""
         if request.state is State.FINISHED:
             return
+        if self.trial is not None and error is not None and failed(error):
+            self.trial.ended(self, failed=True)
         self._ended["cancelled" if error is None else _ENDINGS.get(error.code, "error")] += 1
         if error is None:
             request.cancel()
@@ -106,6 +115,11 @@ class Worker(ABC, Generic[R]):
     def close(self) -> None:
         """Zeroes all that is left of requests, when the last one has ended and no more will come."""
         self.closed = True
+
+    @abstractmethod
+    def replay(self, tokens: list[int]) -> tuple[torch.Tensor, float] | None:
+        """What the network says of `tokens`, computed apart from all requests and forgotten, and the seconds that took. None where
+        there is no room for it now."""
 
     @abstractmethod
     def erase(self, scope: Scope) -> Wiped:

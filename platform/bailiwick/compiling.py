@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from bailiwick.models import ModelError
 from cell.access import system_actor
 from cell.keys.provider import KeysError
 from cell.objects import store
-from compiler.validate.contract import Contract, Kind
+from compiler.validate.contract import Kind
+from inference.engine.checkpoint import Checkpoint
 from inference.engine.deployment import Weights
+from inference.engine.judging import Progress
 from inference.engine.making import Disproven, Made, Unmade, default_contract, make
-from inference.engine.proving import Progress
 from inference.gateway import rollout
 from inference.gateway.artifact_key import artifact_key
 from inference.gateway.artifact_store import ArtifactStore
@@ -25,7 +27,11 @@ def compile_checkpoint(
     models: Path, name: str, checkpoint: str, weights: Weights, wanted: str | None, progress: Progress
 ) -> Made:
     """Of the cell's folder of models, for this machine. Raises ModelError, once the log has what went wrong, or CheckpointError."""
-    contract = default_contract(weights) if wanted is None else Contract(Kind(wanted))
+    folder = models / rollout.CHECKPOINTS / checkpoint
+    kind = Checkpoint.open(folder).kind
+    contract = default_contract(weights, kind)
+    if wanted is not None:
+        contract = replace(contract, kind=Kind(wanted))
 
     def told(outcome: Outcome, device: str = "", report: Mapping[str, Any] | None = None) -> None:
         record_compilation(
@@ -34,7 +40,7 @@ def compile_checkpoint(
 
     try:
         made = make(
-            models / rollout.CHECKPOINTS / checkpoint,
+            folder,
             models / rollout.ARTIFACTS,
             weights=weights,
             sign=artifact_key().sign,
@@ -61,6 +67,7 @@ def compile_checkpoint(
         Outcome(checkpoint, weights, contract.kind, manifest.address, size, evidence.parity),
         manifest.fingerprint.device,
         {
+            "kind": kind,
             "contract": manifest.contract,
             "parity": evidence.parity,
             "measurements": list(evidence.measurements),

@@ -27,8 +27,8 @@ from inference.engine.protocol import Deploy
 from inference.gateway import rollout
 
 if TYPE_CHECKING:
+    from inference.engine.judging import Progress
     from inference.engine.making import Made
-    from inference.engine.proving import Progress
     from inference.gateway.model_store import Manifest, ModelStore
 
 _SINGLE_PLACE = 4.0
@@ -264,7 +264,9 @@ def _serving(deployment: Deployment) -> Version:
 def _limits(stages: Stages, report: Mapping[str, Any]) -> Stages:
     """With the divergence that the artifact's contract allows, where the stages say nothing of it. At a single place it may be some
     times the mean."""
-    kl = stages.guards.kl or _SINGLE_PLACE * float(report["contract"]["kl"])
+    contract = report["contract"]
+    mean = 1.0 - float(contract["cosine"]) if report.get("kind") == "embedding" else float(contract["kl"])
+    kl = stages.guards.kl or _SINGLE_PLACE * mean
     return msgspec.structs.replace(stages, guards=msgspec.structs.replace(stages.guards, kl=kl))
 
 
