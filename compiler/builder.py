@@ -25,8 +25,10 @@ from compiler.native.threads import Threads
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import specialize
 from compiler.target import Target
+from compiler.tune import tunable
 from compiler.tune.finals import NothingFits
 from compiler.tune.knobs import Value
+from compiler.tune.tunable import Runner
 from compiler.tune.tuner import Tuner
 from compiler.tuned_step import TunedStep, macros
 from compiler.validate.contract import Contract
@@ -128,9 +130,8 @@ class Builder:
             variant,
             self.folder,
             threads=self.threads,
-            prove=lambda made: parities.of(made, example),
-            example=example,
-            states=captured.states,
+            prove=lambda made: _judged(parities.of(made, example)),
+            run=lambda made: _runner(made, captured.states, example),
         ) as step:
             try:
                 return dict(self.tuner.tune(step, step.key(sizes)).winner)
@@ -165,6 +166,15 @@ def table_of(axes: Mapping[str, Axis]) -> list[Sizes]:
     """Every combination of sizes; one without any where there are no axes."""
     names = sorted(axes)
     return [dict(zip(names, sizes, strict=True)) for sizes in product(*(axes[name].sizes for name in names))]
+
+
+def _judged(parity: Parity) -> tunable.Parity:
+    return tunable.Parity(parity.holds, {"error": max((each.error for each in parity.findings), default=0.0)})
+
+
+def _runner(made: Compiled, states: Mapping[str, torch.Tensor], example: Sequence[torch.Tensor]) -> Runner:
+    own = {name: state.clone() for name, state in states.items()}
+    return lambda: made(example, own)
 
 
 def _findings(parity: Parity) -> list[dict[str, Any]]:

@@ -86,11 +86,12 @@ def extend(
     *,
     folder: str | Path | None = None,
     threads: int | None = None,
+    tuner: Tuner | None = None,
 ) -> bool:
     """Compiles an artifact for one more bucket, in this thread, while it serves; whether compiled code takes it from now on.
 
     For what `missing` was told of, on a thread or a worker that no call waits for. `example_inputs` may be of any sizes, and best
-    are made up: nothing of them is kept. Raises OutsideBucket.
+    are made up: nothing of them is kept. `tuner` is as for `compile`. Raises OutsideBucket.
     """
     threads = threads or usable_cores()
     with artifact.changing:
@@ -99,7 +100,7 @@ def extend(
         chosen = target_of(f"cpu:{','.join(names)}" if names else "cpu")
         tensors, place, clean = Tensors(content.tensors), *_room(folder)
         contract = contract_from(content.contract)
-        builder = Builder(content.program, chosen, content.quantize, contract, place, threads, tensors)
+        builder = Builder(content.program, chosen, content.quantize, contract, place, threads, tensors, tuner)
         built = builder.build([dict(sizes)], example_inputs)
         weakref.finalize(artifact, clean)
         evidence = content.evidence

@@ -9,6 +9,7 @@ from typing import Self
 
 import torch
 
+from compiler.artifact.step_folder import Held
 from compiler.backends.cpu.isa import Variant
 from compiler.backends.cpu.toolchain import KERNELS, ToolchainError, find_compiler
 from compiler.native.native import Compiled, build, sources
@@ -20,7 +21,6 @@ from compiler.tune.key import Key, key_of, source_hash
 from compiler.tune.knobs import Candidate, Choice, Knob, Range
 from compiler.tune.space import Space
 from compiler.tune.tunable import Infeasible, Runner
-from compiler.validate.parity import Parity
 
 _SPAN = 4
 """Vectors of sums for each row, and of weights beside them (kernels/matmul.h)."""
@@ -34,20 +34,19 @@ class TunedStep:
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Held,
         weights: Sequence[torch.Tensor],
         variant: Variant,
         folder: Path,
         *,
         threads: int,
-        prove: Callable[[Compiled], Parity],
-        example: Sequence[torch.Tensor],
-        states: Mapping[str, torch.Tensor],
+        prove: Callable[[Compiled], tunable.Parity],
+        run: Callable[[Compiled], Runner],
     ) -> None:
-        """Candidates run over packed `weights` and are held against the truth by `prove`. They are compiled in a folder in `folder`
-        that goes, like their threads, when the step is closed."""
+        """Candidates run over packed `weights`; `run` makes of one what is timed, and `prove` holds it against the truth. They are
+        compiled in a folder in `folder` that goes, like their threads, when the step is closed."""
         self._source, self._weights, self._variant, self._threads = source, weights, variant, threads
-        self._prove, self._example, self._states = prove, example, states
+        self._prove, self._run = prove, run
         self._built: dict[tuple[tuple[str, object], ...], Compiled] = {}
         self._pool: Threads | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,13 +90,10 @@ class TunedStep:
         return f"{sums} vectors of sums leave none for weights" if sums + _SPAN > registers else None
 
     def build(self, candidate: Candidate) -> Runner:
-        step = self._step(candidate)
-        states = {name: state.clone() for name, state in self._states.items()}
-        return lambda: step(self._example, states)
+        return self._run(self._step(candidate))
 
     def parity(self, candidate: Candidate) -> tunable.Parity:
-        found = self._prove(self._step(candidate))
-        return tunable.Parity(found.holds, {"error": max((each.error for each in found.findings), default=0.0)})
+        return self._prove(self._step(candidate))
 
     def _step(self, candidate: Candidate) -> Compiled:
         asked = tuple(sorted(candidate.items()))

@@ -73,7 +73,7 @@ def _publish(source: Source, place: Path, subject: str, release: str) -> Path | 
     try:
         return publish(place, fill)
     except Unsaved as error:
-        return Held(source.step, source.text, source.weights, str(error))
+        return Held(source.step, source.text, source.weights, unsaved=str(error))
 
 
 def _opened(path: Path, subject: str, release: str) -> Held:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -29,6 +29,8 @@ class Held:
     text: str
     weights: Sequence[torch.Tensor]
     """Packed, in the step's order."""
+    knobs: Mapping[str, int] = field(default_factory=dict)
+    """Macros of the kernels' headers that it is compiled with; none where they choose themselves."""
     unsaved: str = ""
     """Why it is in memory and in no folder; empty where it is mapped."""
 
@@ -45,6 +47,7 @@ def write_step(made: Held | Source, work: Path) -> dict[str, FileEntry]:
         "symbols": list(step.symbols),
         "limits": dict(step.limits),
         "weights": len(made.weights),
+        "knobs": dict(made.knobs) if isinstance(made, Held) else {},
     }
     return {
         STEP: write(work / STEP, [canonical.text(signature).encode()]),
@@ -66,11 +69,11 @@ def read_step(path: Path) -> Held:
             tuple(signature["symbols"]),
             tuple(sorted(signature["limits"].items())),
         )
-        names = _names(signature["weights"])
+        names, knobs = _names(signature["weights"]), dict(signature["knobs"])
     except (Unstorable, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(Reason.SCHEMA, f"{path / STEP} is of no step of this release: {error}", FETCH) from error
     tensors = mapped(path / WEIGHTS, names)
-    return Held(step, read(path, SOURCE).decode(), [tensors[name] for name in names])
+    return Held(step, read(path, SOURCE).decode(), [tensors[name] for name in names], knobs)
 
 
 def _names(count: int) -> list[str]:

@@ -40,7 +40,7 @@ class Compiled:
 
     def __init__(self, step: Step, weights: Sequence[torch.Tensor], library: Pool, compiled: Path) -> None:
         """`weights` are packed, in the step's order; they are read where they lie. Raises ToolchainError."""
-        self.step = step
+        self.step, self.path = step, compiled
         self._native = toolchain.load(compiled)
         self._native.step_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Step)]
         self._native.step_run.restype = None

@@ -84,6 +84,11 @@ class CompiledEncoder:
         """As `EncoderRunner.tag`."""
         return scores(self.computed(texts), texts)
 
+    @property
+    def code(self) -> Path:
+        """The shared object."""
+        return self._step.code
+
     def wipe_buffers(self) -> int:
         """Zeroes what calls leave in buffers that outlive them; the number of bytes."""
         return self._step.wipe()

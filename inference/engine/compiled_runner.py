@@ -101,6 +101,11 @@ class CompiledRunner:
         logits = found[0][0] if len(found) == 1 else torch.cat([each for each, _ in found])
         return logits, [_drawn(token) for _, tokens in found for token in tokens.tolist()]
 
+    @property
+    def code(self) -> Path:
+        """The shared object."""
+        return self._step.code
+
     def wipe_buffers(self) -> int:
         """Zeroes what steps leave in buffers that outlive them; the number of bytes."""
         return self._step.wipe()

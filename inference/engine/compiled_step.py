@@ -10,8 +10,9 @@ import torch
 
 from compiler.artifact.step_folder import Held
 from compiler.frontend.exported import capture
+from compiler.native.native import Compiled
 from compiler.native.source import Source, source_of
-from compiler.native.threads import Threads
+from compiler.native.threads import Pool
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.passes.specialize import generalize
 from inference.engine.architecture import DecoderConfig
@@ -88,16 +89,13 @@ class CompiledStep:
         return logits, drawn
 
     def _measure(self, config: DecoderConfig) -> None:
-        shape = (2 * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
-        states = {name: torch.zeros(shape, dtype=self._cache_dtype) for name in self._names}
+        timed = idle(config, self._cache_dtype)
+        self._pools.measure(lambda tokens, pool: timed(self._native, tokens, pool), _LADDER)
 
-        def run(tokens: int, pool: Threads) -> None:
-            nothing, unwritten = torch.zeros(tokens, dtype=torch.int64), torch.full((tokens,), -1)
-            lengths = torch.zeros(tokens, dtype=torch.int32)
-            inputs = nothing, nothing, unwritten, lengths[:, None], lengths, lengths - 1, nothing, *_undrawn(tokens)
-            self._native(inputs, states, pool=pool)
-
-        self._pools.measure(run, _LADDER)
+    @property
+    def code(self) -> Path:
+        """The shared object."""
+        return self._native.path
 
     @property
     def weights_bytes(self) -> int:
@@ -107,6 +105,30 @@ class CompiledStep:
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""
         return self._native.wipe()
+
+
+def idle(config: DecoderConfig, cache: torch.dtype) -> Callable[[Compiled, int, Pool | None], Sequence[torch.Tensor]]:
+    """What runs a step on so many tokens, each the first of a text of its own: for what takes the time whatever was said."""
+    most = _LADDER[-1]
+    shape = (most * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
+    states = {name: torch.zeros(shape, dtype=cache) for name in _names(config)}
+
+    def run(step: Compiled, tokens: int, pool: Pool | None = None) -> Sequence[torch.Tensor]:
+        ids, places = torch.arange(tokens) % config.vocab_size, torch.arange(tokens, dtype=torch.int32)
+        ones = torch.ones(tokens, dtype=torch.int32)
+        inputs = (
+            ids,
+            torch.zeros(tokens, dtype=torch.int64),
+            places.long() * BLOCK_TOKENS,
+            places[:, None],
+            ones,
+            ones - 2,
+            ids % tokens,
+            *_undrawn(tokens),
+        )
+        return step(inputs, states, pool=pool)
+
+    return run
 
 
 def _names(config: DecoderConfig) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import torch
 from compiler.artifact.step_folder import Held
 from compiler.frontend.exported import capture
 from compiler.ir.program import Program
+from compiler.native.native import Compiled
 from compiler.native.source import Source, source_of
-from compiler.native.threads import Threads
+from compiler.native.threads import Pool
 from compiler.passes.manager import calibrated, for_processor, optimized
 from compiler.passes.quantize import every, reads_no_activation
 from inference.engine.architecture import EncoderConfig
@@ -64,7 +65,8 @@ class EncoderStep:
         self.most_tokens = most_tokens(config)
         """Of one call."""
         self._native, self._pools = native(held, folder, threads)
-        self._pools.measure(self._timed, _LADDER)
+        timed = idle(config)
+        self._pools.measure(lambda tokens, pool: timed(self._native, tokens, pool), _LADDER)
 
     def __call__(self, texts: list[list[int]]) -> numpy.ndarray:
         """Vectors [texts, hidden], or logits [tokens, labels], in float32. A text has a token at least; all have at most
@@ -73,12 +75,24 @@ class EncoderStep:
         [values] = self._native(_arrays(texts, self._first_position), {}, pool=self._pools.fit(tokens))
         return values.numpy()
 
-    def _timed(self, tokens: int, pool: Threads) -> None:
-        self._native(_arrays([[0] * tokens], self._first_position), {}, pool=pool)
+    @property
+    def code(self) -> Path:
+        """The shared object."""
+        return self._native.path
 
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""
         return self._native.wipe()
+
+
+def idle(config: EncoderConfig) -> Callable[[Compiled, int, Pool | None], Sequence[torch.Tensor]]:
+    """What runs a step on a text of so many tokens, whatever they are."""
+
+    def run(step: Compiled, tokens: int, pool: Pool | None = None) -> Sequence[torch.Tensor]:
+        text = [number % config.vocab_size for number in range(tokens)]
+        return step(_arrays([text], config.first_position), {}, pool=pool)
+
+    return run
 
 
 def _arrays(texts: list[list[int]], first_position: int) -> tuple[torch.Tensor, ...]:

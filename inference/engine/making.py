@@ -11,14 +11,17 @@ import torch
 from compiler.artifact.fingerprint import here
 from compiler.artifact.publication import Unsaved, workroom
 from compiler.artifact.signature import Sign
-from compiler.artifact.step_folder import Held
 from compiler.backends.cpu import isa
 from compiler.backends.cpu.toolchain import find_compiler
+from compiler.tune.finals import NothingFits
+from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Contract, contract_for
+from inference.engine import encoder_step
 from inference.engine.artifact import Manifest, Proof, manifest_in, save
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import LEAST_COSINE, CompiledEncoder, TooCoarse
 from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
+from inference.engine.compiled_step import cache_dtype, idle
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.deployment import Weights
 from inference.engine.encoder_proving import encoder_truth, proved_encoder
@@ -26,6 +29,7 @@ from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.judging import Judged, Progress
 from inference.engine.protocol import Kind
 from inference.engine.proving import proved, truth_of
+from inference.engine.tuning import tuned
 
 
 class Unmade(Exception):
@@ -56,21 +60,30 @@ def default_contract(weights: Weights, kind: Kind = "chat") -> Contract:
 
 
 def make(
-    source: Path, into: Path, *, weights: Weights, sign: Sign, contract: Contract | None = None, progress: Progress
+    source: Path,
+    into: Path,
+    *,
+    weights: Weights,
+    sign: Sign,
+    contract: Contract | None = None,
+    tuner: Tuner | None = None,
+    progress: Progress,
 ) -> Made:
-    """Compiles the checkpoint folder `source` and writes the artifact below `into`. Raises CheckpointError, Unmade or Disproven;
-    then nothing is written. It takes as many threads as torch has."""
+    """Compiles the checkpoint folder `source`, with settings that `tuner` finds, and writes the artifact below `into`.
+
+    Raises CheckpointError, Unmade or Disproven; then nothing is written. It takes as many threads as torch has.
+    """
     checkpoint = Checkpoint.open(source)
     contract = contract or default_contract(weights, checkpoint.kind)
     prove = _decoder if checkpoint.kind == "chat" else _encoder
     try:
         with workroom(into) as work:
-            held, dtype, judged, measurements = prove(checkpoint, work, weights, contract, progress)
+            candidate, dtype, judged, measurements = prove(checkpoint, work, weights, contract, tuner, progress)
             if judged.reasons:
                 raise Disproven(judged)
             path = save(
-                held,
-                list(work.glob("*.so")),
+                candidate.held,
+                [candidate.code],
                 into,
                 sign,
                 checkpoint=checkpoint.digest(),
@@ -80,29 +93,39 @@ def make(
                 contract=contract.plain(),
                 evidence=Proof(judged.said, tuple(measurements), torch.get_num_threads()),
             )
-    except (*UNCOMPILED, TooCoarse, Unsaved) as error:
+    except (*UNCOMPILED, TooCoarse, NothingFits, Unsaved) as error:
         raise Unmade(f"{error}.") from error
     except OSError as error:
         raise Unmade(f"{error.filename or into}: {error.strerror}.") from error
     return Made(path, manifest_in(path))
 
 
-_Proved = tuple[Held, Literal["bfloat16", "float32"], Judged, list[dict[str, Any]]]
+_Proved = tuple[CompiledRunner | CompiledEncoder, Literal["bfloat16", "float32"], Judged, list[dict[str, Any]]]
 
 
-def _decoder(checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, progress: Progress) -> _Proved:
+def _decoder(
+    checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, tuner: Tuner | None, progress: Progress
+) -> _Proved:
     truth = truth_of(checkpoint, progress)
     progress("compiling", 0, 1)
     candidate = CompiledRunner(checkpoint, work, weights=weights)
     dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == torch.bfloat16 else "float32"
+    if tuner is not None:
+        held = tuned(candidate.held, idle(candidate.config, cache_dtype(candidate.dtype)), work, tuner)
+        candidate = CompiledRunner(checkpoint, work, dtype=dtype, held=held)
     eager = DecoderRunner(checkpoint, dtype=dtype)
-    return candidate.held, dtype, *proved(checkpoint, truth, eager, candidate, contract, progress)
+    return candidate, dtype, *proved(checkpoint, truth, eager, candidate, contract, progress)
 
 
-def _encoder(checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, progress: Progress) -> _Proved:
+def _encoder(
+    checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, tuner: Tuner | None, progress: Progress
+) -> _Proved:
     truth = encoder_truth(checkpoint, progress)
     progress("compiling", 0, 1)
     candidate = CompiledEncoder(checkpoint, work, weights=weights)
     dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == "bfloat16" else "float32"
+    if tuner is not None:
+        held = tuned(candidate.held, encoder_step.idle(candidate.config), work, tuner)
+        candidate = CompiledEncoder(checkpoint, work, dtype=dtype, held=held)
     eager = EncoderRunner(checkpoint, dtype=dtype)
-    return candidate.held, dtype, *proved_encoder(checkpoint, truth, eager, candidate, contract, progress)
+    return candidate, dtype, *proved_encoder(checkpoint, truth, eager, candidate, contract, progress)

@@ -53,6 +53,6 @@ class Pools:
 def native(held: Held, folder: Path, threads: int) -> tuple[Compiled, Pools]:
     """A step, compiled into `folder` unless it is there, and what it runs on. Raises ToolchainError."""
     variant = isa.best()
-    compiled = build(held.text, folder, variant)
+    compiled = build(held.text, folder, variant, held.knobs)
     pools = Pools(compiled, variant, threads)
     return Compiled(held.step, held.weights, pools.together, compiled), pools

@@ -12,6 +12,9 @@ from bailiwick.models import ModelError
 from cell.access import system_actor
 from cell.keys.provider import KeysError
 from cell.objects import store
+from compiler.tune.budget import Budget
+from compiler.tune.store import Store
+from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Kind
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.deployment import Weights
@@ -22,11 +25,20 @@ from inference.gateway.artifact_key import artifact_key
 from inference.gateway.artifact_store import ArtifactStore
 from inference.gateway.artifacts import Outcome, record_compilation
 
+TUNED = ".tuned"
+"""Folder of models in which settings of kernels are kept that were measured."""
+
+SEEDS = Budget(trials=0)
+"""What the rules name, and no search beyond: each candidate is compiled, which takes seconds."""
+
 
 def compile_checkpoint(
-    models: Path, name: str, checkpoint: str, weights: Weights, wanted: str | None, progress: Progress
+    models: Path, name: str, checkpoint: str, weights: Weights, wanted: str | None, tune: bool, progress: Progress
 ) -> Made:
-    """Of the cell's folder of models, for this machine. Raises ModelError, once the log has what went wrong, or CheckpointError."""
+    """Of the cell's folder of models, for this machine; what tuning finds is kept there, too.
+
+    Raises ModelError, once the log has what went wrong, or CheckpointError.
+    """
     folder = models / rollout.CHECKPOINTS / checkpoint
     kind = Checkpoint.open(folder).kind
     contract = default_contract(weights, kind)
@@ -45,6 +57,7 @@ def compile_checkpoint(
             weights=weights,
             sign=artifact_key().sign,
             contract=contract,
+            tuner=Tuner(Store(models / TUNED), budget=SEEDS, by="operator") if tune else None,
             progress=progress,
         )
     except Disproven as error:

@@ -54,6 +54,12 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
         help="what has to be shown beside the float32 truth (default: near; distributional for int8 and int4)",
     )
 
+    compiling.add_argument(
+        "--tune",
+        action="store_true",
+        help="measure which settings of the kernels are best here, for minutes the first time",
+    )
+
     add_bench(actions, home)
 
     canary = command("canary", _canary, "have another version answer some of a model's requests")
@@ -150,7 +156,7 @@ def _compile(operator: Operator, options: argparse.Namespace) -> str:
 
     bar = Bar(sys.stderr)
     try:
-        made = operator.compile(options.name, options.weights, options.contract, bar)
+        made = operator.compile(options.name, options.weights, options.contract, options.tune, bar)
     finally:
         bar.end()
     evidence = made.manifest.evidence

@@ -91,7 +91,7 @@ def test_more_sums_than_registers_are_never_built(tmp_path: Path) -> None:
     source = source_of(for_processor(optimized(capture(network(64), (torch.randn(2, 256),)))))
     for name, most in (("generic", 3), ("avx512", 7)):
         variant = isa.variant(name)
-        with TunedStep(source, (), variant, tmp_path, threads=1, prove=_never, example=(), states={}) as step:
+        with TunedStep(source, (), variant, tmp_path, threads=1, prove=_never, run=_never) as step:
             default = step.space.default
             left = [rows for rows in range(1, 9) if step.prune({**default, "MATMUL_ROWS": rows}) is None]
         assert left == list(range(1, most + 1))

@@ -14,14 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from compiler.artifact.addressed import FileEntry
 from compiler.artifact.signature import Sign, message
 from compiler.tune import canonical
+from compiler.tune.tuner import Tuner
 from inference.engine.deployment import Compiled, Version, Weights
 from inference.engine.making import Made, make
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-def made(source: Path, into: Path, weights: Weights = "as-they-are") -> Made:
-    return make(source, into, weights=weights, sign=KEY.sign, progress=lambda what, done, of: None)
+def made(source: Path, into: Path, weights: Weights = "as-they-are", tuner: Tuner | None = None) -> Made:
+    return make(source, into, weights=weights, sign=KEY.sign, tuner=tuner, progress=lambda what, done, of: None)
 
 
 def trust(folder: Path, key: Ed25519PrivateKey = KEY) -> Path:

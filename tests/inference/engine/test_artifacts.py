@@ -15,15 +15,20 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bailiwick.models import CHAT_MODEL, demo_checkpoint
 from compiler.artifact.publication import SIGNATURE
 from compiler.artifact.step_folder import STEP
+from compiler.tune.key import Key
+from compiler.tune.store import Store
+from compiler.tune.tunable import Tunable
+from compiler.tune.tuner import Tuner
 from inference.engine import deployment
 from inference.engine.artifact import Manifest, Proof
 from inference.engine.client import EngineClient, EngineFailure
-from inference.engine.deployment import Deployment, Version, pinned
+from inference.engine.deployment import Deployment, Version, Weights, pinned
 from inference.engine.making import Disproven, Made
 from inference.engine.protocol import Deploy, ListModels, ModelInfo, Models
-from tests.inference.engine import artifacts
+from tests.inference.engine import artifacts, checkpoints
 from tests.inference.engine.calls import generate, stats, whole, with_client
 from tests.inference.engine.conftest import EngineProcess
 from tests.test_layout import ROOT
@@ -256,6 +261,49 @@ def test_a_wrong_kernel_is_stopped_by_parity_and_not_kept(
 
     assert stopped.value.judged.said["error"] > stopped.value.judged.said["allowed"]
     assert list((tmp_path / "artifacts").iterdir()) == []
+
+
+class Chosen(Tuner):
+    """Has measured that nothing is to be fetched ahead."""
+
+    def tune(self, tunable: Tunable, key: Key) -> Any:
+        self.winner = {**tunable.space.default, "MATMUL_AHEAD": 0}
+        tunable.build(self.winner)()
+        assert tunable.parity(self.winner)
+        return self
+
+
+@pytest.mark.parametrize("kind", ["chat", "embedding"])
+def test_settings_that_were_measured_are_in_the_artifact_and_are_what_is_served(
+    kind: str, source: Path, tmp_path: Path, models: Path, start_engine: Callable[..., EngineProcess]
+) -> None:
+    path = source if kind == "chat" else checkpoints.save_encoder(tmp_path / "encoder")
+    found = artifacts.made(path, tmp_path / "artifacts", tuner=Chosen(Store(tmp_path / "store")))
+    deployment.write(Deployment("tuned", versions=[artifacts.version(path, found)]), models / "tuned.json")
+    engine = start_engine("--trust", str(artifacts.trust(models.parent)), models=models)
+
+    async def work(client: EngineClient) -> None:
+        [shown] = (await info(client)).versions
+        assert (shown.refused, [model.slow_path for model in (await stats(client)).models]) == ("", [0])
+
+    with_client(engine, work)
+    assert json.loads((found.path / STEP).read_bytes())["knobs"]["MATMUL_AHEAD"] == 0
+    assert len(list(found.path.glob("kernels/*.so"))) == 1
+
+
+@pytest.mark.parametrize("weights", ["as-they-are", "int8"])
+def test_no_step_of_an_artifact_is_slower_than_torchs(weights: Weights, made: Made, tmp_path: Path) -> None:
+    """Batches, types and quality in one: what a change of the compiler makes slower or wrong is seen here first."""
+    found = made if weights == "as-they-are" else artifacts.made(demo_checkpoint(CHAT_MODEL), tmp_path, weights)
+    evidence = found.manifest.evidence
+
+    assert [(each["step"], each["batch"]) for each in evidence.measurements] == [
+        ("decode", 1),
+        ("decode", 8),
+        ("prompt", 1),
+    ]
+    assert [each for each in evidence.measurements if each["median_ns"] > each["reference_ns"]] == []
+    assert evidence.parity["kl"] <= 0.05 and evidence.parity["chi_square"] > 1e-6
 
 
 def test_every_member_is_on_the_page(made: Made) -> None:
