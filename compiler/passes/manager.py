@@ -43,7 +43,6 @@ ABSORBING: Mapping[str, Pass] = {"absorb": absorb}
 """For a GPU, where a number that is multiplied on its way to the tensor cores goes a long way round."""
 QUANTIZING: Mapping[str, Pass] = {"quantize": quantize}
 NARROWING: Mapping[str, Pass] = {"narrow": narrow}
-QUANTIZING_WEIGHTS: Mapping[str, Pass] = {"quantize": quantize_weights}
 
 
 def optimized(program: Program, watch: Watch | None = None) -> Program:
@@ -72,9 +71,10 @@ def calibrated(
         yield run(program, {"quantize": partial(quantize, seen=seen, chosen=chosen), **NARROWING})
 
 
-def for_gpu(program: Program, *, quantized: bool = False, watch: Watch | None = None) -> Program:
-    """An optimized program as a GPU computes it: in its own types; with `quantized`, over weights of bytes."""
-    return run(program, {**ABSORBING, **(QUANTIZING_WEIGHTS if quantized else {})}, watch)
+def for_gpu(program: Program, *, quantized: torch.dtype | None = None, watch: Watch | None = None) -> Program:
+    """An optimized program as a GPU computes it: in its own types; with `quantized`, over weights of int8 or of float8_e4m3fn."""
+    narrow = {} if quantized is None else {"quantize": partial(quantize_weights, dtype=quantized)}
+    return run(program, {**ABSORBING, **narrow}, watch)
 
 
 def run(program: Program, passes: Mapping[str, Pass], watch: Watch | None = None) -> Program:

@@ -12,7 +12,7 @@ from compiler.ir.interpret import interpret
 from compiler.ir.ops import make
 from compiler.ir.program import Program
 from compiler.ir.value import TensorType, Value
-from compiler.passes.rounding import compensated, nearest
+from compiler.passes.rounding import compensated, eight_bit_floats, nearest
 from compiler.passes.smooth import smoothed
 
 SMALLEST = 1 << 12
@@ -58,15 +58,22 @@ def quantize(program: Program, seen: Samples | None = None, chosen: Chosen = eve
 
     With samples that were `seen`, norms are spread before, and what is lost by rounding is made up for. Raises Unquantizable.
     """
-    return _quantized(program, "byte_linear", {torch.float32}, seen or {}, chosen)
+    return _quantized(program, "byte_linear", {torch.float32}, seen or {}, chosen, torch.int8)
 
 
-def quantize_weights(program: Program) -> Program:
-    """The same weights, and activations as they are: what a GPU reads fastest. Raises Unquantizable."""
-    return _quantized(program, "scaled_linear", {torch.float32, torch.float16, torch.bfloat16}, {}, every)
+def quantize_weights(program: Program, dtype: torch.dtype = torch.int8) -> Program:
+    """Weights as int8 or as float8, and activations as they are: what a GPU reads fastest. Raises Unquantizable."""
+    return _quantized(program, "scaled_linear", {torch.float32, torch.float16, torch.bfloat16}, {}, every, dtype)
 
 
-def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype], seen: Samples, chosen: Chosen) -> Program:
+def _quantized(
+    program: Program,
+    op: str,
+    asked_in: Collection[torch.dtype],
+    seen: Samples,
+    chosen: Chosen,
+    dtype: torch.dtype,
+) -> Program:
     weights = dict(program.weights)
     replaced: dict[Value, Value] = {}
     for value in program.graph.values:
@@ -83,12 +90,15 @@ def _quantized(program: Program, op: str, asked_in: Collection[torch.dtype], see
             spread = smoothed(value, rows, weights)
             weights |= spread.weights
             asked, rows, weight, bias = spread.asked, spread.rows, spread.weight, [spread.bias]
-        found = nearest(weight) if rows is None else compensated(weight, rows)
+        if rows is not None:
+            found = compensated(weight, rows)
+        else:
+            found = nearest(weight) if dtype == torch.int8 else eight_bit_floats(weight)
         weights |= zip((f"{name}.bytes", f"{name}.scales"), found, strict=True)
         replaced[value] = make(
             op,
             asked,
-            make("weight", name=f"{name}.bytes", type=TensorType(matrix.shape, torch.int8)),
+            make("weight", name=f"{name}.bytes", type=TensorType(matrix.shape, dtype)),
             make("weight", name=f"{name}.scales", type=TensorType(matrix.shape[:1], torch.float32)),
             *bias,
         )

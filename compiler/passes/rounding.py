@@ -19,6 +19,13 @@ def nearest(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (weight / divisors[:, None]).round().to(torch.int8), scales
 
 
+def eight_bit_floats(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same as float8 (e4m3, OCP 8-bit floating point 1.0): small weights keep more digits, and large ones fewer."""
+    largest = torch.finfo(torch.float8_e4m3fn).max
+    scales, divisors = _scales(weight, largest)
+    return (weight / divisors[:, None]).clamp(-largest, largest).to(torch.float8_e4m3fn), scales
+
+
 @torch.no_grad()
 def compensated(weight: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The same for products with rows like `asked` [some, columns], as GPTQ does (arXiv 2210.17323).
@@ -49,7 +56,7 @@ def compensated(weight: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor
     return torch.from_numpy(found.T.copy()), scales
 
 
-def _scales(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each row, and what it is divided by: of a row of zeros 1."""
-    scales = weight.abs().amax(1) / LARGEST_BYTE
+def _scales(weight: torch.Tensor, largest: float = LARGEST_BYTE) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each row, so that its largest becomes `largest`, and what it is divided by: of a row of zeros 1."""
+    scales = weight.abs().amax(1) / largest
     return scales, torch.where(scales == 0, 1.0, scales)

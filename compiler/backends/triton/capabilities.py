@@ -29,6 +29,8 @@ class Capabilities:
     """Matrix products of four warps together (wgmma)."""
     halves: frozenset[torch.dtype]
     """Types that tensor cores multiply with sums in float32."""
+    float8: bool
+    """Whether it turns floats of eight bits (e4m3) into others by itself."""
     graphs: bool
     """A whole step recorded once and launched as one."""
 
@@ -45,14 +47,14 @@ KNOWN: dict[str, Capabilities] = {
     known.name: known
     for known in (
         # CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"; 1 KiB of a block's memory is the system's.
-        Capabilities("sm_80", "cuda", 32, 108, 163 * _KIB, True, False, _HALVES, True),
-        Capabilities("sm_86", "cuda", 32, 84, 99 * _KIB, True, False, _HALVES, True),
-        Capabilities("sm_89", "cuda", 32, 144, 99 * _KIB, True, False, _HALVES, True),
-        Capabilities("sm_90", "cuda", 32, 132, 227 * _KIB, True, True, _HALVES, True),
+        Capabilities("sm_80", "cuda", 32, 108, 163 * _KIB, True, False, _HALVES, False, True),
+        Capabilities("sm_86", "cuda", 32, 84, 99 * _KIB, True, False, _HALVES, False, True),
+        Capabilities("sm_89", "cuda", 32, 144, 99 * _KIB, True, False, _HALVES, True, True),
+        Capabilities("sm_90", "cuda", 32, 132, 227 * _KIB, True, True, _HALVES, True, True),
         # The fifth generation has instructions of its own in the place of wgmma.
-        Capabilities("sm_100", "cuda", 32, 148, 227 * _KIB, True, False, _HALVES, True),
-        # CDNA 3: 64 KiB of local memory; its copies go through registers.
-        Capabilities("gfx942", "hip", 64, 304, 64 * _KIB, False, False, _HALVES, True),
+        Capabilities("sm_100", "cuda", 32, 148, 227 * _KIB, True, False, _HALVES, True, True),
+        # CDNA 3: 64 KiB of local memory; its copies go through registers, and its floats of eight bits are others (fnuz).
+        Capabilities("gfx942", "hip", 64, 304, 64 * _KIB, False, False, _HALVES, False, True),
     )
 }
 

@@ -75,6 +75,8 @@ class Given:
             return made
         if value.dtype == torch.int8:
             return torch.randint(-127, 128, shape, dtype=torch.int8, generator=self._generator, device=device)
+        if value.dtype == torch.float8_e4m3fn:
+            return (32 * torch.randn(shape, generator=self._generator, device=device)).to(value.dtype)
         if not value.dtype.is_floating_point:
             # Places at the end of a cache: attention reads all of it.
             last = max((numbers(each.shape)[2] for each in _caches(self.group)), default=shape[-1] if shape else 1)

@@ -71,6 +71,8 @@ def norm_kind(op: str | None, *, dot: bool, dtype: torch.dtype) -> str:
 def launch(group: Group, device: Capabilities, *, cut: Tiles | None = None, upcast: bool = False) -> Launch:
     """`cut` in the place of the rules'. Raises NotPlanned."""
     product = product_of(group)
+    float8 = product.weight.dtype == torch.float8_e4m3fn
+    require(device.float8 or not float8, f"{device.name} has no float8")
     tail = group.values[group.values.index(group.anchor) + 1 :]
     if any(value.op == "write" for value in tail):
         return _qkv(group, product, device, cut, upcast)
@@ -88,7 +90,7 @@ def product_of(group: Group) -> Product:
     require(before in ((), (norm,)), "more than a norm is computed before the product")
     product = Product(x if norm is None else norm.args[0], weight, scales, rest[0] if rest else None, norm)
     require(product.x.dtype in FLOATS, f"a product of {product.x.dtype}")
-    require(weight.dtype in FLOATS | {torch.int8}, f"a weight of {weight.dtype}")
+    require(weight.dtype in FLOATS | {torch.int8, torch.float8_e4m3fn}, f"a weight of {weight.dtype}")
     require(count(weight.shape) < 1 << 31, "a weight of more elements than kernels count to")
     require(product.rows <= MOST_ROWS, f"{product.rows} rows: the vendor's library is better at more than {MOST_ROWS}")
     return product

@@ -103,21 +103,21 @@ def qkv(
     eps: float,
     head_eps: float | None = None,
     bias: bool = False,
-    quantized: bool = False,
+    quantized: torch.dtype | None = None,
     cut: Tiles | None = None,
     upcast: bool = False,
 ) -> Launch:
     """Normalizes x [tokens, depth], makes queries, keys and values of it, turns them, and writes to the cache.
 
-    `head_eps` is that of norms of heads, where there are some; `quantized` weights are int8 with a scale a row. Arguments: x,
-    weight, scales, bias, norm weight, None, q norm, k norm, cosines and sines [tokens, head_dim], slots int64 [tokens] (block *
-    block tokens + offset; below 0: nowhere), q, cache, cache. Raises ValueError for heads that no tile is made for.
+    `head_eps` is that of norms of heads, where there are some; `quantized` weights are int8 or float8 with a scale a row.
+    Arguments: x, weight, scales, bias, norm weight, None, q norm, k norm, cosines and sines [tokens, head_dim], slots int64
+    [tokens] (block * block tokens + offset; below 0: nowhere), q, cache, cache. Raises ValueError for heads that no tile is for.
     """
     rows, half = pages.requests * pages.tokens, pages.head_dim // 2
     if pages.head_dim % 2 or half & (half - 1) or rows > MOST_ROWS:
         raise ValueError(f"{rows} rows of heads of {pages.head_dim} have no kernel; use the reference")
     parts = pages.heads + 2 * pages.kv_heads
-    kind = torch.int8 if quantized else pages.dtype
+    kind = quantized or pages.dtype
     if cut is None:
         cut = tiles(rows, parts * half, depth, pages.dtype, device, pair=True, bytes_=kind.itemsize)
         if head_eps is not None or cut.block_n > half:

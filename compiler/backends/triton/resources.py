@@ -29,6 +29,7 @@ _TYPES = {
     torch.int32: "*i32",
     torch.int16: "*i16",
     torch.int8: "*i8",
+    torch.float8_e4m3fn: "*fp8e4nv",
     torch.bool: "*i1",
 }
 _CUDA = re.compile(r"REG:(\d+) STACK:(\d+)")

@@ -88,7 +88,8 @@ def tiles(
     else:
         # Two lines of 128 bytes of each row of the weight; float32 has no tensor cores without losing bits.
         block_m = min(MOST_ROWS, max(LEAST, power_above(rows)))
-        block_n, block_k = 32, 256 // max(size, 2)
+        # Bytes become halves in registers: of a pair's, no more fit.
+        block_n, block_k = 16 if pair and size == 1 else 32, 256 // max(size, 2)
         warps, stages = block_m // LEAST, 3 if device.async_copies else 2
     block_n = min(block_n, max(NARROWEST if rows > FEW_ROWS else 1, power_above(columns)))
     block_k = min(block_k, max(LEAST, power_above(depth)))

@@ -36,7 +36,7 @@ def _byte_linear(value: Value, weight: Value, scales: Value, bias: Value | None 
 
 
 def _scaled_linear(value: Value, weight: Value, scales: Value, bias: Value | None = None) -> TensorType:
-    require(weight.dtype == torch.int8, "its weight is int8")
+    require(weight.dtype in (torch.int8, torch.float8_e4m3fn), "its weight is int8 or float8")
     require(value.dtype.is_floating_point, "it is asked about fractions")
     require(scales.shape == weight.shape[:1] and scales.dtype == torch.float32, "each row of the weight has a scale")
     require(weight.rank == 2 and value.axis(-1) == weight.axis(1), f"{value.type} does not meet {weight.type}")

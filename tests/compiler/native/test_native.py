@@ -140,7 +140,7 @@ def test_what_has_no_generated_code_is_said_so() -> None:
         with pytest.raises(NotNative, match=said):
             source_of(optimized(capture(module, (torch.randn(3, 8),))))
     with pytest.raises(NotNative, match="activations as well"):
-        source_of(for_gpu(optimized(capture(DecodeStep("llama"), decoder_example())), quantized=True))
+        source_of(for_gpu(optimized(capture(DecodeStep("llama"), decoder_example())), quantized=torch.int8))
     symbolic = capture(Toy(), (torch.tensor([1, 2, 3]), torch.tensor([0, 1, 2])), dynamic=BOTH)
     with pytest.raises(NotNative, match="how large B can be"):
         source_of(optimized(symbolic))

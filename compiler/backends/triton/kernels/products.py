@@ -59,7 +59,7 @@ def weights(weight, columns, place, end, DEPTH: tl.constexpr, EVEN: tl.constexpr
     if EVEN:
         tile = tl.load(at, eviction_policy="evict_first")
     else:
-        tile = tl.load(at, mask=inside, other=0, eviction_policy="evict_first")
+        tile = tl.load(at, mask=inside, other=0.0, eviction_policy="evict_first")
     return tile
 
 

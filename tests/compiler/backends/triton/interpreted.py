@@ -63,7 +63,7 @@ def decode(
     batch: int = 2,
     tokens: int = 1,
     steps: int = 1,
-    quantized: bool = False,
+    quantized: torch.dtype | None = None,
 ) -> Ran:
     example = decoder_example(batch, tokens)
     network, exact = DecodeStep(family, batch=batch, layers=1, dtype=dtype), DecodeStep(family, batch=batch, layers=1)

@@ -25,7 +25,7 @@ class Layer:
     wide: int = 72
     places: int = 40
     head_norms: bool = False
-    quantized: bool = False
+    quantized: torch.dtype | None = None
     bias: bool = False
 
     def launched(self) -> dict[str, Group]:
@@ -67,9 +67,9 @@ class Layer:
 
     def _linear(self, name: str, x: Value, rows: int, *, bias: bool = False) -> Value:
         extra = [self._weight(f"{name}_bias", rows)] if bias else []
-        if not self.quantized:
+        if self.quantized is None:
             return make("linear", x, self._weight(name, rows, x.axis(-1)), *extra)
-        weight = make("weight", name=name, type=TensorType((rows, x.axis(-1)), torch.int8))
+        weight = make("weight", name=name, type=TensorType((rows, x.axis(-1)), self.quantized))
         scales = make("weight", name=f"{name}_scales", type=TensorType((rows,), torch.float32))
         return make("scaled_linear", x, weight, scales, *extra)
 

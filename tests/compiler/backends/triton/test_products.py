@@ -55,14 +55,28 @@ MANY = {"block_m": 16, "warps": 4, "stages": 3}
             2e-6,
         ),
         # Bytes.
-        (Layer(texts=2, quantized=True, bias=True), {"gate_up": Tiles(**FEW, block_n=64, block_k=64, split=2)}, 2e-6),
         (
-            Layer(texts=8, quantized=True, dtype=torch.float16),
+            Layer(texts=2, quantized=torch.int8, bias=True),
+            {"gate_up": Tiles(**FEW, block_n=64, block_k=64, split=2)},
+            2e-6,
+        ),
+        (
+            Layer(texts=8, quantized=torch.int8, dtype=torch.float16),
             {"down": Tiles(**MANY, block_n=64, block_k=32, split=2)},
             2e-3,
         ),
+        (
+            Layer(texts=2, quantized=torch.float8_e4m3fn, bias=True),
+            {"gate_up": Tiles(**FEW, block_n=64, block_k=64, split=2)},
+            2e-6,
+        ),
+        (
+            Layer(texts=8, quantized=torch.float8_e4m3fn, dtype=torch.bfloat16),
+            {"down": Tiles(**MANY, block_n=64, block_k=32, split=2)},
+            1e-2,
+        ),
     ],
-    ids=["1", "2 split", "6 halves", "4 bfloat16", "17", "2 bytes", "8 bytes"],
+    ids=["1", "2 split", "6 halves", "4 bfloat16", "17", "2 bytes", "8 bytes", "2 float8", "8 float8"],
 )
 def test_each_launch_of_a_layer_is_what_the_reference_says(
     interpret: Interpret, kernels: Path, layer: Layer, cuts: dict[str, Tiles | Reach], most: float

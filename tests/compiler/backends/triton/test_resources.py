@@ -28,7 +28,7 @@ LLAMA_8B = {"hidden": 4096, "heads": 32, "groups": 8, "head": 128, "wide": 14336
 QWEN3_8B = {**LLAMA_8B, "wide": 12288, "head_norms": True}
 ONE = Layer(texts=1, dtype=torch.bfloat16, **LLAMA_8B)
 EIGHT = Layer(texts=8, dtype=torch.bfloat16, **QWEN3_8B)
-BYTES = Layer(texts=1, dtype=torch.bfloat16, quantized=True, **LLAMA_8B)
+BYTES = Layer(texts=1, dtype=torch.bfloat16, quantized=torch.int8, **LLAMA_8B)
 
 
 def compiled(layer: Layer, device: str, folder: Path) -> dict[str, tuple[Launch, Resources]]:
@@ -79,6 +79,25 @@ def test_bytes_and_pages_and_samplers_do_not_spill_either(kernels: Path) -> None
         *sampler,
     ):
         assert resources(launch, device, kernels).problem(device) is None, launch.source.entry
+
+
+@pytest.mark.parametrize("device", ["sm_90", "sm_100"])
+@pytest.mark.parametrize("texts", [1, 8])
+def test_floats_of_eight_bits_do_not_spill_where_there_are_such(kernels: Path, device: str, texts: int) -> None:
+    layer = Layer(texts=texts, dtype=torch.bfloat16, quantized=torch.float8_e4m3fn, **LLAMA_8B)
+
+    for name, (_, found) in compiled(layer, device, kernels).items():
+        assert found.problem(capabilities(device)) is None, name
+
+
+@pytest.mark.parametrize("device", ["sm_80", "gfx942"])
+def test_floats_of_eight_bits_are_left_to_aten_elsewhere(device: str) -> None:
+    layer = Layer(dtype=torch.bfloat16, quantized=torch.float8_e4m3fn, **LLAMA_8B)
+
+    plan = planned(layer.graph(), capabilities(device))
+
+    assert f"{device} has no float8" in {reference.reason for reference in plan.references}
+    assert not any(launch.source.entry in ("linear", "qkv") for launch in plan.launches)
 
 
 def test_loops_of_a_step_are_compiled_as_well(kernels: Path) -> None:

@@ -15,14 +15,15 @@ Interpret = Callable[..., Any]
 @pytest.mark.parametrize(
     ("family", "dtype", "tokens", "quantized"),
     [
-        ("llama", torch.float32, 1, False),
-        ("qwen3", torch.float16, 2, False),
-        ("mistral", torch.bfloat16, 2, False),
-        ("qwen3", torch.float16, 2, True),
+        ("llama", torch.float32, 1, None),
+        ("qwen3", torch.float16, 2, None),
+        ("mistral", torch.bfloat16, 2, None),
+        ("qwen3", torch.float16, 2, torch.int8),
+        ("llama", torch.bfloat16, 1, torch.float8_e4m3fn),
     ],
 )
 def test_a_decoder_goes_on_as_the_reference_says(
-    interpret: Interpret, kernels: Path, family: str, dtype: torch.dtype, tokens: int, quantized: bool
+    interpret: Interpret, kernels: Path, family: str, dtype: torch.dtype, tokens: int, quantized: torch.dtype | None
 ) -> None:
     ran = interpret(interpreted.decode, family, dtype, kernels, batch=2, tokens=tokens, steps=2, quantized=quantized)
 
