@@ -24,6 +24,7 @@ from bench.peers import decoding, llama
 from bench.peers.orders import Decoded, Order
 from bench.report import Options
 from inference.engine.admission import Limits
+from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Version
 from inference.engine.served import LoadOptions, ServedModel, load_model
@@ -68,21 +69,29 @@ class Report:
             torch.cuda.empty_cache()
 
 
-def serve(name: str, *, graphs: bool) -> ServedModel:
+def serve(name: str, way: str) -> ServedModel:
     """A model on the device with room for the largest batch."""
     limits = Limits(max_running=max(BATCHES), max_waiting=512, step_tokens=8192, realtime_share=0.0)
-    options = LoadOptions(device="cuda", dtype="bfloat16", graphs=graphs, cache_bytes=8 * GIBIBYTE, limits=limits)
+    options = LoadOptions(
+        device="cuda",
+        dtype="bfloat16",
+        graphs=way != "eager",
+        compiled=checks.KERNELS if way == "kernels" else None,
+        cache_bytes=8 * GIBIBYTE,
+        limits=limits,
+    )
     return load_model(name, Version(str(llama.checkpoint(name))), options)
 
 
-def speed(report: Report, name: str, *, graphs: bool) -> None:
+def speed(report: Report, name: str, way: str) -> None:
     """Decoding, first tokens and wiping of one model, loaded once."""
-    way = "graphs" if graphs else "eager"
     held: list[ServedModel] = []
 
     def load() -> dict[str, Any]:
-        held.append(serve(name, graphs=graphs))
-        return {"memory_gb": torch.cuda.memory_allocated() / 1e9}
+        held.append(serve(name, way))
+        runner = cast(DecoderWorker, held[0].worker)._runner
+        uncompiled = runner.uncompiled if isinstance(runner, DecoderRunner) else ""
+        return {"memory_gb": torch.cuda.memory_allocated() / 1e9, "uncompiled": uncompiled}
 
     report.section(f"{name} {way} load", load, needs_s=25)
     if not held:
@@ -105,7 +114,7 @@ def speed(report: Report, name: str, *, graphs: bool) -> None:
 
     for length in (512, 2048):
         report.section(f"{name} {way} first token {length}", lambda length=length: first(length), needs_s=5)
-    if not graphs:
+    if way == "eager":
         report.section(f"{name} wipe", lambda: wipe(model), needs_s=4)
     held.clear()
 
@@ -191,8 +200,8 @@ def main() -> int:
         report.section("determinism", checks.determinism, needs_s=10)
         report.section("fairness", fair, needs_s=60)
         for name in ("260m", "1b"):
-            for graphs in (True, False):
-                speed(report, name, graphs=graphs)
+            for way in ("kernels", "graphs", "eager"):
+                speed(report, name, way)
             for batch in (1, 8, 32, 64):
                 report.section(f"{name} transformers b{batch}", lambda n=name, b=batch: peer(n, b), needs_s=12)
         for dtype in ("bfloat16", "float32", "float16"):

@@ -21,6 +21,8 @@ from inference.engine.tokenizer import Tokenizer
 
 BLOCKS = 600
 ROOM = 16
+KERNELS = Path(tempfile.gettempdir()) / "bench-gpu-kernels"
+"""Where kernels are kept, for a second run."""
 
 
 class _Nowhere:
@@ -34,10 +36,18 @@ class _Nowhere:
 class Drive:
     """One runner, driven chunk by chunk."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str, dtype: DtypeName, *, graphs: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: str,
+        dtype: DtypeName,
+        *,
+        graphs: bool = False,
+        kernels: Path | None = None,
+    ) -> None:
         self.tokenizer: Tokenizer = checkpoint.tokenizer()
         self.vocabulary = checkpoint.config.vocab_size
-        self.runner = DecoderRunner(checkpoint, device=device, dtype=dtype, graphs=graphs)
+        self.runner = DecoderRunner(checkpoint, device=device, dtype=dtype, graphs=graphs, kernels=kernels)
         self.runner.reserve(BLOCKS)
         self._next = 1
         self._made: dict[int, Generation] = {}
@@ -100,14 +110,22 @@ def decoder_parity() -> dict[str, Any]:
         ("cuda float32 graphs", "cuda", "float32", True, 1e-3),
         ("cuda bfloat16", "cuda", "bfloat16", False, 0.1),
         ("cuda bfloat16 graphs", "cuda", "bfloat16", True, 0.1),
+        ("cuda float32 kernels", "cuda", "float32", False, 1e-3),
+        ("cuda bfloat16 kernels", "cuda", "bfloat16", False, 0.1),
         ("cpu auto", "cpu", "auto", False, 0.1),
         ("cpu bfloat16", "cpu", "bfloat16", False, 0.1),
     ]
     for name, device, dtype, graphs, tolerance in ways:
-        drive = Drive(checkpoint, device, dtype, graphs=graphs)
+        kernels = KERNELS if name.endswith("kernels") else None
+        drive = Drive(checkpoint, device, dtype, graphs=graphs, kernels=kernels)
         found = drive.answers([drive.request(n, length) for n, length in enumerate(lengths)], 8, forced=forced)
         worst = max(float(((a - b).norm(dim=-1) / b.norm(dim=-1)).max()) for a, b in zip(found, expected, strict=True))
-        result[name] = {"error": worst, "ok": worst < tolerance, "slow_path": drive.runner.slow_path}
+        result[name] = {
+            "error": worst,
+            "ok": worst < tolerance,
+            "slow_path": drive.runner.slow_path,
+            "uncompiled": drive.runner.uncompiled,
+        }
     return result
 
 

@@ -36,7 +36,7 @@ def compiled_step(load: Callable[[], Decoder], weights: Weights) -> Source:
     """
     decoder = load()
     config, cache = decoder.config, cache_dtype(decoder.norm.weight.dtype)
-    program = capture(PlainStep(decoder, cache), _example(), dynamic=DYNAMIC)
+    program = capture(PlainStep(decoder, cache), example(), dynamic=DYNAMIC)
     # What it was captured by refers to itself in circles.
     del decoder
     gc.collect()
@@ -135,7 +135,7 @@ def _names(config: DecoderConfig) -> list[str]:
     return [cache_name(layer) for layer in range(config.layers)]
 
 
-def _example() -> Sequence[torch.Tensor]:
+def example() -> Sequence[torch.Tensor]:
     """Sizes that are no other size of any network, nor 1, so that none is taken for one that cannot change."""
     tokens = 5
     tables, lengths = torch.zeros(tokens, 3, dtype=torch.int32), torch.ones(tokens, dtype=torch.int32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,6 +21,9 @@ from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
 from inference.engine.models.threads import Threads, threads
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
+
+if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
+    from inference.engine.kernel_steps import KernelSteps
 
 _CHECKED_SHIFTS = (1, 3, 8)
 
@@ -38,11 +43,13 @@ class DecoderRunner:
         device: str = "cpu",
         dtype: DtypeName = "float32",
         graphs: bool = False,
+        kernels: Path | None = None,
         counted: bool = False,
     ) -> None:
         """Loads the weights. Raises CheckpointError when they cannot be served.
 
-        With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay.
+        With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay. With
+        `kernels` there, a folder that keeps them, it compiles decode steps of few rows, and captures those.
         With `counted` it stands in for something faster that could not be had.
         """
         if not isinstance(checkpoint.config, DecoderConfig):
@@ -63,19 +70,44 @@ class DecoderRunner:
         self._pinned_rows = PINNED_ROWS if self._ignores_slots() else 1
         self._graphs: DecodeGraphs | None = None
         self._wants_graphs = graphs and self._device.type == "cuda"
+        self._kernels: KernelSteps | None = None
+        self._keeps_kernels = kernels if self._device.type == "cuda" else None
+        self.uncompiled = ""
+        """Why there are no kernels that were asked for; known once the cache is reserved."""
         self.slow_path = 0
-        """Decode steps that no captured graph fitted, while graphs are on; all steps where it stands in for something faster."""
+        """Decode steps that nothing captured fitted, while something is; all steps where it stands in for something faster."""
         self._stands_in = counted
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
         # One block more takes what the padding rows of a captured step write.
         self.store.reserve(blocks + self._wants_graphs)
+        if self._keeps_kernels is not None:
+            self._compile(self._keeps_kernels)
+        # After that, for it moves the weights.
         if self._wants_graphs:
             self._graphs = DecodeGraphs(self._network, self.store.layers, self._device, sink=blocks)
 
+    def _compile(self, folder: Path) -> None:
+        from compiler.backends.triton.capabilities import UnknownDevice, here
+        from compiler.backends.triton.graph import NoGraphs
+        from compiler.backends.triton.launch import NoTriton
+        from compiler.backends.triton.plans import NotPlanned
+        from compiler.frontend.exported import Unsupported
+        from inference.engine.kernel_steps import KernelSteps
+
+        try:
+            chip = here(self._device.index or 0)
+            self._kernels = KernelSteps(self._network, self.store.layers, folder, chip, self._device)
+        except (UnknownDevice, NoGraphs, NoTriton, NotPlanned, Unsupported) as error:
+            self.uncompiled, self._stands_in = str(error), True
+
     def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:
-        """What `step` gives, of which nothing is drawn yet: None for each of `draws`."""
+        """What `step` gives, and what the step has drawn by draws that are plain; None where nothing is drawn yet."""
+        if self._kernels is not None and _are_answers(chunks) and not any(c.generation.deterministic for c in chunks):
+            found = self._kernels.draw(chunks, draws)
+            if found is not None:
+                return found
         return self.step(chunks), [None] * len(draws)
 
     @torch.inference_mode()
@@ -103,15 +135,19 @@ class DecoderRunner:
 
     def wipe_buffers(self) -> int:
         """Zeroes what steps leave in buffers that outlive them; the number of bytes."""
-        return 0 if self._graphs is None else self._graphs.wipe()
+        wiped = 0 if self._graphs is None else self._graphs.wipe()
+        return wiped + (0 if self._kernels is None else self._kernels.wipe())
 
     def _mixed(self, chunks: list[Chunk]) -> torch.Tensor:
         self.slow_path += self._stands_in
-        if self._graphs is not None and all(chunk.samples and chunk.end - chunk.start == 1 for chunk in chunks):
-            logits = self._graphs.step(chunks)
+        if (self._kernels is not None or self._graphs is not None) and _are_answers(chunks):
+            found = None if self._kernels is None else self._kernels.draw(chunks, [None] * len(chunks))
+            if found is not None:
+                return found[0]
+            logits = None if self._graphs is None else self._graphs.step(chunks)
             if logits is not None:
                 return logits
-            self.slow_path += 1
+            self.slow_path += not self._stands_in
         with self._threads.fit(sum(chunk.end - chunk.start for chunk in chunks)):
             return self._network(self._batches.mixed(chunks), self.store.layers)  # type: ignore[no-any-return]
 
@@ -143,6 +179,11 @@ class DecoderRunner:
             if any(not torch.equal(matrix(rows.roll(by, 0)), out.roll(by, 0)) for by in _CHECKED_SHIFTS):
                 return False
         return True
+
+
+def _are_answers(chunks: Sequence[Chunk]) -> bool:
+    """Whether each is one token of an answer that goes on."""
+    return all(chunk.samples and chunk.end - chunk.start == 1 for chunk in chunks)
 
 
 def _threads_that_divide(rows: int, device: torch.device) -> AbstractContextManager[None]:

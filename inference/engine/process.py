@@ -55,7 +55,7 @@ def main() -> int:
         "--compiled",
         type=Path,
         metavar="DIR",
-        help="compile models for this machine's processor and keep their code in DIR (CPU; needs a C++ compiler)",
+        help="compile models for this machine and keep their code in DIR (on a CPU with a C++ compiler, on a GPU with Triton)",
     )
     parser.add_argument(
         "--weights",

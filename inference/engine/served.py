@@ -47,7 +47,7 @@ class LoadOptions:
     graphs: bool = False
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
     compiled: Path | None = None
-    """Where compiled models keep their code; None leaves them to torch. On a CPU."""
+    """Where compiled models keep their code, or on a GPU a decoder its kernels; None leaves them to torch."""
     weights: Weights = "as-they-are"
     """What models that the engine compiles itself read their weights from. An encoder that bytes change too much keeps them."""
     verify: Verify | None = None
@@ -109,6 +109,8 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     if checkpoint.kind == "chat":
         runner, refused = _decoder(name, version, checkpoint, found.digest, options, box)
         worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
+        if isinstance(runner, DecoderRunner) and runner.uncompiled:
+            log("engine.model.uncompiled", model=name, reason=runner.uncompiled)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
         if checkpoint.kind == "tagging":
@@ -147,9 +149,9 @@ def _decoder(
     if version.compiled is not None:
         from inference.engine.proven_runner import ProvenRunner
 
-        runner, refused = _proven(ProvenRunner, name, version, version.compiled, checkpoint, options, box)
-        if runner is not None:
-            return runner, None
+        proven, refused = _proven(ProvenRunner, name, version, version.compiled, checkpoint, options, box)
+        if proven is not None:
+            return proven, None
     elif options.compiled is not None and options.device == "cpu":
         from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
 
@@ -159,10 +161,15 @@ def _decoder(
         except UNCOMPILED as error:
             log("engine.model.uncompiled", model=name, reason=str(error))
     slow = _stands_in(version, options)
-    return (
-        DecoderRunner(checkpoint, device=options.device, dtype=options.dtype, graphs=options.graphs, counted=slow),
-        refused,
+    runner = DecoderRunner(
+        checkpoint,
+        device=options.device,
+        dtype=options.dtype,
+        graphs=options.graphs,
+        kernels=options.compiled,
+        counted=slow,
     )
+    return runner, refused
 
 
 def _encoder(

@@ -15,6 +15,8 @@ from compiler.schedule.group import Group
 def launch(group: Group, device: Capabilities, *, cut: Reach | None = None, upcast: bool = False) -> Launch:
     """Raises NotPlanned."""
     anchor = group.anchor
+    if anchor.op == "paged_attention":
+        return _over_pages(group, device, cut, upcast)
     require(anchor.op == "cached_attention" and group.values[0] is anchor, "attention that is not over a cache")
     q, k, v, positions = anchor.args
     texts, heads, tokens, head = numbers(q.shape)
@@ -39,6 +41,31 @@ def launch(group: Group, device: Capabilities, *, cut: Reach | None = None, upca
         cut.stages,
         cut,
     )
+
+
+def _over_pages(group: Group, device: Capabilities, cut: Reach | None, upcast: bool) -> Launch:
+    """Each token by itself, also where neighbours of a prompt could attend together: of few tokens, keys take the time."""
+    anchor = group.anchor
+    q, cache, tables, lengths, _ = anchor.args
+    require(group.values[0] is anchor, "something before attention")
+    require(all(value.op == "reshape" for value in group.values[1:]), "something after attention")
+    require(group.outputs == (group.values[-1],), "attention has one result")
+    tokens, heads, head = numbers(q.shape)
+    groups, pages = numbers(cache.shape)[1] // 2, numbers(tables.shape)[1]
+    require(q.dtype == cache.dtype and q.dtype in FLOATS, f"queries of {q.dtype} over pages of {cache.dtype}")
+    rows = max(LEAST, power_above(heads // groups))
+    require(rows <= MOST_ROWS, f"{heads // groups} heads share keys")
+    require(tokens <= MOST_ROWS, f"{tokens} tokens: a prompt's attention is the vendor's library's")
+    page = int(anchor["block"])
+    cut = cut or reach(tokens * groups, rows, pages * page, head, device)
+    found = constants(
+        heads=heads, groups=groups, head=head, tokens=1, cut=cut, scale=anchor["scale"], upcast=upcast
+    ) | {"PLACES": pages * page, "PAGED": True, "PAGE": page, "PAGES": pages, "WINDOW": int(anchor["window"])}
+    source = from_template("attention", title_of(group), found)
+    arguments: tuple[Argument, ...] = q, cache, cache, tables, lengths, group.outputs[0]
+    own = scratch(tokens * groups, rows, head, cut)
+    grid = tokens * groups, cut.split, 1
+    return Launch(group, source, grid, (*arguments, *own), found, cut.warps, cut.stages, cut)
 
 
 def constants(

@@ -33,6 +33,11 @@ class Heads:
     """Cosines and sines, of queries and keys alike."""
     key_write: Value
     value_write: Value
+    """The same as that of keys where both are in the pages of one cache."""
+
+    @property
+    def paged(self) -> bool:
+        return self.key_write is self.value_write
 
     @property
     def heads(self) -> int:
@@ -62,20 +67,22 @@ class Heads:
             "HEADS": self.heads,
             "GROUPS": self.groups,
             "HEAD": self.width,
-            "PLACES": numbers(self.key_write.shape)[2],
+            "PLACES": numbers(self.key_write.shape)[0 if self.paged else 2],
             "TURNS": count(self.turn[0].shape) // self.width,
-            "PAGED": False,
+            "PAGED": self.paged,
         }
 
 
 def found(group: Group) -> Heads:
-    """Raises NotPlanned for anything but queries, keys and values of one product, two of them written to caches."""
+    """Raises NotPlanned for anything but queries, keys and values of one product, two of them written to caches, or to pages."""
     outputs = [value for value in group.outputs if value.op != "write"]
     writes = [value for value in group.values if value.op == "write"]
-    require(len(outputs) == 1 and len(writes) == 2, "queries, keys and values are one result and two writes")
-    parts = sorted(((_part(write.args[2], group.anchor), write) for write in writes), key=lambda pair: pair[0].start)
+    require(len(outputs) == 1 and len(writes) in (1, 2), "queries, keys and values are one result and two writes")
+    stored = [(write.args[2], write) for write in writes] if len(writes) == 2 else _halves(writes[0])
+    part = _part if len(writes) == 2 else _token_part
+    parts = sorted(((part(value, group.anchor), write) for value, write in stored), key=lambda pair: pair[0].start)
     (k, key_write), (v, value_write) = parts
-    q = _part(outputs[0], group.anchor)
+    q = part(outputs[0], group.anchor)
     texts, heads, tokens, width = q.shape
     groups = k.shape[1]
     require(k.shape == v.shape == (texts, groups, tokens, width), "as many keys as values, as wide as queries")
@@ -83,7 +90,8 @@ def found(group: Group) -> Heads:
     require(starts == [0, heads * width, (heads + groups) * width], "queries, keys and values lie one after another")
     require(numbers(group.anchor.shape)[-1] == (heads + 2 * groups) * width, "the product has other columns as well")
     require(key_write.args[1] is value_write.args[1], "keys and values go to the same places")
-    require(all(write["dim"] == 2 and write.args[0].op == "state" for write in writes), "a cache of another layout")
+    dim = 2 if len(writes) == 2 else 0
+    require(all(write["dim"] == dim and write.args[0].op == "state" for write in writes), "a cache of another layout")
     if q.turn is None or q.turn != k.turn or v.turn is not None:
         raise NotPlanned("queries and keys are turned alike, and values are not")
     require((q.norm is None) == (k.norm is None) and v.norm is None, "queries and keys have norms, or neither")
@@ -91,6 +99,39 @@ def found(group: Group) -> Heads:
         require(q.norm["eps"] == k.norm["eps"] and q.norm.op == k.norm.op == "rms_norm", "norms of one kind")
     require(width % 2 == 0 and (width // 2) & (width // 2 - 1) == 0, f"heads of {width} are no power of two")
     return Heads(q, outputs[0], k, q.turn, key_write, value_write)
+
+
+def _halves(write: Value) -> list[tuple[Value, Value]]:
+    """Keys and values that lie side by side in each slot of a cache of pages."""
+    joined = write.args[2]
+    require(
+        joined.op == "concat" and joined["dim"] == 1 and len(joined.args) == 2, "a write that is not keys and values"
+    )
+    return [(value, write) for value in joined.args]
+
+
+def _token_part(value: Value, anchor: Value) -> Part:
+    """Of tokens that are texts of their own: [tokens, heads, width]."""
+    tokens, heads, width = numbers(value.shape)
+    turn, norm = None, None
+    if value.op == "rope":
+        value, *pair = value.args
+        turn = pair[0], pair[1]
+        require(all(numbers(angle.shape) == (tokens, 1, width) for angle in turn), "an angle for each token")
+    if value.op == "rms_norm":
+        norm, value = value, value.args[0]
+    require(value.op == "reshape", "heads are columns, taken apart")
+    return Part(_column(value.args[0], anchor), (tokens, heads, 1, width), norm, turn)
+
+
+def _column(value: Value, anchor: Value) -> int:
+    """The first of a product's columns that `value` is."""
+    start = 0
+    if value.op == "slice":
+        require(value["dim"] == value.rank - 1, "a slice of rows")
+        start, value = value["start"], value.args[0]
+    require(value is anchor, "what is written is of another product")
+    return start
 
 
 def _part(value: Value, anchor: Value) -> Part:
@@ -113,9 +154,4 @@ def _part(value: Value, anchor: Value) -> Part:
             norm = value
         value = value.args[0]
     require(turned and value.op == "reshape", "heads are columns, taken apart")
-    value, start = value.args[0], 0
-    if value.op == "slice":
-        require(value["dim"] == value.rank - 1, "a slice of rows")
-        start, value = value["start"], value.args[0]
-    require(value is anchor, "what is written is of another product")
-    return Part(start, shape, norm, turn)
+    return Part(_column(value.args[0], anchor), shape, norm, turn)

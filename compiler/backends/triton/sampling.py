@@ -125,6 +125,10 @@ class Sampler:
         for name, tensor in given.items():
             self._tensors[name].copy_(tensor, non_blocking=True)
 
+    def wipe(self) -> int:
+        """Zeroes all but the logits, which are whose they are; the number of bytes."""
+        return sum(int(tensor.zero_().nbytes) for name, tensor in self._tensors.items() if name != "logits")
+
     def run(self) -> torch.Tensor:
         """The tokens int64 [rows], until the next call."""
         for call in self._calls:

@@ -46,26 +46,27 @@ LINEAR_ROPE = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}
 DYNAMIC_ROPE = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
 
 
-def decoder(name: str) -> Any:
+def decoder(name: str, *, heads: int | None = None) -> Any:
     """A random model of transformers: a family, a rope scaling and a head for each name."""
     torch.manual_seed(sum(name.encode()))
+    sizes = SIZES if heads is None else {**SIZES, "num_attention_heads": heads}
     models_by_name = {
-        "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**SIZES, rope_parameters=LLAMA3_ROPE)),
+        "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes, rope_parameters=LLAMA3_ROPE)),
         "llama-tied": lambda: transformers.LlamaForCausalLM(
             transformers.LlamaConfig(
-                **SIZES, tie_word_embeddings=True, attention_bias=True, mlp_bias=True, rope_parameters=LINEAR_ROPE
+                **sizes, tie_word_embeddings=True, attention_bias=True, mlp_bias=True, rope_parameters=LINEAR_ROPE
             )
         ),
         "llama-dynamic": lambda: transformers.LlamaForCausalLM(
-            transformers.LlamaConfig(**SIZES, rope_parameters=DYNAMIC_ROPE)
+            transformers.LlamaConfig(**sizes, rope_parameters=DYNAMIC_ROPE)
         ),
-        "mistral": lambda: transformers.MistralForCausalLM(transformers.MistralConfig(**SIZES, sliding_window=24)),
-        "qwen2": lambda: transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**SIZES, tie_word_embeddings=True)),
+        "mistral": lambda: transformers.MistralForCausalLM(transformers.MistralConfig(**sizes, sliding_window=24)),
+        "qwen2": lambda: transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**sizes, tie_word_embeddings=True)),
         "qwen2-windows": lambda: transformers.Qwen2ForCausalLM(
-            transformers.Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=16, max_window_layers=1)
+            transformers.Qwen2Config(**sizes, use_sliding_window=True, sliding_window=16, max_window_layers=1)
         ),
         "qwen3": lambda: transformers.Qwen3ForCausalLM(
-            transformers.Qwen3Config(**SIZES, head_dim=16, rope_parameters=YARN_ROPE)
+            transformers.Qwen3Config(**sizes, head_dim=16, rope_parameters=YARN_ROPE)
         ),
     }
     model = models_by_name[name]()
@@ -92,9 +93,12 @@ def tokenizer() -> tokenizers.Tokenizer:
     return made
 
 
-def save_decoder(folder: Path, name: str = "llama", *, never_ends: bool = False, longest: int | None = None) -> Path:
-    """Writes a whole checkpoint of `decoder(name)`; with `never_ends` no token ends an answer. It takes `longest` tokens."""
-    model = decoder(name)
+def save_decoder(
+    folder: Path, name: str = "llama", *, never_ends: bool = False, longest: int | None = None, heads: int | None = None
+) -> Path:
+    """Writes a whole checkpoint of `decoder(name)`; with `never_ends` no token ends an answer. It takes `longest` tokens, and has
+    so many `heads`."""
+    model = decoder(name, heads=heads)
     if longest is not None:
         model.config.max_position_embeddings = longest
     if never_ends:

@@ -1,0 +1,58 @@
+"""Decode steps of the compiler's kernels over the engine's pages, in Triton's interpreter beside the network of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.engine.models.layers import DtypeName
+from inference.engine.sampler import Draw
+from tests.compiler.backends.triton.process import interpreting
+from tests.inference.engine import interpreted_steps
+
+Interpret = Callable[..., Any]
+GREEDY = Draw(0.0, 0, 1.0, 0.5, None)
+DRAWS = [GREEDY, Draw(1.0, 1, 1.0, 0.3, None), Draw(1.0, 0, 1.0, 0.5, 2)]
+"""The likeliest, the likeliest of one, and one that wants more than a token."""
+
+
+@pytest.fixture(scope="module")
+def interpret() -> Iterator[Interpret]:
+    with interpreting() as pool:
+        yield lambda function, *args: pool.submit(function, *args).result()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("family", "dtype", "most"),
+    [
+        ("llama", "float32", 1e-4),
+        ("qwen3", "float32", 1e-4),
+        ("mistral", "bfloat16", 0.1),
+        ("llama-tied", "float32", 1e-4),
+    ],
+)
+def test_answers_go_on_as_the_network_says_and_are_drawn_in_the_step(
+    interpret: Interpret, tmp_path: Path, family: str, dtype: DtypeName, most: float
+) -> None:
+    seen = interpret(interpreted_steps.followed, family, dtype, tmp_path, DRAWS)
+
+    scale = max(float(each.abs().max()) for each in seen.theirs)
+    for mine, theirs, drawn in zip(seen.mine, seen.theirs, seen.drawn, strict=True):
+        assert (mine - theirs).abs().max() <= most * scale
+        assert [token.token if token else None for token in drawn] == [
+            int(mine[0].argmax()),
+            int(mine[1].argmax()),
+            None,
+        ]
+    for mine, theirs in seen.caches:
+        assert (mine - theirs).abs().max() <= most * theirs.abs().max()
+    before, after = seen.prompts
+    assert (before - after).abs().max() <= most * scale, (
+        "the network computes with the kernels' weights and says the same"
+    )
+    assert seen.too_many
+    assert not seen.left
