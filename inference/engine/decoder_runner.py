@@ -14,6 +14,7 @@ from inference.engine.architecture import DecoderConfig
 from inference.engine.batches import PINNED_ROWS, Batches
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decode_graphs import DecodeGraphs
+from inference.engine.deployment import Weights
 from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
@@ -44,12 +45,14 @@ class DecoderRunner:
         dtype: DtypeName = "float32",
         graphs: bool = False,
         kernels: Path | None = None,
+        weights: Weights = "as-they-are",
         counted: bool = False,
     ) -> None:
         """Loads the weights. Raises CheckpointError when they cannot be served.
 
         With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay. With
-        `kernels` there, a folder that keeps them, it compiles decode steps of few rows, and captures those.
+        `kernels` there, a folder that keeps them, it compiles decode steps of few rows, which read their weights as `weights` says
+        (int8 or as they are), and captures those.
         With `counted` it stands in for something faster that could not be had.
         """
         if not isinstance(checkpoint.config, DecoderConfig):
@@ -72,6 +75,7 @@ class DecoderRunner:
         self._wants_graphs = graphs and self._device.type == "cuda"
         self._kernels: KernelSteps | None = None
         self._keeps_kernels = kernels if self._device.type == "cuda" else None
+        self._quantized = torch.int8 if weights == "int8" else None
         self.uncompiled = ""
         """Why there are no kernels that were asked for; known once the cache is reserved."""
         self.slow_path = 0
@@ -94,12 +98,14 @@ class DecoderRunner:
         from compiler.backends.triton.launch import NoTriton
         from compiler.backends.triton.plans import NotPlanned
         from compiler.frontend.exported import Unsupported
+        from compiler.passes.quantize import Unquantizable
         from inference.engine.kernel_steps import KernelSteps
 
         try:
             chip = here(self._device.index or 0)
-            self._kernels = KernelSteps(self._network, self.store.layers, folder, chip, self._device)
-        except (UnknownDevice, NoGraphs, NoTriton, NotPlanned, Unsupported) as error:
+            network, layers = self._network, self.store.layers
+            self._kernels = KernelSteps(network, layers, folder, chip, self._device, quantized=self._quantized)
+        except (UnknownDevice, NoGraphs, NoTriton, NotPlanned, Unsupported, Unquantizable) as error:
             self.uncompiled, self._stands_in = str(error), True
 
     def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:

@@ -65,16 +65,18 @@ class KernelSteps:
         chip: Capabilities,
         device: torch.device,
         *,
+        quantized: torch.dtype | None = None,
         rows: Sequence[int] = ROWS,
         record: Record = Recorded,
         upcast: bool = False,
     ) -> None:
         """Kernels are kept in `folder`. The weights of norms go into the layers of `network` that follow them, so that both compute
-        with the same tensors: it says what it said before. `upcast` is for Triton's interpreter.
+        with the same tensors: it says what it said before. Weights that are `quantized` are held beside the network's, which stay
+        as they are. `upcast` is for Triton's interpreter.
 
         Raises Unsupported, NotPlanned, NoTriton or NoGraphs, and the network is as it was: it has to serve then.
         """
-        program = _program(network)
+        program = _program(network, quantized)
         weights = {name: tensor.to(device) for name, tensor in program.weights.items()}
         states = {cache_name(number): layer.flatten(0, 1) for number, layer in enumerate(cache)}
         self._width = min(blocks_for(network.config.max_tokens), len(cache[0]))
@@ -95,7 +97,8 @@ class KernelSteps:
             recording = record(partial(_run, step, sampler), device, pool)
             pool = recording.pool()
             self._sizes[count] = _Size(step, sampler, recording)
-        _share(network, weights)
+        if quantized is None:
+            _share(network, weights)
 
     @torch.inference_mode()
     def draw(
@@ -148,7 +151,7 @@ def _inputs(chunks: Sequence[Chunk], rows: int, width: int) -> Sequence[torch.Te
     return [torch.from_numpy(array) for array in arrays]
 
 
-def _program(network: Decoder) -> Program:
+def _program(network: Decoder, quantized: torch.dtype | None) -> Program:
     """The step in the network's own types, but for the draw at its end; on the CPU, where graphs are captured."""
     dtype = network.norm.weight.dtype
     copy = Decoder(network.config, partial(torch.empty, dtype=dtype, device=torch.device("cpu")))
@@ -158,7 +161,7 @@ def _program(network: Decoder) -> Program:
     graph = program.graph
     kept = tuple(value for value in graph.inputs if value["name"] not in ("shares", "whole"))
     logits = replace(program, graph=Graph(kept, graph.outputs[:1], graph.states)).pruned()
-    return for_gpu(optimized(logits))
+    return for_gpu(optimized(logits), quantized=quantized)
 
 
 def _share(network: Decoder, weights: Mapping[str, torch.Tensor]) -> None:

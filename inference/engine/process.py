@@ -92,6 +92,8 @@ def main() -> int:
         parser.error(f"--models {arguments.models} is not a folder")
     if arguments.weights != "as-they-are" and arguments.compiled is None:
         parser.error("--weights is for compiled models: give --compiled a folder, too")
+    if arguments.weights == "int4" and arguments.device != "cpu":
+        parser.error("--weights int4 is for processors; a GPU reads int8, or weights as they are")
     if not arguments.hang_seconds > 0:
         parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:

@@ -167,6 +167,7 @@ def _decoder(
         dtype=options.dtype,
         graphs=options.graphs,
         kernels=options.compiled,
+        weights=options.weights,
         counted=slow,
     )
     return runner, refused

@@ -77,7 +77,7 @@ class Texts:
             choice.tokens.append(token)
 
 
-def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw]) -> Seen:
+def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], quantized: torch.dtype | None) -> Seen:
     """Three answers go on for three steps by kernels, beside a network that goes on with the same tokens."""
     # A processor reads packed weights, and what a GPU computes with is asked for. This process is the interpreter's own.
     decoder_runner.pack = lambda network: None  # type: ignore[attr-defined]
@@ -98,6 +98,7 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw]) -> 
         folder,
         CHIP,
         torch.device("cpu"),
+        quantized=quantized,
         rows=(1, 2, 4),
         record=Launched,
         upcast=dtype == "bfloat16",

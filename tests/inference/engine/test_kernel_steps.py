@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from inference.engine.models.layers import DtypeName
 from inference.engine.sampler import Draw
@@ -27,18 +28,19 @@ def interpret() -> Iterator[Interpret]:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("family", "dtype", "most"),
+    ("family", "dtype", "quantized", "most"),
     [
-        ("llama", "float32", 1e-4),
-        ("qwen3", "float32", 1e-4),
-        ("mistral", "bfloat16", 0.1),
-        ("llama-tied", "float32", 1e-4),
+        ("llama", "float32", None, 1e-4),
+        ("qwen3", "float32", None, 1e-4),
+        ("mistral", "bfloat16", None, 0.1),
+        ("llama-tied", "float32", None, 1e-4),
+        ("llama", "float32", torch.int8, 0.05),
     ],
 )
 def test_answers_go_on_as_the_network_says_and_are_drawn_in_the_step(
-    interpret: Interpret, tmp_path: Path, family: str, dtype: DtypeName, most: float
+    interpret: Interpret, tmp_path: Path, family: str, dtype: DtypeName, quantized: torch.dtype | None, most: float
 ) -> None:
-    seen = interpret(interpreted_steps.followed, family, dtype, tmp_path, DRAWS)
+    seen = interpret(interpreted_steps.followed, family, dtype, tmp_path, DRAWS, quantized)
 
     scale = max(float(each.abs().max()) for each in seen.theirs)
     for mine, theirs, drawn in zip(seen.mine, seen.theirs, seen.drawn, strict=True):

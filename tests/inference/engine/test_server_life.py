@@ -184,3 +184,19 @@ def test_an_engine_on_a_processor_does_not_hold_torchs_compiler() -> None:
     code = "import sys, inference.engine.process; print([m for m in ('torch._dynamo', 'sympy', 'triton') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--weights", "int8"), "give --compiled a folder, too"),
+        (("--weights", "int4", "--compiled", "kept", "--device", "cuda"), "a GPU reads int8"),
+        (("--threads", "0"), "--threads must be at least 1"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(options: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "inference.engine", "--socket", str(tmp_path / "socket"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 2
+    assert says in done.stderr
