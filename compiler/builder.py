@@ -16,6 +16,7 @@ from compiler.artifact.content import Bucket
 from compiler.artifact.tensors import Tensors
 from compiler.backends.cpu.isa import Variant
 from compiler.backends.cpu.toolchain import ToolchainError
+from compiler.bench.memory import peak_memory, resident_bytes
 from compiler.ir.op import Illegal
 from compiler.ir.program import Program
 from compiler.ir.verify import Broken
@@ -151,9 +152,16 @@ class Builder:
         compiled = bucket.objects[variant.name]
         threads = Threads(compiled, variant, threads=self.threads)
         try:
-            step = Compiled(bucket.step, [self.tensors[name] for name in bucket.weights], threads, compiled)
+            weights = [self.tensors[name] for name in bucket.weights]
+            states = {name: state.clone() for name, state in captured.states.items()}
+            with peak_memory() as peak:
+                before = resident_bytes()
+                step = Compiled(bucket.step, weights, threads, compiled)
+                step(example, states)
+            memory = {"predicted_bytes": step.bytes, "resident_bytes": max(0, peak.resident - before)}
             parity = parities.of(step, example)
-            return parity, {**measured(captured, step, example), **({"knobs": dict(knobs)} if knobs else {})}
+            times = measured(captured, step, example)
+            return parity, {**times, **memory, **({"knobs": dict(knobs)} if knobs else {})}
         finally:
             threads.close()
 

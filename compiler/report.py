@@ -47,6 +47,11 @@ class Report:
                 for finding in each["findings"]
             ]
         lines += [
+            f"memory    {_sizes(each['sizes'])}, {each['instructions']}: {each['predicted_bytes'] / 1e6:.3f} MB predicted beside "
+            f"the weights, {each['resident_bytes'] / 1e6:.3f} MB measured"
+            for each in self.measurements
+        ]
+        lines += [
             f"time      {_sizes(each['sizes'])}, {each['instructions']}: {each['median_ns'] / 1e6:.3f} ms, "
             f"torch's operators {each['reference_ns'] / 1e6:.3f} ms"
             for each in self.measurements

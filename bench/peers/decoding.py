@@ -131,7 +131,7 @@ def memory(order: Order) -> dict[str, float]:
     if not isinstance(runner, CompiledRunner):
         raise RuntimeError(f"{order.model} is not compiled")
     pages = order.batch * blocks_for(order.prompt + order.generate) * runner.store.block_bytes
-    return {"bare": bare, "peak": _status("VmHWM"), "weights": runner.weights_bytes, "pages": pages}
+    return {"bare": bare, "peak": _status("VmHWM"), "weights": runner.memory.weights, "pages": pages}
 
 
 def _status(name: str) -> int:

@@ -44,6 +44,7 @@ def write_step(made: Held | Source, work: Path) -> dict[str, FileEntry]:
         "states": plain(step.states),
         "arena_bytes": step.arena_bytes,
         "scratch_bytes": step.scratch_bytes,
+        "least_bytes": step.least_bytes,
         "symbols": list(step.symbols),
         "limits": dict(step.limits),
         "weights": len(made.weights),
@@ -68,6 +69,7 @@ def read_step(path: Path) -> Held:
             signature["scratch_bytes"],
             tuple(signature["symbols"]),
             tuple(sorted(signature["limits"].items())),
+            signature["least_bytes"],
         )
         names, knobs = _names(signature["weights"]), dict(signature["knobs"])
     except (Unstorable, KeyError, TypeError, ValueError, AttributeError) as error:

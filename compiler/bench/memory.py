@@ -37,10 +37,19 @@ def peak_memory(process: int | None = None) -> Iterator[Peak]:
         peak.device = int(cuda.max_memory_allocated())
 
 
+def resident_bytes() -> int:
+    """What this process has in memory now; 0 where the system does not tell."""
+    return _of(Path("/proc/self/status"), "VmRSS:")
+
+
 def _high_water(status: Path) -> int:
+    return _of(status, "VmHWM:")
+
+
+def _of(status: Path, name: str) -> int:
     if not status.exists():
         return 0
-    lines = (line.split() for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    lines = (line.split() for line in status.read_text().splitlines() if line.startswith(name))
     return next((int(words[1]) << 10 for words in lines), 0)
 
 

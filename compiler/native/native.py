@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from operator import is_
+from math import prod
+from operator import is_, mul
 from pathlib import Path
 from threading import Lock
 
@@ -82,6 +83,16 @@ class Compiled:
             step.sizes = ctypes.addressof(sizes)
             self._native.step_run((pool or self._library).pool, ctypes.byref(step))
         return outputs
+
+    @property
+    def bytes(self) -> int:
+        """Memory that calls take beside weights and caches, of the largest sizes that there may be: the arena, what launches need
+        for themselves, and outputs."""
+        limits = dict(self.step.limits)
+        sizes = (prod(number(bound(size, limits)) for size in type_.shape) for type_ in self.step.outputs)
+        types = (type_.dtype.itemsize for type_ in self.step.outputs)
+        outputs: int = sum(map(mul, sizes, types))
+        return int(self._memory.nbytes) + outputs
 
     def wipe(self) -> int:
         """Zeroes what the last step left in memory of its own; the number of bytes."""

@@ -64,7 +64,7 @@ def source_of(program: Program, limits: Mapping[str, int] | None = None, packing
     launches, functions = Launches(storage, packing), _Functions(names)
     calls = [call for group in groups for call in functions.add(group, launches.group(group))]
     text = _HEAD + "\n".join(functions.texts) + "\n" + _TAIL % "\n".join(calls)
-    step = step_of(graph, names, limits, arena_bytes=arena.bytes, scratch_bytes=storage.scratch_bytes)
+    step = step_of(graph, names, limits, arena=arena, scratch_bytes=storage.scratch_bytes)
     return Source(text, groups, tuple(packing.tensors), arena, step)
 
 

@@ -26,6 +26,8 @@ from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName, best_dtype
 from inference.engine.models.ragged import Ragged
+from inference.engine.pools import memory_of
+from inference.engine.stats import Memory
 
 LEAST_COSINE = 0.999
 """Between what weights of bytes give and float32, for the worst of some texts: below that bytes are not served."""
@@ -85,9 +87,13 @@ class CompiledEncoder:
         return scores(self.computed(texts), texts)
 
     @property
+    def memory(self) -> Memory:
+        return memory_of(self.held, self._step.native)
+
+    @property
     def code(self) -> Path:
         """The shared object."""
-        return self._step.code
+        return self._step.native.path
 
     def wipe_buffers(self) -> int:
         """Zeroes what calls leave in buffers that outlive them; the number of bytes."""

@@ -30,8 +30,10 @@ from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import DtypeName, best_dtype
+from inference.engine.pools import memory_of
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
+from inference.engine.stats import Memory
 
 _CPU = torch.device("cpu")
 UNCOMPILED = Unsupported, NotNative, ToolchainError, Unquantizable
@@ -78,9 +80,8 @@ class CompiledRunner:
         """Steps that were not computed by what was compiled: none, since one source is for every size."""
 
     @property
-    def weights_bytes(self) -> int:
-        """Of the weights as the code reads them."""
-        return self._step.weights_bytes
+    def memory(self) -> Memory:
+        return memory_of(self.held, self._step.native, self.store.bytes)
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
@@ -104,7 +105,7 @@ class CompiledRunner:
     @property
     def code(self) -> Path:
         """The shared object."""
-        return self._step.code
+        return self._step.native.path
 
     def wipe_buffers(self) -> int:
         """Zeroes what steps leave in buffers that outlive them; the number of bytes."""

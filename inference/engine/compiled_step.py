@@ -61,7 +61,6 @@ class CompiledStep:
         """Compiles into `folder` what is not there yet. Raises ToolchainError."""
         self._names = _names(config)
         self._cache_dtype = cache_dtype
-        self._weights = held.weights
         self._native, self._pools = native(held, folder, threads)
         self._cache: KvCache | None = None
         self._states: dict[str, torch.Tensor] = {}
@@ -93,14 +92,9 @@ class CompiledStep:
         self._pools.measure(lambda tokens, pool: timed(self._native, tokens, pool), _LADDER)
 
     @property
-    def code(self) -> Path:
-        """The shared object."""
-        return self._native.path
-
-    @property
-    def weights_bytes(self) -> int:
-        """Of the weights as the code reads them."""
-        return sum(tensor.nbytes for tensor in self._weights)
+    def native(self) -> Compiled:
+        """What is called."""
+        return self._native
 
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""

@@ -18,10 +18,11 @@ from inference.engine.deployment import Weights
 from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
-from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack
+from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack, weights_of
 from inference.engine.models.threads import Threads, threads
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
+from inference.engine.stats import Memory
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from inference.engine.kernel_steps import KernelSteps
@@ -108,6 +109,10 @@ class DecoderRunner:
         except (UnknownDevice, NoGraphs, NoTriton, NotPlanned, Unsupported, Unquantizable) as error:
             self.uncompiled, self._stands_in = str(error), True
 
+    @property
+    def memory(self) -> Memory:
+        return Memory(self._weights_bytes, self.store.bytes)
+
     def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:
         """What `step` gives, and what the step has drawn by draws that are plain; None where nothing is drawn yet."""
         if self._kernels is not None and _are_answers(chunks) and not any(c.generation.deterministic for c in chunks):
@@ -166,6 +171,7 @@ class DecoderRunner:
         empty = partial(torch.empty, dtype=getattr(torch, dtype), device=self._device)
         network = Decoder(self.config, empty)
         network.load(checkpoint.weights())
+        self._weights_bytes = weights_of(network)
         pack(network)
         self._threads = Threads.measured(network.layers)
         return network

@@ -184,6 +184,7 @@ class DecoderWorker(Worker[Generation]):
             ended=dict(self._ended),
             step_tokens=list(self._step_tokens),
             computed_tokens=self._computed_tokens,
+            memory=self._runner.memory,
         )
 
     def _wipe(self) -> int:

@@ -12,9 +12,10 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
-from inference.engine.models.layers import DtypeName, best_dtype, pack
+from inference.engine.models.layers import DtypeName, best_dtype, pack, weights_of
 from inference.engine.models.ragged import Ragged
 from inference.engine.models.threads import Threads
+from inference.engine.stats import Memory
 
 
 class EncoderRunner:
@@ -47,9 +48,14 @@ class EncoderRunner:
     def _load(self, checkpoint: Checkpoint) -> Encoder:
         network = Encoder(self.config, partial(torch.empty, dtype=getattr(torch, self.dtype), device=self.device))
         network.load(checkpoint.weights())
+        self._weights_bytes = weights_of(network)
         pack(network)
         self._threads = Threads.measured(network.layers)
         return network
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self._weights_bytes)
 
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """One vector a text, float32 little-endian; None where it is not finite. A vector cut to its `dimensions` gets

@@ -76,9 +76,9 @@ class EncoderStep:
         return values.numpy()
 
     @property
-    def code(self) -> Path:
-        """The shared object."""
-        return self._native.path
+    def native(self) -> Compiled:
+        """What is called."""
+        return self._native
 
     def wipe(self) -> int:
         """Zeroes what the last call left behind; the number of bytes."""

@@ -130,6 +130,7 @@ class EncoderWorker(Worker[Texts]):
             flushes=[(window, reason, count) for (window, reason), count in self.flushes.reasons.items()],
             step_tokens=list(self._step_tokens),
             computed_tokens=self._computed_tokens,
+            memory=self._runner.memory,
             batch_sizes=[(window, size, count) for (window, size), count in self.flushes.sizes.items()],
         )
 

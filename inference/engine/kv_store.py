@@ -27,6 +27,11 @@ class KvStore:
         config = self._config
         return 2 * config.layers * BLOCK_TOKENS * config.kv_heads * config.head_dim * int(self._dtype.itemsize)
 
+    @property
+    def bytes(self) -> int:
+        """Of all blocks."""
+        return sum(layer.nbytes for layer in self.layers)
+
     def reserve(self, blocks: int) -> None:
         """Makes `blocks` blocks of zeroes; to be called once."""
         shape = (blocks, BLOCK_TOKENS, 2 * self._config.kv_heads, self._config.head_dim)

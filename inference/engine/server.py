@@ -22,6 +22,7 @@ from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.erasure import Eraser
 from inference.engine.errors import ERASED, CheckpointError, Refusal, refuse
+from inference.engine.headroom import headroom_bytes, resident_bytes
 from inference.engine.intake import receive_embedding, receive_generation, receive_tagging, size, wrong_kind
 from inference.engine.journal import error_place, log
 from inference.engine.library import serving
@@ -258,6 +259,8 @@ class Server:
             cascades=[cascade.stats for cascade in self._models.cascades],
             device_utilization=utilization,
             trials=self._models.trials,
+            resident_bytes=resident_bytes(),
+            headroom_bytes=headroom_bytes(),
             refused_artifacts=[(*about, count) for about, count in self._models.refusals.items()],
         )
 

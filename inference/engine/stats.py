@@ -51,6 +51,19 @@ class TrialStats(msgspec.Struct):
     """`errors`, `p95`, `divergence`; `artifact` alone where what is proven is not what would run."""
 
 
+class Memory(msgspec.Struct, omit_defaults=True):
+    """What a model takes, in bytes, as it was planned: `StatsReport.resident_bytes` is what came of it."""
+
+    weights: int = 0
+    """As the code reads them; those that are mapped are in memory as far as they are read."""
+    pages: int = 0
+    """Of keys and values, at most: those that nobody has used yet are in no memory."""
+    arena: int = 0
+    """Beside those, of a compiled step of any size that there may be."""
+    fragmentation: float = 0.0
+    """The part of the arena that no moment of a step needs, 0 to 1."""
+
+
 class ModelStats(msgspec.Struct, omit_defaults=True):
     """What one model's worker has counted since it was loaded."""
 
@@ -81,6 +94,7 @@ class ModelStats(msgspec.Struct, omit_defaults=True):
     """Steps by how many tokens they computed: one count for each bound of `STEP_TOKENS`, and one for more than the last."""
     computed_tokens: int = 0
     """Of all those steps: prompts' pieces, and one for each running answer."""
+    memory: Memory = msgspec.field(default_factory=Memory)
 
 
 class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
@@ -97,3 +111,7 @@ class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):
     trials: list[TrialStats] = []
     refused_artifacts: list[tuple[str, str, int]] = []
     """Artifacts that were not used since the engine started: model, reason, count."""
+    resident_bytes: int = 0
+    """Memory that the process holds."""
+    headroom_bytes: int | None = None
+    """What it could have beyond that; None where the system does not tell."""

@@ -52,6 +52,7 @@ class _Families:
                     "Part of the last moments in which the device computed, 0 to 1",
                     value=report.device_utilization,
                 )
+            yield from _memory(report)
             yield from _requests(report.models)
             yield from _counters(report.models)
             yield from _batches(report.models)
@@ -59,6 +60,26 @@ class _Families:
             yield _steps(report.models)
             yield _refusals(report.refused_artifacts)
             yield from _trials(report.trials)
+
+
+def _memory(report: StatsReport) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "bailiwick_engine_resident_bytes", "Memory that the engine holds", value=report.resident_bytes
+    )
+    if report.headroom_bytes is not None:
+        text = "Memory that it could have beyond that"
+        yield GaugeMetricFamily("bailiwick_engine_memory_headroom_bytes", text, value=report.headroom_bytes)
+    planned = GaugeMetricFamily(
+        "bailiwick_model_memory_bytes", "What a model takes at most, as planned", labels=["model", "part"]
+    )
+    lost = GaugeMetricFamily(
+        "bailiwick_model_arena_fragmentation_perc", "Part of its arena that no moment needs, 0 to 1", labels=["model"]
+    )
+    for model in report.models:
+        for part in ("weights", "pages", "arena"):
+            planned.add_metric([model.model, part], getattr(model.memory, part))
+        lost.add_metric([model.model], model.memory.fragmentation)
+    yield from (planned, lost)
 
 
 def _requests(models: list[ModelStats]) -> Iterable[Metric]:

@@ -239,3 +239,14 @@ def test_a_type_that_nothing_is_packed_in_is_left_to_torch(tmp_path: Path) -> No
     module, inputs = nn.Linear(8, 8).double().requires_grad_(False), torch.randn(3, 8).double()
 
     _served_by_the_reference(module, inputs, tmp_path, "float64")
+
+
+def test_the_memory_of_a_call_is_foretold() -> None:
+    wide = nn.Sequential(nn.Linear(64, 4096), nn.GELU(), nn.Linear(4096, 64)).requires_grad_(False)
+    artifact = compiler.compile(wide, (torch.randn(512, 64),))
+
+    [each] = artifact.report.measurements
+    assert each["predicted_bytes"] >= 512 * 4096 * 4
+    # A page here and there, and stacks of threads.
+    assert 0.8 * each["predicted_bytes"] < each["resident_bytes"] < each["predicted_bytes"] + (2 << 20)
+    assert "MB predicted beside the weights" in str(artifact.report)

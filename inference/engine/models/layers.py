@@ -141,3 +141,8 @@ def _bfloat16_arithmetic() -> bool:
 
 def _fbgemm() -> bool:
     return "fbgemm" in torch.backends.quantized.supported_engines and bool(torch.cpu._is_avx2_supported())
+
+
+def weights_of(network: nn.Module) -> int:
+    """Bytes of a network's weights, each once; before they are packed, which leaves none here and takes as many elsewhere."""
+    return sum(parameter.nbytes for parameter in network.parameters())

@@ -220,3 +220,16 @@ def test_a_second_start_captures_packs_and_compiles_nothing_and_says_the_same(
 
     assert sorted(path for path in compiled.rglob("*")) == before
     assert torch.equal(*(rig.step(rig.requests(LENGTHS), most=100) for rig in (first, second)))
+
+
+def test_what_it_takes_is_told(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
+    checkpoint = checkpoint_of["llama"]
+    runners = [DecoderRunner(checkpoint, dtype="bfloat16"), CompiledRunner(checkpoint, compiled, dtype="bfloat16")]
+    for runner in runners:
+        runner.reserve(BLOCKS)
+    plain, ours = (runner.memory for runner in runners)
+
+    assert plain.pages == ours.pages == BLOCKS * runners[0].store.block_bytes
+    assert 0.9 * plain.weights < ours.weights < 1.5 * plain.weights, "packed to whole tiles"
+    assert (plain.arena, plain.fragmentation) == (0, 0.0)
+    assert ours.arena > 0 and 0.0 <= ours.fragmentation < 0.5
