@@ -102,22 +102,21 @@ class CompiledStep:
 
 
 def idle(config: DecoderConfig, cache: torch.dtype) -> Callable[[Compiled, int, Pool | None], Sequence[torch.Tensor]]:
-    """What runs a step on so many tokens, each the first of a text of its own: for what takes the time whatever was said."""
-    most = _LADDER[-1]
-    shape = (most * BLOCK_TOKENS, 2 * config.kv_heads, config.head_dim)
+    """What runs a step on so many tokens, at most as many as are tried, each of which sees one place: for what takes as long
+    whatever was said."""
+    shape = (_LADDER[-1], 2 * config.kv_heads, config.head_dim)
     states = {name: torch.zeros(shape, dtype=cache) for name in _names(config)}
 
     def run(step: Compiled, tokens: int, pool: Pool | None = None) -> Sequence[torch.Tensor]:
-        ids, places = torch.arange(tokens) % config.vocab_size, torch.arange(tokens, dtype=torch.int32)
-        ones = torch.ones(tokens, dtype=torch.int32)
+        slots = torch.arange(tokens)
         inputs = (
-            ids,
+            slots % config.vocab_size,
             torch.zeros(tokens, dtype=torch.int64),
-            places.long() * BLOCK_TOKENS,
-            places[:, None],
-            ones,
-            ones - 2,
-            ids % tokens,
+            slots,
+            (slots // BLOCK_TOKENS).int()[:, None],
+            torch.ones(tokens, dtype=torch.int32),
+            torch.full((tokens,), -1, dtype=torch.int32),
+            slots,
             *_undrawn(tokens),
         )
         return step(inputs, states, pool=pool)

@@ -165,12 +165,20 @@ def _program(network: Decoder, quantized: torch.dtype | None) -> Program:
 
 
 def _share(network: Decoder, weights: Mapping[str, torch.Tensor]) -> None:
-    """Has the network compute with the program's weights: a norm's is in the layers that read it, and its own is 1."""
+    """Has the network compute with the program's weights: a norm's is in the layers that read it, and its own is 1. All of them, or
+    where one is no longer what the network could read, none."""
     own = {f"network.{name}": parameter for name, parameter in network.named_parameters()}
-    for name, tensor in weights.items():
-        parameter = own.get(name.partition("~")[0])
+    named = {name: tensor for name, tensor in weights.items() if name.startswith("network.")}
+    pairs = [(own.get(name.partition("~")[0]), tensor, "~" in name) for name, tensor in named.items()]
+    if any(changed and not _is_like(parameter, tensor) for parameter, tensor, changed in pairs):
+        return
+    for parameter, tensor, _ in pairs:
         if parameter is not None:
             parameter.data = tensor
     for name, module in network.named_modules():
         if isinstance(module, RmsNorm) and f"network.{name}.weight" not in weights:
             module.weight.data.fill_(1.0)
+
+
+def _is_like(parameter: torch.Tensor | None, tensor: torch.Tensor) -> bool:
+    return parameter is not None and (parameter.shape, parameter.dtype) == (tensor.shape, tensor.dtype)

@@ -49,6 +49,8 @@ class Seen:
     caches: list[tuple[torch.Tensor, torch.Tensor]]
     prompts: list[torch.Tensor]
     """Logits after a prompt by the network itself, before it shares the kernels' weights and after."""
+    shared: bool
+    """Whether a layer's weight is in memory once, for both."""
     too_many: bool
     """Whether more answers than any size takes go on by the network, and are counted."""
     left: bool
@@ -123,4 +125,6 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], qua
     ours.wipe_buffers()
     size = kernels._sizes[4]
     buffers = (size.step._memory, *size.step.inputs, *size.step.outputs, size.sampler.tokens)
-    return Seen(mine, theirs, drawn, caches, prompts, many, any(bool(each.any()) for each in buffers))
+    weight = ours._network.layers[0].self_attn.qkv_proj.weight  # type: ignore[union-attr]  # typed as modules of any kind
+    shared = weight.data_ptr() in {each.data_ptr() for each in size.step._weights.values()}
+    return Seen(mine, theirs, drawn, caches, prompts, shared, many, any(bool(each.any()) for each in buffers))

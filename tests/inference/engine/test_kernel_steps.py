@@ -56,5 +56,6 @@ def test_answers_go_on_as_the_network_says_and_are_drawn_in_the_step(
     assert (before - after).abs().max() <= most * scale, (
         "the network computes with the kernels' weights and says the same"
     )
+    assert seen.shared == (quantized is None)
     assert seen.too_many
     assert not seen.left
