@@ -19,6 +19,7 @@ import torch
 from bench.peers import llama
 from bench.peers.orders import Decoded, Order, prompts, serve
 from bench.peers.processes import COMPILED
+from compiler.bench.memory import resident_bytes, told
 from inference.engine.admission import Limits
 from inference.engine.blocks import blocks_for
 from inference.engine.compiled_runner import CompiledRunner
@@ -124,19 +125,19 @@ def first_tokens(served: ServedModel, order: Order) -> list[float]:
 def memory(order: Order) -> dict[str, float]:
     """Bytes of this process: `bare` before a model is loaded, `peak` at most until it has served an order; of that are `weights` as
     the code reads them, and `pages` that hold keys and values."""
-    bare = _status("VmRSS")
+    bare = resident_bytes()
     served = model(order.model, order.way)
     decode(served, order)
     runner = cast(DecoderWorker, served.worker)._runner
     if not isinstance(runner, CompiledRunner):
         raise RuntimeError(f"{order.model} is not compiled")
     pages = order.batch * blocks_for(order.prompt + order.generate) * runner.store.block_bytes
-    return {"bare": bare, "peak": _status("VmHWM"), "weights": runner.memory.weights, "pages": pages}
-
-
-def _status(name: str) -> int:
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
-    return int(line.split()[1]) * 1024
+    return {
+        "bare": bare,
+        "peak": told(Path("/proc/self/status"), "VmHWM"),
+        "weights": runner.memory.weights,
+        "pages": pages,
+    }
 
 
 def _check(readers: list[Reader]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RESET_PEAK = "5"
+_OWN = Path("/proc/self")
 
 
 @dataclass(slots=True)
@@ -25,31 +26,28 @@ def peak_memory(process: int | None = None) -> Iterator[Peak]:
     """Of this process, or of the one with that id, of the same user: the kernel's own high-water mark, set back first, so that no
     short peak slips through. A device's is of this process alone."""
     peak = Peak()
-    place = Path(f"/proc/{process or 'self'}")
+    place = _OWN if process is None else Path(f"/proc/{process}")
     if (place / "clear_refs").exists():
         (place / "clear_refs").write_text(_RESET_PEAK)
     cuda = _cuda()
     if cuda is not None:
         cuda.reset_peak_memory_stats()
     yield peak
-    peak.resident = _high_water(place / "status")
+    peak.resident = told(place / "status", "VmHWM")
     if cuda is not None:
         peak.device = int(cuda.max_memory_allocated())
 
 
 def resident_bytes() -> int:
     """What this process has in memory now; 0 where the system does not tell."""
-    return _of(Path("/proc/self/status"), "VmRSS:")
+    return told(_OWN / "status", "VmRSS")
 
 
-def _high_water(status: Path) -> int:
-    return _of(status, "VmHWM:")
-
-
-def _of(status: Path, name: str) -> int:
-    if not status.exists():
+def told(file: Path, name: str) -> int:
+    """Bytes that a file of /proc gives under `name`; 0 where there is no such file, or line."""
+    if not file.exists():
         return 0
-    lines = (line.split() for line in status.read_text().splitlines() if line.startswith(name))
+    lines = (line.split() for line in file.read_text().splitlines() if line.startswith(f"{name}:"))
     return next((int(words[1]) << 10 for words in lines), 0)
 
 

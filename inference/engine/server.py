@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, cast
 
+from compiler.bench.memory import resident_bytes
 from inference.engine import protocol
 from inference.engine.blackbox import BlackBox
 from inference.engine.cascade import Attempt
@@ -22,7 +23,7 @@ from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.engine import Engine
 from inference.engine.erasure import Eraser
 from inference.engine.errors import ERASED, CheckpointError, Refusal, refuse
-from inference.engine.headroom import headroom_bytes, resident_bytes
+from inference.engine.headroom import headroom_bytes
 from inference.engine.intake import receive_embedding, receive_generation, receive_tagging, size, wrong_kind
 from inference.engine.journal import error_place, log
 from inference.engine.library import serving

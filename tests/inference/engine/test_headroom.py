@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inference.engine.headroom import headroom_bytes, resident_bytes
+from compiler.bench.memory import resident_bytes
+from inference.engine.headroom import headroom_bytes
 
 
 def test_a_process_holds_something_and_could_have_more() -> None:
