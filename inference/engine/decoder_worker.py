@@ -91,9 +91,7 @@ class DecoderWorker(Worker[Generation]):
         asked = [None if _forks(chunk) else _draw(chunk.generation, chunk.choice) for chunk in sampling]
         plain = [draw if draw is not None and draw.is_plain else None for draw in asked]
         logits, found = self._runner.draw(chunks, plain)
-        tokens = (
-            None if self.trial is None else self.trial.sample([(chunk.choice.tokens, chunk.end) for chunk in chunks])
-        )
+        tokens = None if self.trial is None else self.trial.sample((c.choice.tokens, c.end) for c in chunks)
         self._scheduler.advance(chunks)
         self._count_step(self._scheduler.planned_tokens)
         self.prompt_tokens += sum(max(0, min(c.end, c.generation.prompt_tokens) - c.start) for c in chunks)

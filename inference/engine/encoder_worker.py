@@ -81,7 +81,7 @@ class EncoderWorker(Worker[Texts]):
             return False
         self.wake_at = None
         self._batch = batch
-        sampled = None if self.trial is None else self.trial.sample([(text.ids, len(text.ids)) for text in batch])
+        sampled = None if self.trial is None else self.trial.sample((text.ids, len(text.ids)) for text in batch)
         began = perf_counter()
         parts = self._run(batch)
         took = perf_counter() - began
