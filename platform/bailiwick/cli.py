@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bailiwick import backup_cli, keys_cli, models_cli, restore_cli, subprocessors_cli
+from bailiwick.command import fail
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,7 +96,7 @@ def _up(options: argparse.Namespace) -> int:
         else:
             cell.up(home, choices, say=lambda line: print(line, flush=True))
     except CellError as error:
-        return _fail(error)
+        return fail(error)
     return 0
 
 
@@ -109,7 +110,7 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         return demo.run(Home.at(options.home), choices, leave=options.exit)
     except CellError as error:
-        return _fail(error)
+        return fail(error)
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -121,7 +122,7 @@ def _down(options: argparse.Namespace) -> int:
     try:
         print("stopped" if control.down(home) else f"no cell was running in {home.path}")
     except CellError as error:
-        return _fail(error)
+        return fail(error)
     return 0
 
 
@@ -153,7 +154,7 @@ def _tour(options: argparse.Namespace) -> int:
     try:
         return tour.run(Home.at(options.home))
     except CellError as error:
-        return _fail(error)
+        return fail(error)
 
 
 def _migrate(_: argparse.Namespace) -> int:
@@ -166,10 +167,10 @@ def _migrate(_: argparse.Namespace) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bailiwick.settings")
     try:
         if config().owner_database is None:
-            return _fail("BAILIWICK_OWNER_DATABASE_URL is not set: only the owner migrates.")
+            return fail("BAILIWICK_OWNER_DATABASE_URL is not set: only the owner migrates.")
         django.setup()
     except (ConfigError, KeysError) as error:
-        return _fail(error)
+        return fail(error)
 
     from cell.guard import RegionMismatch, claim_region
 
@@ -178,7 +179,7 @@ def _migrate(_: argparse.Namespace) -> int:
     try:
         claim_region(config())
     except RegionMismatch as error:
-        return _fail(error)
+        return fail(error)
     return 0
 
 
@@ -192,11 +193,6 @@ def _witness(arguments: list[str]) -> int:
     from audit.witness.__main__ import main as witness
 
     return witness(arguments)
-
-
-def _fail(error: object) -> int:
-    print(f"bailiwick: {error}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -45,8 +45,13 @@ def told(action: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Nam
         try:
             action(options)
         except (Told, ConfigError, KeysError) as error:
-            print(f"bailiwick: {error}", file=sys.stderr)
-            return 1
+            return fail(error)
         return 0
 
     return run
+
+
+def fail(error: object) -> int:
+    """Says what is wrong; a command's exit status."""
+    print(f"bailiwick: {error}", file=sys.stderr)
+    return 1

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bailiwick.command import fail
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -58,7 +60,7 @@ def _bench(options: argparse.Namespace) -> int:
             progress=bar,
         )
     except (CellError, ModelError) as error:
-        return _fail(error)
+        return fail(error)
     finally:
         bar.end()
     price = None if options.price_per_hour is None else Price(options.price_per_hour, options.currency)
@@ -73,7 +75,7 @@ def _bench(options: argparse.Namespace) -> int:
         try:
             options.picture.write_text(as_svg(found.comparisons, ours=found.ours, theirs=found.theirs))
         except OSError as error:
-            return _fail(f"{options.picture} cannot be written: {error.strerror}")
+            return fail(f"{options.picture} cannot be written: {error.strerror}")
     return 0
 
 
@@ -97,8 +99,3 @@ def _lengths(text: str) -> tuple[int, int]:
     if not 1 <= found[0] <= found[1]:
         raise argparse.ArgumentTypeError("give two numbers from 1 on that do not fall, such as 16,128")
     return found
-
-
-def _fail(error: object) -> int:
-    print(f"bailiwick: {error}", file=sys.stderr)
-    return 1

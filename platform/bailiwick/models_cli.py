@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bailiwick.command import fail
 from bailiwick.models_bench_cli import add_bench
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _run(command: Command, options: argparse.Namespace) -> int:
         check_name(options.name)
         print(command(Operator(Home.at(options.home)), options))
     except (CellError, ModelError) as error:
-        return _fail(error)
+        return fail(error)
     return 0
 
 
@@ -263,7 +264,7 @@ def _list(options: argparse.Namespace) -> int:
         served = models.served(home.engine_socket)
         trials = {trial.model: trial for trial in models.trials(home.engine_socket)}
     except (CellError, models.ModelError) as error:
-        return _fail(error)
+        return fail(error)
     for model in sorted(served, key=lambda model: model.name):
         print(f"{model.name:<24} {model.kind:<10} {model.architecture:<28} {model.parameters / 1e6:8.1f} M parameters")
         if len(model.versions) > 1 or any(version.compiled for version in model.versions):
@@ -302,8 +303,3 @@ def _stages(text: str) -> tuple[float, ...]:
     if percents != sorted(set(percents)) or not (percents[0] > 0.0 and percents[-1] <= 100.0):
         raise argparse.ArgumentTypeError("give percents that rise, above 0 to at most 100, such as 1,10,50,100")
     return tuple(percent / 100 for percent in percents)
-
-
-def _fail(error: object) -> int:
-    print(f"bailiwick: {error}", file=sys.stderr)
-    return 1
