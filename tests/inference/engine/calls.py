@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from inference.engine.client import EngineClient
 from inference.engine.protocol import Delta, Generate, Generated, Sampling, Stats
-from inference.engine.stats import StatsReport
+from inference.engine.stats import StatsReport, TrialStats
 from tests.inference.engine.conftest import EngineProcess
 
 CANARY = "CANARY-7f3a9"
@@ -50,6 +51,23 @@ async def until_idle(client: EngineClient) -> StatsReport:
             return report
         await asyncio.sleep(0.05)
     pytest.fail("the engine still runs something")
+
+
+async def tried(
+    client: EngineClient,
+    ask: Callable[[int], Awaitable[object]],
+    condition: Callable[[TrialStats], bool],
+    within_s: float = 30.0,
+) -> TrialStats:
+    """Asks with one number after another, four at once, until the trial of the only canary is so."""
+    began, number = time.monotonic(), 0
+    while True:
+        await asyncio.gather(*(ask(number + each) for each in range(4)))
+        number += 4
+        [seen] = (await stats(client)).trials
+        if condition(seen):
+            return seen
+        assert time.monotonic() - began < within_s, seen
 
 
 def with_client(engine: EngineProcess, work: Callable[[EngineClient], object]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from inference.engine.making import Disproven, Made, Unmade
 from inference.engine.protocol import Deploy, Embed, Embedded, Tag, Tagged
 from inference.engine.stats import TrialStats
 from tests.inference.engine import artifacts, checkpoints
-from tests.inference.engine.calls import stats, with_client
+from tests.inference.engine.calls import stats, tried, with_client
 from tests.inference.engine.conftest import EngineProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -59,15 +57,7 @@ async def rows(client: EngineClient, kind: str, model: str = NAME, number: int =
 
 
 async def until(client: EngineClient, kind: str, condition: Callable[[TrialStats], bool]) -> TrialStats:
-    """Asks and asks until the trial is so."""
-    began, number = time.monotonic(), 0
-    while True:
-        await asyncio.gather(*(rows(client, kind, number=number + each) for each in range(4)))
-        number += 4
-        [seen] = (await stats(client)).trials
-        if condition(seen):
-            return seen
-        assert time.monotonic() - began < 30, seen
+    return await tried(client, lambda number: rows(client, kind, number=number), condition)
 
 
 @pytest.mark.parametrize("kind", SAVED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from inference.engine.protocol import Deploy, Erase
 from inference.engine.receipts import Erased, Scope
 from inference.engine.stats import TrialStats
 from tests.inference.engine import artifacts
-from tests.inference.engine.calls import generate, stats, whole, with_client
+from tests.inference.engine.calls import generate, stats, tried, whole, with_client
 from tests.inference.engine.conftest import EngineProcess
 from tests.inference.engine.searching import found, needles, unlike_any
 
@@ -50,15 +49,7 @@ async def ask(client: EngineClient, number: int, model: str = NAME, tokens: int 
 async def until(
     client: EngineClient, condition: Callable[[TrialStats], bool], model: str = NAME, within_s: float = 30.0
 ) -> TrialStats:
-    """Asks and asks until the trial is so."""
-    began, number = time.monotonic(), 0
-    while True:
-        await asyncio.gather(*(ask(client, number + each, model) for each in range(4)))
-        number += 4
-        [seen] = (await stats(client)).trials
-        if condition(seen):
-            return seen
-        assert time.monotonic() - began < within_s, seen
+    return await tried(client, lambda number: ask(client, number, model), condition, within_s)
 
 
 def test_what_nobody_hears_is_compared_and_goes_on_being_so_from_stage_to_stage(
