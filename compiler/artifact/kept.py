@@ -68,12 +68,12 @@ def release_of(*made_by: Path) -> str:
 
 def _publish(source: Source, place: Path, subject: str, release: str) -> Path | Held:
     def fill(work: Path) -> _Manifest:
-        return _Manifest(files=write_step(source, work), subject=subject, release=release)
+        return _Manifest(files=write_step(Held.of(source), work), subject=subject, release=release)
 
     try:
         return publish(place, fill)
     except Unsaved as error:
-        return Held(source.step, source.text, source.weights, unsaved=str(error))
+        return Held.of(source, str(error))
 
 
 def _opened(path: Path, subject: str, release: str) -> Held:

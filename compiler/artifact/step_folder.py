@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import torch
 
@@ -34,8 +35,13 @@ class Held:
     unsaved: str = ""
     """Why it is in memory and in no folder; empty where it is mapped."""
 
+    @classmethod
+    def of(cls, source: Source, unsaved: str = "") -> Self:
+        """What was made, in memory."""
+        return cls(source.step, source.text, source.weights, unsaved=unsaved)
 
-def write_step(made: Held | Source, work: Path) -> dict[str, FileEntry]:
+
+def write_step(made: Held, work: Path) -> dict[str, FileEntry]:
     """Writes the files of a step to a folder that has none of them. Raises OSError."""
     step = made.step
     signature = {
@@ -48,7 +54,7 @@ def write_step(made: Held | Source, work: Path) -> dict[str, FileEntry]:
         "symbols": list(step.symbols),
         "limits": dict(step.limits),
         "weights": len(made.weights),
-        "knobs": dict(made.knobs) if isinstance(made, Held) else {},
+        "knobs": dict(made.knobs),
     }
     return {
         STEP: write(work / STEP, [canonical.text(signature).encode()]),

@@ -14,26 +14,22 @@ from pathlib import Path
 import numpy
 import torch
 
-from compiler.artifact.kept import kept
 from compiler.artifact.step_folder import Held
+from compiler.native.native import Compiled
 from compiler.native.source import Source
 from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_model import HERE, CompiledModel
 from inference.engine.deployment import Weights
 from inference.engine.encoder_runner import answers, scores
 from inference.engine.encoder_step import EncoderStep, byte_steps, plain_step
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
-from inference.engine.models.layers import DtypeName, best_dtype
 from inference.engine.models.ragged import Ragged
-from inference.engine.pools import memory_of
-from inference.engine.stats import Memory
 
 LEAST_COSINE = 0.999
 """Between what weights of bytes give and float32, for the worst of some texts: below that bytes are not served."""
 _TEXTS, _SHORTEST, _LONGEST = 40, 8, 256
-_HERE = Path(__file__).parent
-_MADE_BY = _HERE / "models", _HERE / "encoder_step.py", Path(__file__)
 _SEEDS = 6, 7
 """Of texts to look at before, and of those to be judged by."""
 
@@ -42,41 +38,23 @@ class TooCoarse(ValueError):
     """Weights of bytes would answer too differently; the message says how much."""
 
 
-class CompiledEncoder:
-    """An encoder on this machine's processor. For one thread at a time."""
+class CompiledEncoder(CompiledModel):
+    """An encoder, which raises TooCoarse where it cannot have weights of bytes. For one thread at a time."""
 
+    made_by = HERE / "models", HERE / "encoder_step.py", Path(__file__)
     device = torch.device("cpu")
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        folder: Path,
-        *,
-        dtype: DtypeName = "auto",
-        weights: Weights = "as-they-are",
-        digest: str = "",
-        held: Held | None = None,
-    ) -> None:
-        """Compiles into `folder` what is not there yet, and keeps packed weights there: a second start maps them, and neither reads
-        the checkpoint's nor calibrates anything. With `held` that step is run. `digest` is the checkpoint's, where it is known.
-
-        Raises CheckpointError when the weights cannot be served, TooCoarse when they cannot as bytes, or one of `UNCOMPILED`.
-        """
+    def _take(self, checkpoint: Checkpoint) -> None:
         if not isinstance(checkpoint.config, EncoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
         self.config = checkpoint.config
-        chosen = best_dtype(self.device) if dtype == "auto" else dtype
-        # Of float16 only weights would be: bfloat16 has the range, and the kernels.
-        self.dtype: DtypeName = "bfloat16" if chosen != "float32" else "float32"
-        """What the weights are held in, or were before they became bytes."""
-        self.slow_path = 0
-        """Calls that were not computed by what was compiled: none, since one source is for every size."""
-        if held is None:
-            subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
-            held = kept(folder, subject, _MADE_BY, partial(self._made, checkpoint, folder, weights))
-        self.held = held
-        """What it runs."""
+
+    def _load(self, folder: Path) -> None:
         self._step = self._loaded_step(self.held, folder)
+
+    @property
+    def native(self) -> Compiled:
+        return self._step.native
 
     def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
         """As `EncoderRunner.embed`."""
@@ -85,15 +63,6 @@ class CompiledEncoder:
     def tag(self, texts: list[list[int]]) -> list[numpy.ndarray | None]:
         """As `EncoderRunner.tag`."""
         return scores(self.computed(texts), texts)
-
-    @property
-    def memory(self) -> Memory:
-        return memory_of(self.held, self._step.native)
-
-    @property
-    def code(self) -> Path:
-        """The shared object."""
-        return self._step.native.path
 
     def wipe_buffers(self) -> int:
         """Zeroes what calls leave in buffers that outlive them; the number of bytes."""
@@ -118,7 +87,7 @@ class CompiledEncoder:
         del exact
         cosine = 0.0
         for source in byte_steps(encoder, sample):
-            step = self._loaded_step(Held(source.step, source.text, source.weights), folder)
+            step = self._loaded_step(Held.of(source), folder)
             found = torch.from_numpy(_computed(step, probes))
             cosine = float(torch.cosine_similarity(found, expected).min())
             if cosine >= LEAST_COSINE:

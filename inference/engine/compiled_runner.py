@@ -11,77 +11,56 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy
 import torch
 
-from compiler.artifact.kept import kept
-from compiler.artifact.step_folder import Held
-from compiler.backends.cpu.toolchain import ToolchainError
-from compiler.frontend.exported import Unsupported
 from compiler.ir.ops.sample import NOT_ASKED, NOT_FINITE, UNIFORM_BITS
-from compiler.native.storage import NotNative
-from compiler.passes.quantize import Unquantizable
+from compiler.native.native import Compiled
+from compiler.native.source import Source
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.checkpoint import Checkpoint
+from inference.engine.compiled_model import HERE, CompiledModel
 from inference.engine.compiled_step import MOST_TOKENS, CompiledStep, cache_dtype, compiled_step
 from inference.engine.deployment import Weights
 from inference.engine.errors import CheckpointError
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
-from inference.engine.models.layers import DtypeName, best_dtype
-from inference.engine.pools import memory_of
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 from inference.engine.stats import Memory
 
 _CPU = torch.device("cpu")
-UNCOMPILED = Unsupported, NotNative, ToolchainError, Unquantizable
-"""Why a decoder is not compiled: it then has to be served by `DecoderRunner`."""
 Piece = tuple[Chunk, int, int, bool]
 """A chunk's tokens from one place to before another, and whether the last one's logits are wanted."""
 
 
-class CompiledRunner:
-    """A decoder and its cache on this machine's processor. For one thread at a time."""
+class CompiledRunner(CompiledModel):
+    """A decoder and its cache. For one thread at a time."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        folder: Path,
-        *,
-        dtype: DtypeName = "auto",
-        weights: Weights = "as-they-are",
-        digest: str = "",
-        held: Held | None = None,
-    ) -> None:
-        """Compiles into `folder` what is not there yet, and keeps packed weights there: a second start maps them, and neither reads
-        the checkpoint's nor captures anything. With `held` that step is run. `digest` is the checkpoint's, where it is known.
+    made_by = HERE / "models", HERE / "compiled_step.py"
 
-        Raises CheckpointError when the weights cannot be served, or one of `UNCOMPILED`.
-        """
+    def _take(self, checkpoint: Checkpoint) -> None:
         if not isinstance(checkpoint.config, DecoderConfig):
             raise CheckpointError(f"{checkpoint.config.architecture} is not a decoder")
         self.config = checkpoint.config
-        chosen = best_dtype(_CPU) if dtype == "auto" else dtype
-        # Of float16 only weights would be: bfloat16 has the range, and the kernels.
-        self.dtype = torch.bfloat16 if chosen != "float32" else torch.float32
-        """Of what is not quantized."""
-        if held is None:
-            load = partial(_loaded, checkpoint, self.config, self.dtype)
-            subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
-            held = kept(folder, subject, _MADE_BY, partial(compiled_step, load, weights))
-        self.held = held
-        """What it runs."""
-        cache = cache_dtype(self.dtype)
-        self._step = CompiledStep(held, self.config, folder, cache_dtype=cache, threads=torch.get_num_threads())
+
+    def _load(self, folder: Path) -> None:
+        cache = cache_dtype(getattr(torch, self.dtype))
+        self._step = CompiledStep(self.held, self.config, folder, cache_dtype=cache, threads=torch.get_num_threads())
         self.store = KvStore(self.config, _CPU, cache)
-        self.slow_path = 0
-        """Steps that were not computed by what was compiled: none, since one source is for every size."""
+
+    @property
+    def native(self) -> Compiled:
+        return self._step.native
 
     @property
     def memory(self) -> Memory:
-        return memory_of(self.held, self._step.native, self.store.bytes)
+        return msgspec.structs.replace(super().memory, pages=self.store.bytes)
+
+    def _made(self, checkpoint: Checkpoint, folder: Path, weights: Weights) -> Source:
+        return compiled_step(partial(_loaded, checkpoint, self.config, getattr(torch, self.dtype)), weights)
 
     def reserve(self, blocks: int) -> None:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
@@ -101,11 +80,6 @@ class CompiledRunner:
         ]
         logits = found[0][0] if len(found) == 1 else torch.cat([each for each, _ in found])
         return logits, [_drawn(token) for _, tokens in found for token in tokens.tolist()]
-
-    @property
-    def code(self) -> Path:
-        """The shared object."""
-        return self._step.native.path
 
     def wipe_buffers(self) -> int:
         """Zeroes what steps leave in buffers that outlive them; the number of bytes."""
@@ -153,8 +127,6 @@ class CompiledRunner:
         )
 
 
-_HERE = Path(__file__).parent
-_MADE_BY = _HERE / "models", _HERE / "compiled_step.py"
 _UNASKED = (-1.0, 1.0, 0.0)
 _PARTS = 1 << UNIFORM_BITS
 

@@ -17,7 +17,7 @@ class KvStore:
     """For one thread at a time."""
 
     def __init__(self, config: DecoderConfig, device: torch.device, dtype: torch.dtype) -> None:
-        self._config, self._device, self._dtype = config, device, dtype
+        self._config, self._device, self.dtype = config, device, dtype
         self.layers: KvCache = []
         """Empty before `reserve`."""
 
@@ -25,7 +25,7 @@ class KvStore:
     def block_bytes(self) -> int:
         """Memory of one block over all layers."""
         config = self._config
-        return 2 * config.layers * BLOCK_TOKENS * config.kv_heads * config.head_dim * int(self._dtype.itemsize)
+        return 2 * config.layers * BLOCK_TOKENS * config.kv_heads * config.head_dim * int(self.dtype.itemsize)
 
     @property
     def bytes(self) -> int:
@@ -74,6 +74,6 @@ class KvStore:
     def _zeros(self, shape: tuple[int, ...]) -> torch.Tensor:
         if self._device.type == "cpu":
             # numpy takes zero pages from the system, which cost memory only when written; torch would write them all now.
-            numpy_type = numpy.uint16 if self._dtype == torch.bfloat16 else numpy.float32
-            return torch.from_numpy(numpy.zeros(shape, dtype=numpy_type)).view(self._dtype)
-        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+            numpy_type = numpy.uint16 if self.dtype == torch.bfloat16 else numpy.float32
+            return torch.from_numpy(numpy.zeros(shape, dtype=numpy_type)).view(self.dtype)
+        return torch.zeros(shape, dtype=self.dtype, device=self._device)

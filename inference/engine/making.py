@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -16,12 +16,12 @@ from compiler.backends.cpu.toolchain import find_compiler
 from compiler.tune.finals import NothingFits
 from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Contract, contract_for
-from inference.engine import encoder_step
+from inference.engine import compiled_step, encoder_step
 from inference.engine.artifact import Manifest, Proof, manifest_in, save
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import LEAST_COSINE, CompiledEncoder, TooCoarse
-from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
-from inference.engine.compiled_step import cache_dtype, idle
+from inference.engine.compiled_model import UNCOMPILED
+from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.deployment import Weights
 from inference.engine.encoder_proving import encoder_truth, proved_encoder
@@ -74,21 +74,22 @@ def make(
     Raises CheckpointError, Unmade or Disproven; then nothing is written. It takes as many threads as torch has.
     """
     checkpoint = Checkpoint.open(source)
+    digest = checkpoint.digest()
     contract = contract or default_contract(weights, checkpoint.kind)
     prove = _decoder if checkpoint.kind == "chat" else _encoder
     try:
         with workroom(into) as work:
-            candidate, dtype, judged, measurements = prove(checkpoint, work, weights, contract, tuner, progress)
+            candidate, judged, measurements = prove(checkpoint, digest, work, weights, contract, tuner, progress)
             if judged.reasons:
                 raise Disproven(judged)
             path = save(
                 candidate.held,
-                [candidate.code],
+                [candidate.native.path],
                 into,
                 sign,
-                checkpoint=checkpoint.digest(),
+                checkpoint=digest,
                 weights=weights,
-                dtype=dtype,
+                dtype=candidate.dtype,
                 fingerprint=here((isa.best().name,), find_compiler().version),
                 contract=contract.plain(),
                 evidence=Proof(judged.said, tuple(measurements), torch.get_num_threads()),
@@ -100,32 +101,46 @@ def make(
     return Made(path, manifest_in(path))
 
 
-_Proved = tuple[CompiledRunner | CompiledEncoder, Literal["bfloat16", "float32"], Judged, list[dict[str, Any]]]
+_Proved = tuple[CompiledRunner | CompiledEncoder, Judged, list[dict[str, Any]]]
 
 
 def _decoder(
-    checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, tuner: Tuner | None, progress: Progress
+    checkpoint: Checkpoint,
+    digest: str,
+    work: Path,
+    weights: Weights,
+    contract: Contract,
+    tuner: Tuner | None,
+    progress: Progress,
 ) -> _Proved:
     truth = truth_of(checkpoint, progress)
     progress("compiling", 0, 1)
-    candidate = CompiledRunner(checkpoint, work, weights=weights)
-    dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == torch.bfloat16 else "float32"
+    candidate = CompiledRunner(checkpoint, work, weights=weights, digest=digest)
     if tuner is not None:
-        held = tuned(candidate.held, idle(candidate.config, cache_dtype(candidate.dtype)), work, tuner)
-        candidate = CompiledRunner(checkpoint, work, dtype=dtype, held=held)
-    eager = DecoderRunner(checkpoint, dtype=dtype)
-    return candidate, dtype, *proved(checkpoint, truth, eager, candidate, contract, progress)
+        timed = compiled_step.idle(candidate.config, candidate.store.dtype)
+        candidate = CompiledRunner(
+            checkpoint, work, dtype=candidate.dtype, held=tuned(candidate.held, timed, work, tuner)
+        )
+    eager = DecoderRunner(checkpoint, dtype=candidate.dtype)
+    return candidate, *proved(checkpoint, truth, eager, candidate, contract, progress)
 
 
 def _encoder(
-    checkpoint: Checkpoint, work: Path, weights: Weights, contract: Contract, tuner: Tuner | None, progress: Progress
+    checkpoint: Checkpoint,
+    digest: str,
+    work: Path,
+    weights: Weights,
+    contract: Contract,
+    tuner: Tuner | None,
+    progress: Progress,
 ) -> _Proved:
     truth = encoder_truth(checkpoint, progress)
     progress("compiling", 0, 1)
-    candidate = CompiledEncoder(checkpoint, work, weights=weights)
-    dtype: Literal["bfloat16", "float32"] = "bfloat16" if candidate.dtype == "bfloat16" else "float32"
+    candidate = CompiledEncoder(checkpoint, work, weights=weights, digest=digest)
     if tuner is not None:
-        held = tuned(candidate.held, encoder_step.idle(candidate.config), work, tuner)
-        candidate = CompiledEncoder(checkpoint, work, dtype=dtype, held=held)
-    eager = EncoderRunner(checkpoint, dtype=dtype)
-    return candidate, dtype, *proved_encoder(checkpoint, truth, eager, candidate, contract, progress)
+        timed = encoder_step.idle(candidate.config)
+        candidate = CompiledEncoder(
+            checkpoint, work, dtype=candidate.dtype, held=tuned(candidate.held, timed, work, tuner)
+        )
+    eager = EncoderRunner(checkpoint, dtype=candidate.dtype)
+    return candidate, *proved_encoder(checkpoint, truth, eager, candidate, contract, progress)

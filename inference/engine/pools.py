@@ -11,7 +11,6 @@ from compiler.backends.cpu import isa
 from compiler.backends.cpu.isa import Variant
 from compiler.native.native import Compiled, build
 from compiler.native.threads import Threads
-from inference.engine.stats import Memory
 
 _GAIN = 1.1
 """What all threads must save, or waking them and waiting for them is not worth the cores that others could have."""
@@ -57,8 +56,3 @@ def native(held: Held, folder: Path, threads: int) -> tuple[Compiled, Pools]:
     compiled = build(held.text, folder, variant, held.knobs)
     pools = Pools(compiled, variant, threads)
     return Compiled(held.step, held.weights, pools.together, compiled), pools
-
-
-def memory_of(held: Held, step: Compiled, pages: int = 0) -> Memory:
-    """What a model takes that is served by a compiled step."""
-    return Memory(sum(each.nbytes for each in held.weights), pages, step.bytes, step.step.fragmentation)

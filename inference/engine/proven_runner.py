@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import numpy
 
@@ -16,43 +17,39 @@ from inference.engine.artifact import Manifest, opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import CompiledEncoder
-from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
+from inference.engine.compiled_model import UNCOMPILED, CompiledModel
+from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.deployment import Compiled
 
 
-class ProvenRunner(CompiledRunner):
+class _Proven(CompiledModel):
     """One of whose steps the process's black box knows."""
 
     def __init__(self, checkpoint: Checkpoint, path: Path, manifest: Manifest, box: BlackBox) -> None:
         self._artifact, self._box = manifest.address, box
-        with box.running(self._artifact, "load"):
+        with self._running("load"):
             super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, held=read_step(path))
 
+    def _running(self, what: Literal["load", "step"]) -> AbstractContextManager[None]:
+        return self._box.running(self._artifact, what)
+
+
+class ProvenRunner(_Proven, CompiledRunner):
     def _computed(self, *given: Any) -> Any:
         """Whatever a call of the code takes and gives."""
-        with self._box.running(self._artifact, "step"):
+        with self._running("step"):
             return super()._computed(*given)
 
 
-class ProvenEncoder(CompiledEncoder):
-    """The same of texts."""
-
-    def __init__(self, checkpoint: Checkpoint, path: Path, manifest: Manifest, box: BlackBox) -> None:
-        self._artifact, self._box = manifest.address, box
-        with box.running(self._artifact, "load"):
-            super().__init__(checkpoint, path / KERNELS, dtype=manifest.dtype, held=read_step(path))
-
+class ProvenEncoder(_Proven, CompiledEncoder):
     def computed(self, texts: list[list[int]]) -> numpy.ndarray:
-        with self._box.running(self._artifact, "step"):
+        with self._running("step"):
             return super().computed(texts)
 
 
-P = TypeVar("P", ProvenRunner, ProvenEncoder)
-
-
 def proven(
-    kind: type[P], checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
-) -> P:
+    checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
+) -> ProvenRunner | ProvenEncoder:
     """Runs the artifact that was made of the checkpoint of that digest. Raises Refused, or CheckpointError."""
     if compiled.artifact in box.died_in:
         raise Refused(
@@ -61,6 +58,7 @@ def proven(
             "Take the version back, and compile the model again; its log says where (engine.died)",
         )
     manifest = opened(compiled, digest, verify)
+    kind = ProvenRunner if checkpoint.kind == "chat" else ProvenEncoder
     try:
         return kind(checkpoint, Path(compiled.path), manifest, box)
     except (*UNCOMPILED, Unfit) as error:

@@ -116,7 +116,7 @@ def proved(
     timed = max(_BATCHES) * blocks_for(_context(checkpoint) + _RUNS + 2)
     rigs = [Rig(runner, checkpoint, _blocks(truth.prompts) + timed) for runner in (eager, candidate)]
     rows = [torch.cat(list(_followed(rig, truth.prompts, truth.said, progress))) for rig in rigs]
-    return judge(contract, candidate.dtype, truth.logits, *rows), _measured(checkpoint, rigs, progress)
+    return judge(contract, getattr(torch, candidate.dtype), truth.logits, *rows), _measured(checkpoint, rigs, progress)
 
 
 def _blocks(given: Sequence[list[int]]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, cast
 
 from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
@@ -29,14 +29,9 @@ from inference.engine.worker import AnyWorker
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from compiler.artifact.refusal import Refused
     from compiler.artifact.signature import Verify
-    from inference.engine import proven_runner
     from inference.engine.blackbox import BlackBox
     from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
-
-
-C = TypeVar("C", "CompiledRunner", "CompiledEncoder")
-P = TypeVar("P", "proven_runner.ProvenRunner", "proven_runner.ProvenEncoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +99,22 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
             "delete the folder and start the engine again: it is fetched anew from the object store"
         )
     tokenizer = checkpoint.tokenizer()
+    compiled, refused = _compiled(name, version, checkpoint, found.digest, options, box)
+    # Where torch serves in the place of what was to be compiled, each of its steps counts as one on the slow path.
+    wanted = version.compiled is not None or (options.compiled is not None and options.device == "cpu")
+    slow = wanted and compiled is None
     worker: AnyWorker
-    grammars, passages, refused = None, None, None
+    grammars, passages = None, None
     if checkpoint.kind == "chat":
-        runner, refused = _decoder(name, version, checkpoint, found.digest, options, box)
+        runner = cast("CompiledRunner | None", compiled) or DecoderRunner(
+            checkpoint,
+            device=options.device,
+            dtype=options.dtype,
+            graphs=options.graphs,
+            kernels=options.compiled,
+            weights=options.weights,
+            counted=slow,
+        )
         worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         if isinstance(runner, DecoderRunner) and runner.uncompiled:
             log("engine.model.uncompiled", model=name, reason=runner.uncompiled)
@@ -115,7 +122,9 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
-        encoder, refused = _encoder(name, version, checkpoint, found.digest, options, box)
+        encoder = cast("CompiledEncoder | None", compiled) or EncoderRunner(
+            checkpoint, device=options.device, dtype=options.dtype, counted=slow
+        )
         worker = EncoderWorker(encoder, options.window)
     return ServedModel(
         info=ModelInfo(
@@ -140,76 +149,43 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     )
 
 
-def _decoder(
+def _compiled(
     name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
-) -> tuple[DecoderRunner | CompiledRunner, Refused | None]:
-    """By the version's artifact; or compiled here if that is wanted and can be; else by torch, and then, in place of either, each
-    of its steps counts as one on the slow path."""
-    refused = None
+) -> tuple[CompiledRunner | CompiledEncoder | None, Refused | None]:
+    """By the version's artifact, or compiled here if that is wanted and can be, an encoder of bytes only where they are good
+    enough. None where torch is to serve, and why an artifact is not run."""
     if version.compiled is not None:
-        from inference.engine.proven_runner import ProvenRunner
+        return _proven(name, version, version.compiled, checkpoint, options, box)
+    if options.compiled is None or options.device != "cpu":
+        return None, None
+    from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
+    from inference.engine.compiled_model import UNCOMPILED
+    from inference.engine.compiled_runner import CompiledRunner
 
-        proven, refused = _proven(ProvenRunner, name, version, version.compiled, checkpoint, options, box)
-        if proven is not None:
-            return proven, None
-    elif options.compiled is not None and options.device == "cpu":
-        from inference.engine.compiled_runner import UNCOMPILED, CompiledRunner
-
+    kind: type[CompiledRunner | CompiledEncoder] = CompiledRunner if checkpoint.kind == "chat" else CompiledEncoder
+    made = partial(kind, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
+    try:
         try:
-            made = partial(CompiledRunner, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
-            return _told(name, made(weights=options.weights)), None
-        except UNCOMPILED as error:
-            log("engine.model.uncompiled", model=name, reason=str(error))
-    slow = _stands_in(version, options)
-    runner = DecoderRunner(
-        checkpoint,
-        device=options.device,
-        dtype=options.dtype,
-        graphs=options.graphs,
-        kernels=options.compiled,
-        weights=options.weights,
-        counted=slow,
-    )
-    return runner, refused
-
-
-def _encoder(
-    name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
-) -> tuple[EncoderRunner | CompiledEncoder, Refused | None]:
-    """The same of an encoder, which is of bytes only where they are good enough."""
-    refused = None
-    if version.compiled is not None:
-        from inference.engine.proven_runner import ProvenEncoder
-
-        encoder, refused = _proven(ProvenEncoder, name, version, version.compiled, checkpoint, options, box)
-        if encoder is not None:
-            return encoder, None
-    elif options.compiled is not None and options.device == "cpu":
-        from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
-        from inference.engine.compiled_runner import UNCOMPILED
-
-        made = partial(CompiledEncoder, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
-        try:
-            try:
-                return _told(name, made(weights=options.weights)), None
-            except TooCoarse as error:
-                log("engine.model.unquantized", model=name, reason=str(error))
-                return _told(name, made()), None
-        except UNCOMPILED as error:
-            log("engine.model.uncompiled", model=name, reason=str(error))
-    slow = _stands_in(version, options)
-    return EncoderRunner(checkpoint, device=options.device, dtype=options.dtype, counted=slow), refused
+            model = made(weights=options.weights)
+        except TooCoarse as error:
+            log("engine.model.unquantized", model=name, reason=str(error))
+            model = made()
+    except UNCOMPILED as error:
+        log("engine.model.uncompiled", model=name, reason=str(error))
+        return None, None
+    if model.held.unsaved:
+        log("engine.model.not_kept", model=name, reason=model.held.unsaved)
+    return model, None
 
 
 def _proven(
-    kind: type[P],
     name: str,
     version: Version,
     compiled: Compiled,
     checkpoint: Checkpoint,
     options: LoadOptions,
     box: BlackBox | None,
-) -> tuple[P | None, Refused | None]:
+) -> tuple[CompiledRunner | CompiledEncoder | None, Refused | None]:
     """The version's artifact, or why it is not run."""
     from compiler.artifact.refusal import Reason, Refused
     from inference.engine.proven_runner import proven
@@ -221,18 +197,7 @@ def _proven(
         if box is None:
             remedy = "Serve the reference, or start an engine process"
             raise Refused(Reason.SIGNATURE, "no artifact is run here", remedy)
-        return proven(kind, checkpoint, version.digest, compiled, options.verify, box), None
+        return proven(checkpoint, version.digest, compiled, options.verify, box), None
     except Refused as error:
         log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
         return None, error
-
-
-def _stands_in(version: Version, options: LoadOptions) -> bool:
-    """Whether torch serves in the place of what is compiled."""
-    return version.compiled is not None or (options.compiled is not None and options.device == "cpu")
-
-
-def _told(name: str, runner: C) -> C:
-    if runner.held.unsaved:
-        log("engine.model.not_kept", model=name, reason=runner.held.unsaved)
-    return runner
