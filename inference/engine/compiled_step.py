@@ -84,7 +84,7 @@ class CompiledStep:
             self._cache = cache
             self._states = {name: stored.flatten(0, 1) for name, stored in zip(self._names, cache, strict=True)}
         inputs = tokens, positions, slots, tables, lengths, pieces, rows, shares, whole
-        logits, drawn = self._native(inputs, self._states, pool=self._pools.fit(tokens.shape[0]))
+        logits, drawn = self._pools.run(tokens.shape[0], lambda pool: self._native(inputs, self._states, pool=pool))
         return logits, drawn
 
     def _measure(self, config: DecoderConfig) -> None:

@@ -71,8 +71,8 @@ class EncoderStep:
     def __call__(self, texts: list[list[int]]) -> numpy.ndarray:
         """Vectors [texts, hidden], or logits [tokens, labels], in float32. A text has a token at least; all have at most
         `most_tokens`."""
-        tokens = sum(map(len, texts))
-        [values] = self._native(_arrays(texts, self._first_position), {}, pool=self._pools.fit(tokens))
+        arrays = _arrays(texts, self._first_position)
+        [values] = self._pools.run(sum(map(len, texts)), lambda pool: self._native(arrays, {}, pool=pool))
         return values.numpy()
 
     @property
