@@ -16,7 +16,7 @@ from compiler.native.native import Compiled, build
 from compiler.native.threads import Threads
 
 T = TypeVar("T")
-_GAIN = 1.1
+_GAIN = 1.05
 """What all threads must save, or waking them and waiting for them is not worth the cores that others could have."""
 _TRIES, _LEAST, _LONGEST = 16, 4, 1.0
 """Runs of each, at most and at least, and seconds after which there are no more: on a busy machine a few say nothing."""

@@ -67,7 +67,8 @@ class Heads:
             "HEADS": self.heads,
             "GROUPS": self.groups,
             "HEAD": self.width,
-            "PLACES": numbers(self.key_write.shape)[0 if self.paged else 2],
+            # Who has pages knows which there are, and has as many as the memory of a device allows.
+            "PLACES": 0 if self.paged else numbers(self.key_write.shape)[2],
             "TURNS": count(self.turn[0].shape) // self.width,
             "PAGED": self.paged,
         }

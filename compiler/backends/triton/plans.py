@@ -98,6 +98,6 @@ def require(condition: bool, message: str) -> None:
 
 
 def title_of(group: Group) -> str:
-    """What a group computes, without names, so that layers that are alike have one."""
-    outputs = ", ".join(dict.fromkeys(str(value.type) for value in group.outputs))
-    return f"{group.kind}: {', '.join(value.op for value in group.values)}\n\n-> {outputs}"
+    """What a group computes, without names and sizes of caches, so that layers that are alike have one."""
+    outputs = dict.fromkeys("a cache" if value.op == "write" else str(value.type) for value in group.outputs)
+    return f"{group.kind}: {', '.join(value.op for value in group.values)}\n\n-> {', '.join(outputs)}"

@@ -3,7 +3,8 @@
 The weight's rows are HEADS heads of queries, GROUPS of keys and GROUPS of values, each HEAD wide. A program has BLOCK_N numbers of
 the first half of one head and the numbers of its second half that they are turned with. A row is a text's token: text m //
 TOKENS, token m % TOKENS. Caches are [texts, GROUPS, PLACES, HEAD] with a place for each token, or with `PAGED` [slots, 2 GROUPS,
-HEAD], keys before values, with a slot for each row. A place that there is not is left out.
+HEAD], keys before values, with a slot for each row. A place that there is not is left out; with PLACES 0 there is any from 0 on,
+so that one kernel serves caches of all sizes.
 """
 
 import triton
@@ -59,7 +60,7 @@ def stored(
         place = tl.load(places + token)
         to_key = ((text * GROUPS + head - HEADS) * PLACES + place)[:, None] * HEAD + half[None, :]
         to_value = to_key - GROUPS * PLACES * HEAD
-    there = inside & ((place >= 0) & (place < PLACES))[:, None]
+    there = inside & ((place >= 0) & ((place < PLACES) | (PLACES == 0)))[:, None]
     is_k = (head >= HEADS) & (head < HEADS + GROUPS)
     tl.store(keys + to_key, one.to(kind), mask=there & is_k)
     tl.store(keys + to_key + HALF, other.to(kind), mask=there & is_k)
