@@ -13,6 +13,8 @@ from inference.engine.blocks import DETERMINISTIC_PIECE, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.encoder_runner import EncoderRunner
+from inference.engine.gpu import Gpu
+from inference.engine.kernels import Captured
 from inference.engine.models.layers import DtypeName
 from inference.engine.protocol import Delta, EngineError, Result, Sampling
 from inference.engine.request import Choice, Generation
@@ -47,7 +49,8 @@ class Drive:
     ) -> None:
         self.tokenizer: Tokenizer = checkpoint.tokenizer()
         self.vocabulary = checkpoint.config.vocab_size
-        self.runner = DecoderRunner(checkpoint, device=device, dtype=dtype, graphs=graphs, kernels=kernels)
+        made = None if kernels is None else Captured(Gpu.at(device), kernels)
+        self.runner = DecoderRunner(checkpoint, device=device, dtype=dtype, graphs=graphs, kernels=made)
         self.runner.reserve(BLOCKS)
         self._next = 1
         self._made: dict[int, Generation] = {}

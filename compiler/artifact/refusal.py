@@ -31,7 +31,7 @@ class Refused(Exception):
 
     def __init__(self, reason: Reason, what: str, remedy: str) -> None:
         super().__init__(f"{what}. {remedy}")
-        self.reason, self.remedy = reason, remedy
+        self.reason, self.what, self.remedy = reason, what, remedy
 
 
 AGAIN = "Compile the model on this host, or take the artifact that was made for it"

@@ -1,19 +1,19 @@
-"""The artifact of a model that a cell serves: a signed folder with the step of one checkpoint, compiled for one device, and its
+"""The artifact of a model that a cell serves: a signed folder with the step of one checkpoint, for one processor or GPU, and its
 weights as that code reads them. What is in it, member by member: docs/formats/artifact.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from compiler.artifact.addressed import Addressed, manifest_of
-from compiler.artifact.fingerprint import Fingerprint, chosen, headers_digest
+from compiler.artifact.addressed import Addressed, FileEntry, manifest_of
+from compiler.artifact.fingerprint import Fingerprint
 from compiler.artifact.publication import KERNELS, MANIFEST, check_files, check_signature, publish, read, write
-from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
+from compiler.artifact.refusal import FETCH, Reason, Refused
 from compiler.artifact.signature import Sign, Verify
 from compiler.artifact.step_folder import Held, write_step
 from compiler.backends.cpu.toolchain import SEALED
@@ -28,7 +28,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parity: dict[str, Any]
     measurements: tuple[dict[str, Any], ...]
     threads: int
-    """With which it was measured."""
+    """With which it was measured; 0 on a GPU."""
 
 
 class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,7 +36,7 @@ class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True)
     checkpoint: str
     """Digest of the checkpoint's files."""
     weights: Weights
-    dtype: Literal["bfloat16", "float32"]
+    dtype: Literal["bfloat16", "float16", "float32"]
     """Of what is not quantized."""
     fingerprint: Fingerprint
     contract: dict[str, Any]
@@ -44,19 +44,20 @@ class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True)
     evidence: Proof
 
 
-def save(held: Held, objects: Sequence[Path], into: Path, sign: Sign, **said: Any) -> Path:
-    """Writes the folder `into`/ADDRESS with the step, its shared objects, and `said`, the other members of the manifest; returns
-    that. Raises compiler.artifact.publication.Unsaved."""
+def save(fill: Callable[[Path], dict[str, FileEntry]], into: Path, sign: Sign, **said: Any) -> Path:
+    """Writes the folder `into`/ADDRESS with the files that `fill` writes to a folder, and `said`, the other members of the
+    manifest; returns that. Raises compiler.artifact.publication.Unsaved."""
+    return publish(into, lambda work: Manifest(files=fill(work), **said), sign)
 
-    def fill(work: Path) -> Manifest:
-        files = {
-            f"{KERNELS}/{path.name}": write(work / KERNELS / path.name, [path.read_bytes()]) for path in sorted(objects)
-        }
-        files |= write_step(held, work)
-        files[f"{KERNELS}/{SEALED}"] = write(work / KERNELS / SEALED, [])
-        return Manifest(files=files, **said)
 
-    return publish(into, fill, sign)
+def step_files(held: Held, objects: Sequence[Path], work: Path) -> dict[str, FileEntry]:
+    """Writes a processor's step and its shared objects. Raises OSError."""
+    files = {
+        f"{KERNELS}/{path.name}": write(work / KERNELS / path.name, [path.read_bytes()]) for path in sorted(objects)
+    }
+    files |= write_step(held, work)
+    files[f"{KERNELS}/{SEALED}"] = write(work / KERNELS / SEALED, [])
+    return files
 
 
 def manifest_in(path: Path) -> Manifest:
@@ -64,8 +65,11 @@ def manifest_in(path: Path) -> Manifest:
     return manifest_of(read(path, MANIFEST), Manifest, FORMAT)
 
 
-def opened(compiled: Compiled, checkpoint: str, verify: Verify | None) -> Manifest:
-    """The manifest of a version's artifact, after all has been checked that can be without running any of it. Raises Refused."""
+def opened(
+    compiled: Compiled, checkpoint: str, verify: Verify | None, fits: Callable[[Fingerprint], object]
+) -> Manifest:
+    """The manifest of a version's artifact, after all has been checked that can be without running any of it. `fits` raises Refused
+    for what was made for another device. Raises Refused."""
     path = Path(compiled.path)
     if verify is None:
         raise Refused(
@@ -84,8 +88,6 @@ def opened(compiled: Compiled, checkpoint: str, verify: Verify | None) -> Manife
             f"the artifact is of the checkpoint {manifest.checkpoint[:12]}…, weights {manifest.weights}",
             "Begin a canary with an artifact of the checkpoint that is served",
         )
-    chosen(manifest.fingerprint)
-    if manifest.fingerprint.headers != headers_digest():
-        raise Refused(Reason.LIBRARY, "the artifact's kernels are of another release", AGAIN)
+    fits(manifest.fingerprint)
     check_files(path, manifest)
     return manifest

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -14,8 +13,7 @@ from inference.engine.architecture import DecoderConfig
 from inference.engine.batches import PINNED_ROWS, Batches
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decode_graphs import DecodeGraphs
-from inference.engine.deployment import Weights
-from inference.engine.errors import CheckpointError
+from inference.engine.errors import CheckpointError, NoKernels
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import DtypeName, Linear, best_dtype, pack, weights_of
@@ -26,6 +24,7 @@ from inference.engine.stats import Memory
 
 if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from inference.engine.kernel_steps import KernelSteps
+    from inference.engine.kernels import Kernels
 
 _CHECKED_SHIFTS = (1, 3, 8)
 
@@ -45,15 +44,13 @@ class DecoderRunner:
         device: str = "cpu",
         dtype: DtypeName = "float32",
         graphs: bool = False,
-        kernels: Path | None = None,
-        weights: Weights = "as-they-are",
+        kernels: Kernels | None = None,
         counted: bool = False,
     ) -> None:
         """Loads the weights. Raises CheckpointError when they cannot be served.
 
         With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay. With
-        `kernels` there, a folder that keeps them, it compiles decode steps of few rows, which read their weights as `weights` says
-        (int8 or as they are), and captures those.
+        `kernels` it makes steps of few rows by those.
         With `counted` it stands in for something faster that could not be had.
         """
         if not isinstance(checkpoint.config, DecoderConfig):
@@ -75,8 +72,7 @@ class DecoderRunner:
         self._graphs: DecodeGraphs | None = None
         self._wants_graphs = graphs and self._device.type == "cuda"
         self._kernels: KernelSteps | None = None
-        self._keeps_kernels = kernels if self._device.type == "cuda" else None
-        self._quantized = torch.int8 if weights == "int8" else None
+        self._makes_kernels = kernels
         self.uncompiled = ""
         """Why there are no kernels that were asked for; known once the cache is reserved."""
         self.slow_path = 0
@@ -87,27 +83,27 @@ class DecoderRunner:
         """Makes a zeroed cache of `blocks` blocks; to be called once, before the first step."""
         # One block more takes what the padding rows of a captured step write.
         self.store.reserve(blocks + self._wants_graphs)
-        if self._keeps_kernels is not None:
-            self._compile(self._keeps_kernels)
+        if self._makes_kernels is not None:
+            self._compile(self._makes_kernels)
         # After that, for it moves the weights.
         if self._wants_graphs:
             self._graphs = DecodeGraphs(self._network, self.store.layers, self._device, sink=blocks)
 
-    def _compile(self, folder: Path) -> None:
-        from compiler.backends.triton.capabilities import UnknownDevice, here
-        from compiler.backends.triton.graph import NoGraphs
-        from compiler.backends.triton.launch import NoTriton
-        from compiler.backends.triton.plans import NotPlanned
-        from compiler.frontend.exported import Unsupported
-        from compiler.passes.quantize import Unquantizable
-        from inference.engine.kernel_steps import KernelSteps
-
+    def _compile(self, make: Kernels) -> None:
         try:
-            chip = here(self._device.index or 0)
-            network, layers = self._network, self.store.layers
-            self._kernels = KernelSteps(network, layers, folder, chip, self._device, quantized=self._quantized)
-        except (UnknownDevice, NoGraphs, NoTriton, NotPlanned, Unsupported, Unquantizable) as error:
+            self._kernels = make(self._network, self.store.layers)
+        except NoKernels as error:
             self.uncompiled, self._stands_in = str(error), True
+
+    @property
+    def kernels(self) -> KernelSteps | None:
+        """By which it steps where it can, once the cache is reserved."""
+        return self._kernels
+
+    @property
+    def dtype(self) -> DtypeName:
+        """Of the weights."""
+        return cast(DtypeName, str(self._dtype).removeprefix("torch."))
 
     @property
     def memory(self) -> Memory:

@@ -9,6 +9,10 @@ class CheckpointError(Exception):
     """A checkpoint folder cannot be served; the message names the file or tensor and what to do about it."""
 
 
+class NoKernels(Exception):
+    """A GPU has no kernels for a decoder, and its network has to serve; the message says why."""
+
+
 class Refusal(Exception):
     """A request ends with `error` instead of a result."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from compiler.artifact.fingerprint import here
+from compiler.artifact.addressed import FileEntry
+from compiler.artifact.fingerprint import Fingerprint, here
+from compiler.artifact.kernel_folder import write_kernels
 from compiler.artifact.publication import Unsaved, workroom
 from compiler.artifact.signature import Sign
 from compiler.backends.cpu import isa
@@ -17,16 +21,20 @@ from compiler.tune.finals import NothingFits
 from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Contract, contract_for
 from inference.engine import compiled_step, encoder_step
-from inference.engine.artifact import Manifest, Proof, manifest_in, save
+from inference.engine.artifact import Manifest, Proof, manifest_in, save, step_files
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import LEAST_COSINE, CompiledEncoder, TooCoarse
-from inference.engine.compiled_model import UNCOMPILED
+from inference.engine.compiled_model import UNCOMPILED, CompiledModel
 from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.deployment import Weights
 from inference.engine.encoder_proving import encoder_truth, proved_encoder
 from inference.engine.encoder_runner import EncoderRunner
+from inference.engine.errors import NoKernels
+from inference.engine.gpu import Gpu, quantized
 from inference.engine.judging import Judged, Progress
+from inference.engine.kernel_program import with_draws
+from inference.engine.kernels import Captured
 from inference.engine.protocol import Kind
 from inference.engine.proving import proved, truth_of
 from inference.engine.tuning import tuned
@@ -67,80 +75,110 @@ def make(
     sign: Sign,
     contract: Contract | None = None,
     tuner: Tuner | None = None,
+    gpu: Gpu | None = None,
     progress: Progress,
 ) -> Made:
-    """Compiles the checkpoint folder `source`, with settings that `tuner` finds, and writes the artifact below `into`.
+    """Compiles the checkpoint folder `source` for this processor, with settings that `tuner` finds, or for a GPU, and writes the
+    artifact below `into`.
 
     Raises CheckpointError, Unmade or Disproven; then nothing is written. It takes as many threads as torch has.
     """
     checkpoint = Checkpoint.open(source)
     digest = checkpoint.digest()
     contract = contract or default_contract(weights, checkpoint.kind)
-    prove = _decoder if checkpoint.kind == "chat" else _encoder
+    request = _Request(checkpoint, digest, weights, contract, tuner, progress)
     try:
         with workroom(into) as work:
-            candidate, judged, measurements = prove(checkpoint, digest, work, weights, contract, tuner, progress)
-            if judged.reasons:
-                raise Disproven(judged)
+            if gpu is not None:
+                proven = _on_gpu(request, work, gpu)
+            else:
+                proven = (_decoder if checkpoint.kind == "chat" else _encoder)(request, work)
+            if proven.judged.reasons:
+                raise Disproven(proven.judged)
             path = save(
-                candidate.held,
-                [candidate.native.path],
+                proven.fill,
                 into,
                 sign,
                 checkpoint=digest,
                 weights=weights,
-                dtype=candidate.dtype,
-                fingerprint=here((isa.best().name,), find_compiler().version),
+                dtype=proven.dtype,
+                fingerprint=proven.fingerprint,
                 contract=contract.plain(),
-                evidence=Proof(judged.said, tuple(measurements), torch.get_num_threads()),
+                evidence=Proof(proven.judged.said, tuple(proven.measurements), proven.threads),
             )
-    except (*UNCOMPILED, TooCoarse, NothingFits, Unsaved) as error:
+    except (*UNCOMPILED, TooCoarse, NothingFits, NoKernels, Unsaved) as error:
         raise Unmade(f"{error}.") from error
     except OSError as error:
         raise Unmade(f"{error.filename or into}: {error.strerror}.") from error
     return Made(path, manifest_in(path))
 
 
-_Proved = tuple[CompiledRunner | CompiledEncoder, Judged, list[dict[str, Any]]]
+@dataclass(frozen=True, slots=True)
+class _Request:
+    checkpoint: Checkpoint
+    digest: str
+    weights: Weights
+    contract: Contract
+    tuner: Tuner | None
+    progress: Progress
 
 
-def _decoder(
-    checkpoint: Checkpoint,
-    digest: str,
-    work: Path,
-    weights: Weights,
-    contract: Contract,
-    tuner: Tuner | None,
-    progress: Progress,
-) -> _Proved:
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """What may be saved, if the judge has no reason against it."""
+
+    judged: Judged
+    measurements: list[dict[str, Any]]
+    dtype: str
+    fingerprint: Fingerprint
+    threads: int
+    fill: Callable[[Path], dict[str, FileEntry]]
+
+
+def _decoder(request: _Request, work: Path) -> _Proven:
+    checkpoint, progress = request.checkpoint, request.progress
     truth = truth_of(checkpoint, progress)
     progress("compiling", 0, 1)
-    candidate = CompiledRunner(checkpoint, work, weights=weights, digest=digest)
-    if tuner is not None:
+    candidate = CompiledRunner(checkpoint, work, weights=request.weights, digest=request.digest)
+    if request.tuner is not None:
         timed = compiled_step.idle(candidate.config, candidate.store.dtype)
-        candidate = CompiledRunner(
-            checkpoint, work, dtype=candidate.dtype, held=tuned(candidate.held, timed, work, tuner)
-        )
+        held = tuned(candidate.held, timed, work, request.tuner)
+        candidate = CompiledRunner(checkpoint, work, dtype=candidate.dtype, held=held)
     eager = DecoderRunner(checkpoint, dtype=candidate.dtype)
-    return candidate, *proved(checkpoint, truth, eager, candidate, contract, progress)
+    return _for_processor(candidate, proved(checkpoint, truth, eager, candidate, request.contract, progress))
 
 
-def _encoder(
-    checkpoint: Checkpoint,
-    digest: str,
-    work: Path,
-    weights: Weights,
-    contract: Contract,
-    tuner: Tuner | None,
-    progress: Progress,
-) -> _Proved:
+def _encoder(request: _Request, work: Path) -> _Proven:
+    checkpoint, progress = request.checkpoint, request.progress
     truth = encoder_truth(checkpoint, progress)
     progress("compiling", 0, 1)
-    candidate = CompiledEncoder(checkpoint, work, weights=weights, digest=digest)
-    if tuner is not None:
-        timed = encoder_step.idle(candidate.config)
-        candidate = CompiledEncoder(
-            checkpoint, work, dtype=candidate.dtype, held=tuned(candidate.held, timed, work, tuner)
-        )
+    candidate = CompiledEncoder(checkpoint, work, weights=request.weights, digest=request.digest)
+    if request.tuner is not None:
+        held = tuned(candidate.held, encoder_step.idle(candidate.config), work, request.tuner)
+        candidate = CompiledEncoder(checkpoint, work, dtype=candidate.dtype, held=held)
     eager = EncoderRunner(checkpoint, dtype=candidate.dtype)
-    return candidate, *proved_encoder(checkpoint, truth, eager, candidate, contract, progress)
+    return _for_processor(candidate, proved_encoder(checkpoint, truth, eager, candidate, request.contract, progress))
+
+
+def _for_processor(candidate: CompiledModel, proof: tuple[Judged, list[dict[str, Any]]]) -> _Proven:
+    fingerprint = here((isa.best().name,), find_compiler().version)
+    fill = partial(step_files, candidate.held, [candidate.native.path])
+    return _Proven(*proof, candidate.dtype, fingerprint, torch.get_num_threads(), fill)
+
+
+def _on_gpu(request: _Request, work: Path, gpu: Gpu) -> _Proven:
+    checkpoint, progress, device = request.checkpoint, request.progress, str(gpu.device)
+    if checkpoint.kind != "chat":
+        raise Unmade(f"On a GPU there are kernels for models that chat; one for {checkpoint.kind} is served by torch.")
+    if request.tuner is not None:
+        raise Unmade("What is tuned is a processor's code; kernels for a GPU are cut by rules. Leave --tune out.")
+    truth = truth_of(checkpoint, progress, device)
+    progress("compiling", 0, 1)
+    kernels = Captured(gpu, work, quantized(request.weights))
+    candidate = DecoderRunner(checkpoint, device=device, dtype="auto", kernels=kernels)
+    eager = DecoderRunner(checkpoint, device=device, dtype=candidate.dtype)
+    proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.rows)
+    if candidate.kernels is None:
+        raise NoKernels(candidate.uncompiled)
+    fill = partial(write_kernels, candidate.kernels.program, with_draws(candidate.kernels.plans))
+    return _Proven(*proof, candidate.dtype, gpu.fingerprint, 0, fill)

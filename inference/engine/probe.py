@@ -55,5 +55,9 @@ class Probe:
         self._choice.computed = min(start + most, len(self._choice.tokens))
         return Chunk(self._generation, self._choice, start, self._choice.computed)
 
+    def last(self) -> Chunk:
+        """The last token again, which is computed already."""
+        return Chunk(self._generation, self._choice, self._choice.computed - 1, self._choice.computed)
+
     def wipe(self) -> None:
         self._generation.wipe()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy
 
+from compiler.artifact.fingerprint import Fingerprint, chosen, headers_digest
 from compiler.artifact.publication import KERNELS
 from compiler.artifact.refusal import AGAIN, Reason, Refused
 from compiler.artifact.signature import Verify
@@ -51,15 +52,26 @@ def proven(
     checkpoint: Checkpoint, digest: str, compiled: Compiled, verify: Verify | None, box: BlackBox
 ) -> ProvenRunner | ProvenEncoder:
     """Runs the artifact that was made of the checkpoint of that digest. Raises Refused, or CheckpointError."""
+    check_survived(compiled, box)
+    manifest = opened(compiled, digest, verify, _fits)
+    kind = ProvenRunner if checkpoint.kind == "chat" else ProvenEncoder
+    try:
+        return kind(checkpoint, Path(compiled.path), manifest, box)
+    except (*UNCOMPILED, Unfit) as error:
+        raise Refused(Reason.LIBRARY, f"the artifact does not fit this release: {error}", AGAIN) from error
+
+
+def check_survived(compiled: Compiled, box: BlackBox) -> None:
+    """That no process has died in an artifact's code. Raises Refused."""
     if compiled.artifact in box.died_in:
         raise Refused(
             Reason.FAULT,
             "the engine before this one died in the artifact's code",
             "Take the version back, and compile the model again; its log says where (engine.died)",
         )
-    manifest = opened(compiled, digest, verify)
-    kind = ProvenRunner if checkpoint.kind == "chat" else ProvenEncoder
-    try:
-        return kind(checkpoint, Path(compiled.path), manifest, box)
-    except (*UNCOMPILED, Unfit) as error:
-        raise Refused(Reason.LIBRARY, f"the artifact does not fit this release: {error}", AGAIN) from error
+
+
+def _fits(made: Fingerprint) -> None:
+    chosen(made)
+    if made.headers != headers_digest():
+        raise Refused(Reason.LIBRARY, "the artifact's kernels are of another release", AGAIN)

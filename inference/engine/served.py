@@ -12,10 +12,10 @@ from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import SHORT_DIGEST, Compiled, Version, Weights
+from inference.engine.deployment import SHORT_DIGEST, Version, Weights
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
-from inference.engine.errors import CheckpointError
+from inference.engine.errors import CheckpointError, NoKernels
 from inference.engine.grammar import Grammars
 from inference.engine.journal import log
 from inference.engine.models.layers import DtypeName
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from inference.engine.blackbox import BlackBox
     from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
+    from inference.engine.kernels import Kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,31 +100,30 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
             "delete the folder and start the engine again: it is fetched anew from the object store"
         )
     tokenizer = checkpoint.tokenizer()
-    compiled, refused = _compiled(name, version, checkpoint, found.digest, options, box)
-    # Where torch serves in the place of what was to be compiled, each of its steps counts as one on the slow path.
-    wanted = version.compiled is not None or (options.compiled is not None and options.device == "cpu")
-    slow = wanted and compiled is None
+    chosen = (_on_processor if options.device == "cpu" else _on_gpu)(
+        name, version, checkpoint, found.digest, options, box
+    )
+    compiled, refused = chosen.model, chosen.refused
     worker: AnyWorker
     grammars, passages = None, None
     if checkpoint.kind == "chat":
         runner = cast("CompiledRunner | None", compiled) or DecoderRunner(
             checkpoint,
             device=options.device,
-            dtype=options.dtype,
+            dtype=chosen.dtype or options.dtype,
             graphs=options.graphs,
-            kernels=options.compiled,
-            weights=options.weights,
-            counted=slow,
+            kernels=chosen.kernels,
+            counted=chosen.lacks,
         )
         worker = DecoderWorker(runner, tokenizer, options.limits, cache_bytes=options.cache_bytes)
         if isinstance(runner, DecoderRunner) and runner.uncompiled:
-            log("engine.model.uncompiled", model=name, reason=runner.uncompiled)
+            refused = _uncompiled(name, version, runner.uncompiled)
         grammars = Grammars(Vocabulary(tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids))
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
         encoder = cast("CompiledEncoder | None", compiled) or EncoderRunner(
-            checkpoint, device=options.device, dtype=options.dtype, counted=slow
+            checkpoint, device=options.device, dtype=options.dtype, counted=chosen.lacks
         )
         worker = EncoderWorker(encoder, options.window)
     return ServedModel(
@@ -149,21 +149,40 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     )
 
 
-def _compiled(
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What computes a model beside torch's operators, if there is something."""
+
+    model: CompiledRunner | CompiledEncoder | None = None
+    """On a processor."""
+    kernels: Kernels | None = None
+    """Of a decoder on a GPU."""
+    dtype: DtypeName | None = None
+    """Of the weights beside those kernels; None is as the engine was told."""
+    lacks: bool = False
+    """Whether torch serves in the place of what was asked for: each of its steps is one on the slow path."""
+    refused: Refused | None = None
+
+
+def _on_processor(
     name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
-) -> tuple[CompiledRunner | CompiledEncoder | None, Refused | None]:
-    """By the version's artifact, or compiled here if that is wanted and can be, an encoder of bytes only where they are good
-    enough. None where torch is to serve, and why an artifact is not run."""
-    if version.compiled is not None:
-        return _proven(name, version, version.compiled, checkpoint, options, box)
-    if options.compiled is None or options.device != "cpu":
-        return None, None
+) -> _Chosen:
+    """Its artifact, or compiled here if that is wanted and can be; an encoder of bytes only where they are good enough."""
+    if version.compiled is None and options.compiled is None:
+        return _Chosen()
+    from compiler.artifact.refusal import Refused
     from inference.engine.compiled_encoder import CompiledEncoder, TooCoarse
     from inference.engine.compiled_model import UNCOMPILED
     from inference.engine.compiled_runner import CompiledRunner
+    from inference.engine.proven_runner import proven
 
+    if version.compiled is not None:
+        try:
+            return _Chosen(proven(checkpoint, version.digest, version.compiled, options.verify, _box(box)))
+        except Refused as error:
+            return _Chosen(lacks=True, refused=_told(name, error))
     kind: type[CompiledRunner | CompiledEncoder] = CompiledRunner if checkpoint.kind == "chat" else CompiledEncoder
-    made = partial(kind, checkpoint, options.compiled, dtype=options.dtype, digest=digest)
+    made = partial(kind, checkpoint, cast(Path, options.compiled), dtype=options.dtype, digest=digest)
     try:
         try:
             model = made(weights=options.weights)
@@ -171,33 +190,55 @@ def _compiled(
             log("engine.model.unquantized", model=name, reason=str(error))
             model = made()
     except UNCOMPILED as error:
-        log("engine.model.uncompiled", model=name, reason=str(error))
-        return None, None
+        _uncompiled(name, version, str(error))
+        return _Chosen(lacks=True)
     if model.held.unsaved:
         log("engine.model.not_kept", model=name, reason=model.held.unsaved)
-    return model, None
+    return _Chosen(model)
 
 
-def _proven(
-    name: str,
-    version: Version,
-    compiled: Compiled,
-    checkpoint: Checkpoint,
-    options: LoadOptions,
-    box: BlackBox | None,
-) -> tuple[CompiledRunner | CompiledEncoder | None, Refused | None]:
-    """The version's artifact, or why it is not run."""
-    from compiler.artifact.refusal import Reason, Refused
-    from inference.engine.proven_runner import proven
+def _on_gpu(
+    name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
+) -> _Chosen:
+    """Kernels of the version's artifact, or compiled here if that is wanted and can be."""
+    if version.compiled is None and (options.compiled is None or checkpoint.kind != "chat"):
+        return _Chosen()
+    from compiler.artifact.refusal import Refused
+    from inference.engine import kernels
+    from inference.engine.gpu import Gpu, quantized
 
     try:
-        if options.device != "cpu":
-            what = f"the artifact is for cpu, this engine is on {options.device}"
-            raise Refused(Reason.DEVICE, what, "Serve the reference here")
-        if box is None:
-            remedy = "Serve the reference, or start an engine process"
-            raise Refused(Reason.SIGNATURE, "no artifact is run here", remedy)
-        return proven(checkpoint, version.digest, compiled, options.verify, box), None
+        gpu = Gpu.at(options.device)
+        if version.compiled is None:
+            return _Chosen(kernels=kernels.Captured(gpu, cast(Path, options.compiled), quantized(options.weights)))
+        proven = kernels.proven(version.digest, version.compiled, options.verify, _box(box), gpu, options.compiled)
+        return _Chosen(kernels=proven, dtype=proven.dtype)
+    except NoKernels as error:
+        return _Chosen(lacks=True, refused=_uncompiled(name, version, str(error)))
     except Refused as error:
-        log("engine.artifact.refused", model=name, reason=str(error.reason), why=str(error))
-        return None, error
+        return _Chosen(lacks=True, refused=_told(name, error))
+
+
+def _box(box: BlackBox | None) -> BlackBox:
+    """Raises Refused."""
+    from compiler.artifact.refusal import Reason, Refused
+
+    if box is None:
+        remedy = "Serve the reference, or start an engine process"
+        raise Refused(Reason.SIGNATURE, "no artifact is run here", remedy)
+    return box
+
+
+def _uncompiled(name: str, version: Version, reason: str) -> Refused | None:
+    """Tells that torch serves; what that means for the version's artifact, if it has one."""
+    from compiler.artifact.refusal import AGAIN, Reason, Refused
+
+    if version.compiled is not None:
+        return _told(name, Refused(Reason.LIBRARY, reason, AGAIN))
+    log("engine.model.uncompiled", model=name, reason=reason)
+    return None
+
+
+def _told(name: str, refused: Refused) -> Refused:
+    log("engine.artifact.refused", model=name, reason=str(refused.reason), why=str(refused))
+    return refused

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_cell_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="port on 127.0.0.1; 0 takes a free one (8420)")
     parser.add_argument("--region", metavar="REGION", help="region of a new cell (eu-de-1)")
+    parser.add_argument("--device", metavar="DEVICE", help="what models are computed on: cpu, cuda or cuda:N (cpu)")
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -88,7 +89,7 @@ def _up(options: argparse.Namespace) -> int:
     from bailiwick.embedded.home import Home
 
     home = Home.at(options.home)
-    choices = cell.Choices(port=options.port, region=options.region)
+    choices = cell.Choices(port=options.port, region=options.region, device=options.device)
     try:
         if options.detach:
             control.up_detached(home, choices.arguments())
@@ -106,7 +107,7 @@ def _demo(options: argparse.Namespace) -> int:
     from bailiwick.embedded.errors import CellError
     from bailiwick.embedded.home import Home
 
-    choices = cell.Choices(port=options.port, region=options.region)
+    choices = cell.Choices(port=options.port, region=options.region, device=options.device)
     try:
         return demo.run(Home.at(options.home), choices, leave=options.exit)
     except CellError as error:

@@ -18,6 +18,8 @@ from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Kind
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.deployment import Weights
+from inference.engine.errors import NoKernels
+from inference.engine.gpu import Gpu
 from inference.engine.judging import Progress
 from inference.engine.making import Disproven, Made, Unmade, default_contract, make
 from inference.gateway import rollout
@@ -33,9 +35,16 @@ SEEDS = Budget(trials=0)
 
 
 def compile_checkpoint(
-    models: Path, name: str, checkpoint: str, weights: Weights, wanted: str | None, tune: bool, progress: Progress
+    models: Path,
+    name: str,
+    checkpoint: str,
+    weights: Weights,
+    wanted: str | None,
+    tune: bool,
+    device: str,
+    progress: Progress,
 ) -> Made:
-    """Of the cell's folder of models, for this machine; what tuning finds is kept there, too.
+    """Of the cell's folder of models, for that device of this machine; what tuning finds is kept there, too.
 
     Raises ModelError, once the log has what went wrong, or CheckpointError.
     """
@@ -45,12 +54,13 @@ def compile_checkpoint(
     if wanted is not None:
         contract = replace(contract, kind=Kind(wanted))
 
-    def told(outcome: Outcome, device: str = "", report: Mapping[str, Any] | None = None) -> None:
+    def told(outcome: Outcome, made_for: str = "", report: Mapping[str, Any] | None = None) -> None:
         record_compilation(
-            actor=system_actor("command"), model=name, outcome=outcome, device=device, report=report or {}
+            actor=system_actor("command"), model=name, outcome=outcome, device=made_for, report=report or {}
         )
 
     try:
+        gpu = None if device == "cpu" else Gpu.at(device)
         made = make(
             folder,
             models / rollout.ARTIFACTS,
@@ -58,12 +68,13 @@ def compile_checkpoint(
             sign=artifact_key().sign,
             contract=contract,
             tuner=Tuner(Store(models / TUNED), budget=SEEDS, by="operator") if tune else None,
+            gpu=gpu,
             progress=progress,
         )
     except Disproven as error:
         told(Outcome(checkpoint, weights, contract.kind, figures=error.judged.said))
         raise ModelError(f"{name}: {error}") from error
-    except Unmade as error:
+    except (Unmade, NoKernels) as error:
         told(Outcome(checkpoint, weights, contract.kind))
         raise ModelError(f"{name}: {error}") from error
     except KeysError as error:

@@ -73,13 +73,15 @@ class Operator:
             return self._step(name, lambda before: rollout.canary(before, rollout.version(digest), share))
 
     def compile(self, name: str, weights: Weights, contract: str | None, tune: bool, progress: Progress) -> Made:
-        """Compiles the checkpoint that serves for this machine, and keeps the artifact if it is proven. To `tune` takes minutes."""
+        """Compiles the checkpoint that serves for what the cell's engine is on, and keeps the artifact if it is proven. To `tune`
+        takes minutes."""
         from bailiwick.compiling import compile_checkpoint
 
         with told():
             main = _serving(_existing(self._now(name), name))
             _bring(self._home, main)
-            return compile_checkpoint(self._home.models, name, main.digest, weights, contract, tune, progress)
+            device = self._home.device
+            return compile_checkpoint(self._home.models, name, main.digest, weights, contract, tune, device, progress)
 
     def compiled_canary(self, name: str, wanted: str, share: float | None, stages: Stages) -> Deployment:
         """Has an artifact of the checkpoint that serves, by its weights or the beginning of its address, go through the stages,

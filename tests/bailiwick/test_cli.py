@@ -31,6 +31,13 @@ def test_weights_are_those_that_the_engine_knows() -> None:
     ("arguments", "status", "words"),
     [
         (["up", "--region", "moon-1"], 1, "An embedded cell can be in eu-de-1"),
+        (["up", "--device", "abacus"], 1, "There is no device abacus: there is cpu, cuda, and"),
+        (["up", "--device", "cuda:one"], 1, "There is no device cuda:one"),
+        (
+            ["up", "--device", "cuda:99"],
+            1,
+            "GPUs, number 99 was asked for. Without it, start the cell with --device cpu",
+        ),
         (["up", "--port", "70000"], 1, "--port 0 takes a free one"),
         (["models", "import", "/nowhere", "--name", "Bad Name"], 1, "lower-case letters"),
         (["models", "import", "/nowhere", "--name", "good"], 1, "bailiwick up"),

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_TEMPLATES = Path(__file__).with_name("kernels")
+TEMPLATES = Path(__file__).with_name("kernels")
 _HEAD = '''"""{title}
 
 Made by the compiler. The name of this file is a hash of its content.
@@ -85,7 +85,7 @@ def _module(path: Path) -> ModuleType:
 def _functions() -> Mapping[str, str]:
     """The source of every function of the templates, by its name."""
     found: dict[str, str] = {}
-    for path in sorted(_TEMPLATES.glob("*.py")):
+    for path in sorted(TEMPLATES.glob("*.py")):
         text = path.read_text()
         lines = text.splitlines()
         for node in ast.parse(text).body:

@@ -21,7 +21,7 @@ from bailiwick.embedded.home import Home, read_json, write_json
 from bailiwick.embedded.regions import EmbeddedRegion
 from bailiwick.embedded.services import Plan
 
-DEFAULT_PORT = 8420
+DEFAULT_PORT, DEFAULT_DEVICE = 8420, "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,12 @@ class Choices:
 
     port: int | None = None
     region: str | None = None
+    device: str | None = None
+    """What the engine computes on, as torch names it."""
 
     def arguments(self) -> list[str]:
         """The same choices as options of `bailiwick up`."""
-        given = {"--port": self.port, "--region": self.region}
+        given = {"--port": self.port, "--region": self.region, "--device": self.device}
         return [part for name, value in given.items() if value is not None for part in (name, str(value))]
 
 
@@ -41,11 +43,11 @@ def up(home: Home, choices: Choices, say: Callable[[str], None]) -> None:
     """Runs the cell in this process until SIGINT or SIGTERM. Raises CellError."""
     new = home.prepare()
     with control.sole_supervisor(home):
-        region, port = _settings(home, choices)
+        region, port, device = _settings(home, choices)
         public = _listen(port)
         internal = _listen(0)
         port = public.getsockname()[1]
-        write_json(home.settings_file, {"region": region.id, "port": port})
+        write_json(home.settings_file, {"region": region.id, "port": port, "device": device})
         try:
             postgres = pg.Postgres(data=home.postgres_data, socket=home.postgres_socket)
             if new and postgres.exists:
@@ -65,6 +67,7 @@ def up(home: Home, choices: Choices, say: Callable[[str], None]) -> None:
             cells_vkey=write_directory(home, region, base_url),
             postgres=postgres,
             passwords=passwords,
+            device=device,
         )
         write_json(home.operator_file, plan.environment("auditor"))
         supervisor.run(_run(plan, say))
@@ -106,7 +109,7 @@ def _cell(plan: Plan, pids: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _settings(home: Home, choices: Choices) -> tuple[EmbeddedRegion, int]:
+def _settings(home: Home, choices: Choices) -> tuple[EmbeddedRegion, int, str]:
     before = read_json(home.settings_file) if home.settings_file.exists() else {}
     name = choices.region or before.get("region", regions.DEFAULT)
     if before and name != before["region"]:
@@ -115,7 +118,25 @@ def _settings(home: Home, choices: Choices) -> tuple[EmbeddedRegion, int]:
             "Start one in another region with another --home."
         )
     port = before.get("port", DEFAULT_PORT) if choices.port is None else choices.port
-    return regions.region(name), port
+    device = choices.device or before.get("device", DEFAULT_DEVICE)
+    _check_device(device)
+    return regions.region(name), port, device
+
+
+def _check_device(name: str) -> None:
+    """Before anything is started. Raises CellError."""
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise CellError(
+            f"There is no device {name}: there is cpu, cuda, and with several GPUs cuda:0, cuda:1 and so on."
+        )
+    if kind == "cuda":
+        from compiler.tune.device import NoDevice, cuda  # brings torch
+
+        try:
+            cuda(int(number or 0))
+        except NoDevice as error:
+            raise CellError(f"{error}. Without it, start the cell with --device cpu.") from error
 
 
 def _listen(port: int) -> socket.socket:

@@ -56,6 +56,11 @@ class Home:
         return self.path / "settings.json"
 
     @property
+    def device(self) -> str:
+        """What the engine of the cell that was started last is on."""
+        return str(read_json(self.settings_file).get("device", "cpu"))
+
+    @property
     def lock_file(self) -> Path:
         return self.path / "lock"
 

@@ -59,6 +59,8 @@ class Plan:
     cells_vkey: str
     postgres: pg.Postgres
     passwords: Mapping[str, str]
+    device: str = "cpu"
+    """The engine's."""
 
     @property
     def base_url(self) -> str:
@@ -146,10 +148,15 @@ class Plan:
 
     def _engine(self) -> Service:
         home = self.home
-        options = ("--socket", str(home.engine_socket), "--models", str(home.models), "--trust", str(home.trusted_keys))
+        options = {
+            "--socket": home.engine_socket,
+            "--models": home.models,
+            "--trust": home.trusted_keys,
+            "--device": self.device,
+        }
         return Service(
             name="engine",
-            command=_python("inference.engine", *options),
+            command=_python("inference.engine", *(str(part) for option in options.items() for part in option)),
             environment=_system_environment(),
             ready=_serves(home.engine_socket, checkpoints.DEMO_MODELS),
         )

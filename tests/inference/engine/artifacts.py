@@ -16,13 +16,18 @@ from compiler.artifact.signature import Sign, message
 from compiler.tune import canonical
 from compiler.tune.tuner import Tuner
 from inference.engine.deployment import Compiled, Version, Weights
+from inference.engine.gpu import Gpu
 from inference.engine.making import Made, make
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-def made(source: Path, into: Path, weights: Weights = "as-they-are", tuner: Tuner | None = None) -> Made:
-    return make(source, into, weights=weights, sign=KEY.sign, tuner=tuner, progress=lambda what, done, of: None)
+def made(
+    source: Path, into: Path, weights: Weights = "as-they-are", tuner: Tuner | None = None, gpu: Gpu | None = None
+) -> Made:
+    return make(
+        source, into, weights=weights, sign=KEY.sign, tuner=tuner, gpu=gpu, progress=lambda what, done, of: None
+    )
 
 
 def trust(folder: Path, key: Ed25519PrivateKey = KEY) -> Path:
@@ -63,6 +68,11 @@ def compiler(folder: Path, planted: str) -> Path:
 SLOW = "step_run_meant(pool, given); usleep(30000);"
 WRONG = "step_run_meant(pool, given); if (given->outputs[0]) ((float*)given->outputs[0])[0] += 100.0f;"
 """Steps that want no logits have none."""
+ALWAYS_THE_SAME = (
+    "step_run_meant(pool, given);\n"
+    "  if (given->outputs[1]) if (((long*)given->outputs[1])[0] >= 0) ((long*)given->outputs[1])[0] = 7;"
+)
+"""The logits are right, and the first token that is drawn from them is not."""
 
 
 def burst(file: Path) -> str:

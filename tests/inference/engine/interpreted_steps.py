@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from unittest import mock
 
 import torch
 
+from compiler.artifact.fingerprint import Fingerprint
+from compiler.backends.triton import sources
 from compiler.backends.triton.capabilities import capabilities
-from inference.engine import decoder_runner
+from inference.engine import decoder_runner, kernel_program, proving
+from inference.engine.blackbox import BlackBox
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
-from inference.engine.kernel_steps import KernelSteps
+from inference.engine.decoder_worker import DecoderWorker
+from inference.engine.deployment import Weights
+from inference.engine.gpu import Gpu, quantized
+from inference.engine.kernels import Captured
+from inference.engine.making import Disproven
 from inference.engine.models.layers import DtypeName
+from inference.engine.proving import Rig
 from inference.engine.request import Choice, Generation
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
-from tests.inference.engine import checkpoints
+from inference.engine.served import LoadOptions, ServedModel, load_model
+from inference.engine.trust import trusted
+from tests.inference.engine import artifacts, checkpoints
 from tests.inference.engine.harness import generation
 
 BLOCKS = 40
@@ -38,6 +49,28 @@ class Launched:
 
     def pool(self) -> None:
         return None
+
+
+def interpreter(rows: Sequence[int], *, upcast: bool = False, **other: str) -> Gpu:
+    """In the place of a GPU; `other` is what is said of it that is not so of the rest."""
+    said = {
+        "kind": "cuda",
+        "device": "Interpreted GPU",
+        "driver": "1",
+        "system": "Linux",
+        "architecture": "x86_64",
+        "torch": str(torch.__version__),
+        "headers": "templates",
+        "compiler": "triton 1",
+    }
+    return Gpu(
+        torch.device("cpu"),
+        CHIP,
+        Fingerprint(instructions=("sm_90",), **{**said, **other}),
+        rows,
+        Launched,
+        upcast,
+    )
 
 
 @dataclass(frozen=True)
@@ -94,17 +127,8 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], qua
     before = [runner.step(each.chunks()) for runner, each in zip(runners, texts, strict=True)]
     for each in texts:
         each.told([int(row.argmax()) for row in before[0]])
-    kernels = KernelSteps(
-        ours._network,
-        ours.store.layers,
-        folder,
-        CHIP,
-        torch.device("cpu"),
-        quantized=quantized,
-        rows=(1, 2, 4),
-        record=Launched,
-        upcast=dtype == "bfloat16",
-    )
+    gpu = interpreter((1, 2, 4), upcast=dtype == "bfloat16")
+    kernels = Captured(gpu, folder, quantized)(ours._network, ours.store.layers)
     ours._kernels = kernels
     mine, theirs, drawn = [], [], []
     for _ in range(3):
@@ -126,5 +150,116 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], qua
     size = kernels._sizes[4]
     buffers = (size.step._memory, *size.step.inputs, *size.step.outputs, size.sampler.tokens)
     weight = ours._network.layers[0].self_attn.qkv_proj.weight  # type: ignore[union-attr]  # typed as modules of any kind
-    shared = weight.data_ptr() in {each.data_ptr() for each in size.step._weights.values()}
+    shared = weight.data_ptr() in {each.data_ptr() for each in kernels.weights.values()}
     return Seen(mine, theirs, drawn, caches, prompts, shared, many, any(bool(each.any()) for each in buffers))
+
+
+@dataclass(frozen=True)
+class Artifact:
+    path: Path
+    parity: dict[str, Any]
+    steps: list[str]
+    """Of which there are measurements."""
+    same: bool
+    """Whether what is served by the artifact is what was proven, bit for bit, in a cache of another size."""
+    refusals: dict[str, str]
+    """Of a GPU of another kind, or a release that plans otherwise, why it is not run."""
+    serves: bool
+    """Whether the network answers where the artifact is refused."""
+
+
+ROWS = 1, 2
+
+
+def artifact(folder: Path, weights: Weights) -> Artifact:
+    """An artifact for the interpreter, as one is made for a GPU, and what becomes of it in an engine."""
+    _quick()
+    source = checkpoints.save_decoder(folder / "llama", "llama", heads=4)
+    made = artifacts.made(source, folder / "artifacts", weights, gpu=interpreter(ROWS))
+    checkpoint = Checkpoint.open(source)
+    # No processor is called so: it stands for the GPU.
+    options = LoadOptions(
+        device="cpu:0", verify=trusted(artifacts.trust(folder)), compiled=folder / "kept", cache_bytes=1 << 20
+    )
+
+    def served(gpu: Gpu | None) -> ServedModel:
+        with mock.patch.object(Gpu, "at", (lambda name: gpu) if gpu else Gpu.at):
+            return load_model("chat", artifacts.version(source, made), options, BlackBox(folder / "socket"))
+
+    candidate = DecoderRunner(
+        checkpoint,
+        dtype=made.manifest.dtype,
+        kernels=Captured(interpreter(ROWS), folder / "kept", quantized(weights)),
+    )
+    proven = served(interpreter(ROWS))
+    assert proven.refused is None
+    rows = [_answered(runner, checkpoint, BLOCKS) for runner in (candidate, _runner(proven))]
+    refused = {
+        field: served(interpreter(ROWS, **{field: other})).refused
+        for field, other in (
+            ("device", "Another GPU"),
+            ("driver", "2"),
+            ("compiler", "triton 2"),
+            ("headers", "others"),
+        )
+    }
+    refused["gpu"] = served(None).refused
+    kernel_program._LONGEST = 64  # a release that plans for other texts
+    otherwise = served(interpreter(ROWS))
+    refused["plans"] = otherwise.refused
+    network = _runner(otherwise)
+    serves = bool(_answered(network, checkpoint, BLOCKS).isfinite().all()) and network.slow_path > 0
+    return Artifact(
+        made.path,
+        made.manifest.evidence.parity,
+        [f"{each['step']} {each['batch']}" for each in made.manifest.evidence.measurements],
+        torch.equal(*rows),
+        {what: f"{each.reason}: {each}" for what, each in refused.items() if each is not None},
+        serves,
+    )
+
+
+def _runner(served: ServedModel) -> DecoderRunner:
+    runner = cast(DecoderWorker, served.worker)._runner
+    assert isinstance(runner, DecoderRunner)
+    return runner
+
+
+def planted(folder: Path, of: str, wrong: tuple[str, str]) -> str:
+    """What is said of an artifact when the template of a kernel is wrong; nothing may be left of it."""
+    _quick()
+    functions = sources._functions()
+    assert wrong[0] in functions[of]
+    sources._functions = lambda: {**functions, of: functions[of].replace(*wrong)}  # type: ignore[assignment]
+    source = checkpoints.save_decoder(folder / "llama", "llama", heads=4)
+    try:
+        artifacts.made(source, folder / "artifacts", gpu=interpreter((1,)))
+    except Disproven as error:
+        assert list((folder / "artifacts").iterdir()) == []
+        return str(error)
+    finally:
+        sources._functions = lambda: functions  # type: ignore[assignment]
+    return ""
+
+
+def _quick() -> None:
+    """An interpreter takes its time: one layer, few prompts."""
+    decoder_runner.pack = lambda network: None  # type: ignore[attr-defined]
+    checkpoints.SIZES["num_hidden_layers"] = 1
+    kernel_program._LONGEST = 1024
+    proving._ANSWER, proving._DRAWS, proving._RUNS, proving._PROMPTS = 4, 4, 1, 1
+    proving._LENGTHS, proving._BATCHES = (5, 30), (1,)  # type: ignore[assignment]
+    decoder_runner.best_dtype = lambda device: "float32"  # type: ignore[attr-defined]
+
+
+def _answered(runner: DecoderRunner, checkpoint: Checkpoint, blocks: int) -> torch.Tensor:
+    """Logits after each of some tokens of two answers, in a new cache."""
+    rig = Rig(runner, checkpoint, blocks)
+    probes = rig.probes([list(range(5)), list(range(30))], 4)
+    rig.fill(probes)
+    rows = []
+    for token in (7, 11, 13):
+        for probe in probes:
+            probe.tokens.append(token)
+        rows.append(rig.step(probes).clone())
+    return torch.stack(rows)

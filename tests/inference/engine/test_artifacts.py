@@ -263,6 +263,17 @@ def test_a_wrong_kernel_is_stopped_by_parity_and_not_kept(
     assert list((tmp_path / "artifacts").iterdir()) == []
 
 
+def test_what_draws_wrong_tokens_from_right_logits_is_stopped_too(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", str(artifacts.compiler(tmp_path, artifacts.ALWAYS_THE_SAME)))
+    with pytest.raises(Disproven, match="not drawn as its logits say") as stopped:
+        artifacts.made(source, tmp_path / "artifacts")
+
+    assert stopped.value.judged.said["error"] <= stopped.value.judged.said["allowed"]
+    assert list((tmp_path / "artifacts").iterdir()) == []
+
+
 class Chosen(Tuner):
     """Has measured that nothing is to be fetched ahead."""
 

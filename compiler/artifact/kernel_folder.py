@@ -1,0 +1,78 @@
+"""A GPU's step in a folder: the program as it is planned, its weights, how each size of it is launched, and every kernel's source.
+
+Kernels are compiled where they run, by the Triton that the manifest names: what is run is the source that is here, or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from compiler.artifact.addressed import FileEntry
+from compiler.artifact.publication import KERNELS, read, write
+from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
+from compiler.artifact.tensors import Tensors, chunks, mapped
+from compiler.backends.triton.described import described
+from compiler.backends.triton.plans import Launch, Plan
+from compiler.ir.program import Program
+from compiler.ir.stored import Unstorable, restored, stored
+from compiler.ir.verify import Broken, verify
+from compiler.tune import canonical
+
+PROGRAM, WEIGHTS, PLANS = "program.json", "weights.safetensors", "plans.json"
+
+
+Sized = Mapping[int, tuple[Plan, Sequence[Launch]]]
+"""Of each size the plan, and what is launched after it."""
+
+
+def write_kernels(program: Program, sized: Sized, work: Path) -> dict[str, FileEntry]:
+    """Writes the files of a program, planned for some sizes, to a folder that has none of them. Raises OSError."""
+    tensors = Tensors()
+    names = {name: tensors.keep(program.weights[name].cpu()) for name in sorted(program.graph.weights)}
+    files = {
+        PROGRAM: write(work / PROGRAM, [canonical.text({"graph": stored(program.graph), "weights": names}).encode()]),
+        WEIGHTS: write(work / WEIGHTS, chunks(tensors)),
+        PLANS: write(work / PLANS, [_text(sized)]),
+    }
+    for name, text in sorted(_sources(sized).items()):
+        files[f"{KERNELS}/{name}"] = write(work / KERNELS / name, [text.encode()])
+    return files
+
+
+def read_program(path: Path) -> Program:
+    """Of a folder whose files have been checked; weights are read from the disk when they are first used. Raises Refused."""
+    try:
+        content = json.loads(read(path, PROGRAM))
+        graph, names = restored(content["graph"]), dict(content["weights"])
+        verify(graph)
+    except (Unstorable, Broken, KeyError, TypeError, ValueError) as error:
+        raise Refused(Reason.SCHEMA, f"{path / PROGRAM} is of no program of this release: {error}", FETCH) from error
+    tensors = mapped(path / WEIGHTS, set(names.values()))
+    return Program(graph, {name: tensors[kept] for name, kept in names.items()}, {})
+
+
+def sizes_in(path: Path) -> list[int]:
+    """What the program was planned for. Raises Refused."""
+    try:
+        return sorted(int(size) for size in json.loads(read(path, PLANS)))
+    except (TypeError, ValueError) as error:
+        raise Refused(Reason.SCHEMA, f"{path / PLANS} names no sizes: {error}", FETCH) from error
+
+
+def check_plans(path: Path, sized: Sized) -> None:
+    """That this release launches the program as it was proven. Raises Refused."""
+    there = {file.name: file.read_text() for file in (path / KERNELS).iterdir()}
+    if read(path, PLANS) != _text(sized) or _sources(sized) != there:
+        raise Refused(Reason.LIBRARY, "this release plans the program otherwise than it was proven", AGAIN)
+
+
+def _text(sized: Sized) -> bytes:
+    return canonical.text({str(size): described(plan, after) for size, (plan, after) in sized.items()}).encode()
+
+
+def _sources(sized: Sized) -> dict[str, str]:
+    """By the name of their file."""
+    launches = [launch for plan, after in sized.values() for launch in (*plan.launches, *after)]
+    return {source.name: source.text for source in dict.fromkeys(launch.source for launch in launches)}

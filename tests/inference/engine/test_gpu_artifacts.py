@@ -1,0 +1,54 @@
+"""Artifacts for a GPU, with Triton's interpreter in its place: made, proven, signed, and run as they were proven or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.engine.artifact import manifest_in
+from inference.engine.deployment import Weights
+from tests.compiler.backends.triton.process import interpreting
+from tests.inference.engine import interpreted_steps
+
+Interpret = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def interpret() -> Iterator[Interpret]:
+    with interpreting() as pool:
+        yield lambda function, *args: pool.submit(function, *args).result()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("weights", ["as-they-are", "int8"])
+def test_what_is_served_is_what_was_proven(interpret: Interpret, tmp_path: Path, weights: Weights) -> None:
+    seen = interpret(interpreted_steps.artifact, tmp_path, weights)
+
+    assert seen.same
+    assert seen.serves
+    manifest = manifest_in(seen.path)
+    assert (manifest.fingerprint.kind, manifest.fingerprint.instructions) == ("cuda", ("sm_90",))
+    # Two prompts with 4 tokens, then one answer and two with 3.
+    assert seen.parity["rows"] == 2 * 4 + 3 + 2 * 3
+    assert seen.parity["chi_square"] > 1e-4
+    assert seen.steps == ["decode 1", "prompt 1"]
+    plans = json.loads((seen.path / "plans.json").read_bytes())
+    assert sorted(plans) == ["1", "2"]
+    launched = {step["kernel"] for plan in plans.values() for step in plan["steps"]}
+    assert {path.name for path in (seen.path / "kernels").iterdir()} == launched
+    reasons = {"device": "device", "driver": "library", "compiler": "library", "headers": "library"}
+    for field, reason in reasons.items():
+        assert seen.refusals[field].startswith(f"{reason}: ")
+    assert seen.refusals["gpu"].startswith("library: torch sees 0 GPUs")
+    assert "library: this release plans the program otherwise than it was proven. Compile" in seen.refusals["plans"]
+
+
+@pytest.mark.timeout(400)
+def test_a_wrong_kernel_is_stopped(interpret: Interpret, tmp_path: Path) -> None:
+    wrong = "(SCALE * ", "(1.5 * SCALE * "
+
+    assert "the error is" in interpret(interpreted_steps.planted, tmp_path, "attention", wrong)
