@@ -10,7 +10,7 @@ This package knows torch and nothing else of the house; it can be used alone. It
     memory     where everything lies while that happens
     elements   the element of a value at a place, as text of a language that kernels are written in
     backends   kernels of one kind of device each
-    native     a whole step over the kernels of the processor, as one call
+    native     a whole step over the kernels of the processor, as one call (a GPU's is `backends.triton.launched`)
 
     validate   what was made, held against the truth
     artifact   what was made, as a signed folder that is refused where it does not belong
@@ -19,7 +19,7 @@ This package knows torch and nothing else of the house; it can be used alone. It
 Beside them `tune`, which chooses between ways to do the same (`tuned_step`: between settings of a step's kernels), and
 `bench`, which compares servers.
 
-    artifact = compiler.compile(module, example_inputs)     # called like the module
+    artifact = compiler.compile(module, example_inputs)     # called like the module; target="cuda" for a GPU
     path = artifact.save(folder)
     artifact = compiler.Artifact.load(path)
 """

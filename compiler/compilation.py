@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,14 +13,16 @@ from torch import nn
 
 from compiler.artifact.axis import Axis, dynamic
 from compiler.artifact.content import Content
-from compiler.artifact.fingerprint import here
+from compiler.artifact.fingerprint import Fingerprint, here
 from compiler.artifact.manifest import Evidence
 from compiler.artifact.tensors import Tensors
 from compiler.backends.cpu.toolchain import ToolchainError, find_compiler
 from compiler.builder import Builder, table_of
-from compiler.compiled import Artifact
+from compiler.compiled import Artifact, room
 from compiler.frontend.exported import Captured, Unsupported, captured
-from compiler.target import target_of
+from compiler.gpu_builder import GpuBuilder
+from compiler.processor_builder import ProcessorBuilder
+from compiler.target import Gpu, Target, target_of
 from compiler.tune.device import usable_cores
 from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Contract, contract_for, contract_from
@@ -32,7 +34,7 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     module: nn.Module,
     example_inputs: Sequence[torch.Tensor],
     *,
-    target: str = "cpu",
+    target: str | Target = "cpu",
     buckets: Mapping[str, Axis] | None = None,
     quantize: str | None = None,
     contract: Contract | None = None,
@@ -52,14 +54,16 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     """
     if quantize not in QUANTIZATIONS:
         raise ValueError(f"no quantization {quantize!r}: there are {', '.join(map(str, QUANTIZATIONS))}")
-    chosen, axes, threads = target_of(target), dict(buckets or {}), threads or usable_cores()
+    chosen, axes, threads = _target(target, tuner), dict(buckets or {}), threads or usable_cores()
     contract = contract or contract_for(quantize)
     found = _captured(module, example_inputs, axes)
     states = {name: state.detach().clone() for name, state in found.program.states.items()}
     tensors = Tensors()
     reference = {name: tensors.keep(found.program.weights[name]) for name in sorted(found.program.graph.weights)}
-    place, clean = _room(folder)
-    builder = Builder(found.program, chosen, quantize, contract, place, threads, tensors, tuner)
+    place, clean = room(folder)
+    builder = _building(chosen, threads, tuner)(
+        program=found.program, quantize=quantize, contract=contract, folder=place, tensors=tensors
+    )
     built = builder.build(table_of(axes), example_inputs)
     content = Content(
         graph=found.program.graph,
@@ -70,11 +74,11 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
         tensors=tensors,
         buckets=built.buckets,
         quantize=quantize,
-        fingerprint=here(chosen.names if built.buckets else (), _compiler()),
+        fingerprint=_fingerprint(chosen, bool(built.buckets)),
         contract=contract.plain(),
         evidence=Evidence(tuple(built.fallbacks), tuple(built.parity), tuple(built.measurements)),
     )
-    made = Artifact(content, threads=threads)
+    made = Artifact(content, threads=threads, gpu=chosen if isinstance(chosen, Gpu) else None, folder=place)
     weakref.finalize(made, clean)
     return made
 
@@ -97,10 +101,12 @@ def extend(
     with artifact.changing:
         content = artifact.content
         names = content.fingerprint.instructions
-        chosen = target_of(f"cpu:{','.join(names)}" if names else "cpu")
-        tensors, place, clean = Tensors(content.tensors), *_room(folder)
+        chosen = artifact.gpu or target_of(f"cpu:{','.join(names)}" if names else "cpu")
+        tensors, place, clean = Tensors(content.tensors), *room(folder)
         contract = contract_from(content.contract)
-        builder = Builder(content.program, chosen, content.quantize, contract, place, threads, tensors, tuner)
+        builder = _building(chosen, threads, tuner)(
+            program=content.program, quantize=content.quantize, contract=contract, folder=place, tensors=tensors
+        )
         built = builder.build([dict(sizes)], example_inputs)
         weakref.finalize(artifact, clean)
         evidence = content.evidence
@@ -109,7 +115,7 @@ def extend(
             content,
             tensors=tensors,
             buckets=[*content.buckets, *built.buckets],
-            fingerprint=here(chosen.names if built.buckets else names, _compiler()),
+            fingerprint=_fingerprint(chosen, bool(built.buckets or names)),
             evidence=Evidence(
                 (*kept, *built.fallbacks),
                 (*evidence.parity, *built.parity),
@@ -120,12 +126,25 @@ def extend(
     return bool(built.buckets)
 
 
-def _room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
-    """Where compiled code goes, and what removes it if nobody gave a folder."""
-    if folder is not None:
-        return Path(folder), lambda: None
-    temporary = tempfile.TemporaryDirectory(prefix="compiled-")
-    return Path(temporary.name), temporary.cleanup
+def _target(target: str | Target, tuner: Tuner | None) -> Target:
+    """Raises ValueError."""
+    chosen = target_of(target) if isinstance(target, str) else target
+    if isinstance(chosen, Gpu) and tuner is not None:
+        raise ValueError("a tuner is for processors: a GPU's launches are cut by rules (`backends.triton.tiles`)")
+    return chosen
+
+
+def _building(target: Target, threads: int, tuner: Tuner | None) -> Callable[..., Builder]:
+    """What makes a builder of all that is the same for every device."""
+    if isinstance(target, Gpu):
+        return partial(GpuBuilder, target=target)
+    return partial(ProcessorBuilder, target=target, threads=threads, tuner=tuner)
+
+
+def _fingerprint(target: Target, compiled: bool) -> Fingerprint:
+    if isinstance(target, Gpu):
+        return target.fingerprint
+    return here(target.names if compiled else (), _compiler())
 
 
 def _captured(module: nn.Module, example_inputs: Sequence[torch.Tensor], axes: Mapping[str, Axis]) -> Captured:

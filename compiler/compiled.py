@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,22 @@ import torch
 from torch.utils._pytree import tree_unflatten
 
 from compiler.artifact import folder, loader
-from compiler.artifact.content import Bucket, Content
+from compiler.artifact.content import AnyBucket, Content, PlannedBucket
 from compiler.artifact.fingerprint import chosen, headers_digest
 from compiler.artifact.refusal import AGAIN, Reason, Refused
 from compiler.artifact.signature import Sign, Verify
 from compiler.backends.cpu.toolchain import ToolchainError
+from compiler.backends.triton.codegen import planned
+from compiler.backends.triton.graph import Recorded
+from compiler.backends.triton.launched import Launched
 from compiler.ir.interpret import Unfit
+from compiler.ir.program import Program
 from compiler.native.native import Compiled
 from compiler.native.threads import Pool, Threads
 from compiler.report import Report
 from compiler.runtime.session import Missing, Session
 from compiler.runtime.slow import Drift
+from compiler.target import Gpu
 from compiler.tune.device import usable_cores
 
 
@@ -40,15 +47,25 @@ class Artifact:
         threads: int | None = None,
         drift: Drift | None = None,
         missing: Missing | None = None,
+        gpu: Gpu | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """`pool` is for several artifacts on the same threads; without one it has `threads` of its own, a usable core each.
+        """`pool` is for several artifacts on the same threads; without one it has `threads` of its own, a usable core each. One of
+        a `gpu` lies on it, and keeps what Triton compiles in `folder`, or in a temporary one.
 
         `missing` is told of sizes that no bucket takes, once of each; it must not compile there and then.
         """
-        self.content = content
+        self.content, self.gpu = content, gpu
+        self._device = torch.device("cpu") if gpu is None else gpu.device
+        self._placed: dict[str, torch.Tensor] = {}
+        self._folder, clean = (Path(), lambda: None) if gpu is None else room(folder)
+        weakref.finalize(self, clean)
         limits = {name: axis.most for name, axis in content.axes.items() if axis.most is not None}
-        self._session = Session(content.program, limits=limits, drift=drift, missing=missing)
-        self.states = {name: state.clone() for name, state in content.states.items()}
+        program = Program(
+            content.graph, {name: self._tensor(kept) for name, kept in content.reference.items()}, content.states
+        )
+        self._session = Session(program, device=self._device, limits=limits, drift=drift, missing=missing)
+        self.states = {name: state.to(self._device, copy=True) for name, state in content.states.items()}
         self.pool = pool
         """Threads that other artifacts may share; None where nothing compiled runs."""
         for fallback in content.evidence.fallbacks:
@@ -58,32 +75,52 @@ class Artifact:
         self._threads = threads or usable_cores()
         self.adopt(content, content.buckets)
 
-    def adopt(self, content: Content, added: Sequence[Bucket]) -> None:
+    def adopt(self, content: Content, added: Sequence[AnyBucket]) -> None:
         """Has `added`, which are part of `content`, serve from the next call on."""
         self.content = content
-        variant = chosen(content.fingerprint)
-        if variant is None or not added:
-            return
-        self.pool = self.pool or Threads(added[0].objects[variant.name], variant, threads=self._threads)
+        variant = None if self.gpu is not None else chosen(content.fingerprint)
         for bucket in added:
-            weights = [content.tensors[name] for name in bucket.weights]
-            compiled = Compiled(bucket.step, weights, self.pool, bucket.objects[variant.name])
-            self._session.add(bucket.sizes, compiled)
+            if isinstance(bucket, PlannedBucket):
+                weights = {name: self._tensor(kept) for name, kept in bucket.weights.items()}
+                record = Recorded if self.gpu is None else self.gpu.record
+                self._session.add(bucket.sizes, Launched(bucket.plan, weights, self._folder, self._device, record))
+            elif variant is not None:
+                code = bucket.objects[variant.name]
+                self.pool = self.pool or Threads(code, variant, threads=self._threads)
+                tensors = [self._tensor(name) for name in bucket.weights]
+                self._session.add(bucket.sizes, Compiled(bucket.step, tensors, self.pool, code))
+
+    def _tensor(self, name: str) -> torch.Tensor:
+        """Where it is computed with, once for all that read it."""
+        tensor = self.content.tensors[name]
+        return tensor if self.gpu is None else self._placed.setdefault(name, tensor.to(self._device))
 
     @classmethod
     def load(
-        cls, path: str | Path, *, verify: Verify | None = None, pool: Pool | None = None, **options: Any
+        cls,
+        path: str | Path,
+        *,
+        verify: Verify | None = None,
+        pool: Pool | None = None,
+        gpu: Gpu | None = None,
+        **options: Any,
     ) -> Artifact:
         """The artifact in the folder `path`, as `save` returned it; weights are read from the disk when they are first used.
 
         `verify` says whether a signature is of a trusted key. Without it whoever can write to the folder is trusted, for compiled
-        code is run. Raises Refused for what was not made for this machine or is not as it was saved: nothing of it was run then.
+        code is run. One of a GPU is for the first there is, or for `gpu`. Raises Refused for what was not made for this machine or
+        is not as it was saved: nothing of it was run then.
         """
-        content = loader.load(Path(path), verify)
+        if gpu is None and loader.kind_of(Path(path)) != "cpu":
+            try:
+                gpu = Gpu.at("cuda")
+            except ValueError as error:
+                raise Refused(Reason.DEVICE, f"the artifact is for a GPU, and {error}", AGAIN) from error
+        content = loader.load(Path(path), verify, None if gpu is None else _opened_for(gpu))
         if pool is not None and content.fingerprint.headers != headers_digest():
             raise Refused(Reason.LIBRARY, "the artifact's kernels are of another release than the threads given", AGAIN)
         try:
-            return cls(content, pool=pool, **options)
+            return cls(content, pool=pool, gpu=gpu, **options)
         except ToolchainError as error:
             raise Refused(
                 Reason.LIBRARY,
@@ -101,8 +138,8 @@ class Artifact:
         return tree_unflatten(list(outputs), self.content.structure)
 
     def run(self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        """For a server, whose caches are its own: the outputs one after another. `states` change."""
-        return self._session.run(inputs, states)
+        """For a server, whose caches are its own, on the artifact's device: the outputs one after another. `states` change."""
+        return self._session.run([each.to(self._device) for each in inputs], states)
 
     def reset(self) -> None:
         """The caches as a new session finds them."""
@@ -127,8 +164,8 @@ class Artifact:
             parity=content.evidence.parity,
             measurements=content.evidence.measurements,
             padded=sorted(self._session.padded),
-            weights_bytes=_bytes(content, [name for bucket in content.buckets for name in bucket.weights]),
-            arena_bytes=max((each.step.arena_bytes + each.step.scratch_bytes for each in content.buckets), default=0),
+            weights_bytes=_bytes(content, [name for bucket in content.buckets for name in bucket.tensors]),
+            arena_bytes=max((each.memory for each in content.buckets), default=0),
         )
 
     def _arranged(self, inputs: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
@@ -141,3 +178,15 @@ class Artifact:
 
 def _bytes(content: Content, names: Sequence[str]) -> int:
     return sum(content.tensors[name].nbytes for name in {*names, *([] if names else content.reference.values())})
+
+
+def room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
+    """Where compiled code goes, and what removes it if nobody gave a folder."""
+    if folder is not None:
+        return Path(folder), lambda: None
+    temporary = tempfile.TemporaryDirectory(prefix="compiled-")
+    return Path(temporary.name), temporary.cleanup
+
+
+def _opened_for(gpu: Gpu) -> loader.OnGpu:
+    return loader.OnGpu(gpu.fingerprint, lambda graph: planned(graph, gpu.chip, upcast=gpu.upcast))

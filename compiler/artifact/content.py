@@ -14,6 +14,7 @@ from compiler.artifact.axis import Axis
 from compiler.artifact.fingerprint import Fingerprint
 from compiler.artifact.manifest import Evidence
 from compiler.artifact.tensors import Tensors
+from compiler.backends.triton.plans import Plan
 from compiler.ir.graph import Graph
 from compiler.ir.program import Program
 from compiler.native.step import Step
@@ -28,6 +29,37 @@ class Bucket:
     objects: Mapping[str, Path]
     """By instruction set."""
 
+    @property
+    def tensors(self) -> Sequence[str]:
+        """Names of those that it reads."""
+        return self.weights
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the arena, and what launches need for themselves."""
+        return self.step.arena_bytes + self.step.scratch_bytes
+
+
+@dataclass(frozen=True)
+class PlannedBucket:
+    """Of a GPU."""
+
+    sizes: Mapping[str, int]
+    plan: Plan
+    weights: Mapping[str, str]
+    """Of each weight of the plan's graph the name of its tensor."""
+
+    @property
+    def tensors(self) -> Sequence[str]:
+        return list(self.weights.values())
+
+    @property
+    def memory(self) -> int:
+        return self.plan.bytes
+
+
+AnyBucket = Bucket | PlannedBucket
+
 
 @dataclass(frozen=True)
 class Content:
@@ -40,7 +72,7 @@ class Content:
     reference: Mapping[str, str]
     """Of each weight of the graph the name of its tensor."""
     tensors: Tensors
-    buckets: Sequence[Bucket]
+    buckets: Sequence[AnyBucket]
     quantize: str | None
     fingerprint: Fingerprint
     contract: Mapping[str, Any]

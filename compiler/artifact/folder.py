@@ -10,12 +10,13 @@ import torch
 from torch.utils._pytree import treespec_dumps
 
 from compiler.artifact.addressed import FileEntry
-from compiler.artifact.content import Bucket, Content
+from compiler.artifact.content import Bucket, Content, PlannedBucket
 from compiler.artifact.fingerprint import headers
-from compiler.artifact.manifest import FORMAT, BucketEntry, Manifest, StateEntry, TensorEntry
+from compiler.artifact.manifest import FORMAT, BucketEntry, Manifest, PlannedEntry, StateEntry, TensorEntry
 from compiler.artifact.publication import KERNELS, Unsaved, publish, write
 from compiler.artifact.signature import Sign
 from compiler.artifact.tensors import chunks
+from compiler.backends.triton.described import described
 from compiler.ir.stored import stored, stored_type
 from compiler.ir.value import TensorType
 from compiler.tune import canonical
@@ -36,10 +37,18 @@ def _write_all(content: Content, states: dict[str, StateEntry], work: Path) -> M
         files[name] = write(work / name, pieces)
         return name
 
-    for name, text in headers().items():
-        put(f"{KERNELS}/{name}", [text.encode()])
-    buckets = []
+    if content.fingerprint.kind == "cpu":
+        for name, text in headers().items():
+            put(f"{KERNELS}/{name}", [text.encode()])
+    buckets, planned = [], []
     for number, bucket in enumerate(content.buckets):
+        if isinstance(bucket, PlannedBucket):
+            plan = put(f"plan-{number}.json", [planned_text(bucket)])
+            sources = {f"{KERNELS}/{source.name}": source.text for source in bucket.plan.sources}
+            for name in sorted(sources.keys() - files.keys()):
+                put(name, [sources[name].encode()])
+            planned.append(PlannedEntry(dict(bucket.sizes), plan, tuple(sorted(sources))))
+            continue
         source = put(f"{KERNELS}/step-{number}.cpp", [bucket.text.encode()])
         objects = {
             variant: put(f"{KERNELS}/step-{number}.{variant}.so", [path.read_bytes()])
@@ -58,12 +67,23 @@ def _write_all(content: Content, states: dict[str, StateEntry], work: Path) -> M
         states=states,
         reference=dict(content.reference),
         buckets=tuple(buckets),
+        planned=tuple(planned),
         quantize=content.quantize,
         fingerprint=content.fingerprint,
         contract=dict(content.contract),
         files=files,
         evidence=content.evidence,
     )
+
+
+def planned_text(bucket: PlannedBucket) -> bytes:
+    """All of a GPU's bucket but tensors and sources."""
+    content = {
+        "graph": stored(bucket.plan.graph),
+        "weights": dict(bucket.weights),
+        "plan": described(bucket.plan),
+    }
+    return canonical.text(content).encode()
 
 
 def _entry(bucket: Bucket, source: str, objects: dict[str, str]) -> BucketEntry:

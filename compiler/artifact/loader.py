@@ -4,41 +4,72 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch.utils._pytree import TreeSpec, treespec_loads
 
-from compiler.artifact.content import Bucket, Content
-from compiler.artifact.fingerprint import chosen
-from compiler.artifact.folder import GRAPH, WEIGHTS
-from compiler.artifact.manifest import BucketEntry, Manifest, StateEntry, TensorEntry, manifest_from
-from compiler.artifact.publication import MANIFEST, check_files, check_signature, read
-from compiler.artifact.refusal import FETCH, Reason, Refused
+from compiler.artifact.content import AnyBucket, Bucket, Content, PlannedBucket
+from compiler.artifact.fingerprint import Fingerprint, chosen, fits_gpu
+from compiler.artifact.folder import GRAPH, WEIGHTS, planned_text
+from compiler.artifact.manifest import BucketEntry, Manifest, PlannedEntry, StateEntry, TensorEntry, manifest_from
+from compiler.artifact.publication import KERNELS, MANIFEST, check_files, check_signature, read
+from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
 from compiler.artifact.signature import Verify
 from compiler.artifact.tensors import mapped
+from compiler.backends.triton.plans import Plan
 from compiler.ir.graph import Graph
 from compiler.ir.stored import Unstorable, restored, restored_type
 from compiler.ir.value import TensorType
 from compiler.ir.verify import Broken
 from compiler.ir.verify import verify as verify_graph
 from compiler.native.step import Step
+from compiler.tune import canonical
 
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
 
 
-def load(path: Path, verify: Verify | None = None) -> Content:
-    """The artifact in the folder `path`. Without `verify` whoever can write there is trusted. Raises Refused."""
+Replan = Callable[[Graph], Plan]
+"""From a bucket's graph to what would be launched here."""
+
+
+@dataclass(frozen=True)
+class OnGpu:
+    """The GPU that an artifact of one is opened for."""
+
+    fingerprint: Fingerprint
+    replan: Replan
+
+
+def kind_of(path: Path) -> str:
+    """What the artifact in the folder `path` says that it is for, unchecked. Raises Refused."""
+    return manifest_from(read(path, MANIFEST)).fingerprint.kind
+
+
+def load(path: Path, verify: Verify | None = None, gpu: OnGpu | None = None) -> Content:
+    """The artifact in the folder `path`, of this machine's processor or of `gpu`. Without `verify` whoever can write there is
+    trusted. Raises Refused."""
     content = read(path, MANIFEST)
     if verify is not None:
         check_signature(path, content, verify)
     manifest = manifest_from(content)
     if _ADDRESS.fullmatch(path.name) and path.name != manifest.address:
         raise Refused(Reason.BYTES, f"what is in {path} is the artifact {manifest.address}", FETCH)
-    variant = chosen(manifest.fingerprint)
+    variant = None
+    if gpu is None:
+        variant = chosen(manifest.fingerprint)
+    else:
+        fits_gpu(manifest.fingerprint, gpu.fingerprint)
     check_files(path, manifest)
-    names = {*manifest.reference.values(), *(name for bucket in manifest.buckets for name in bucket.weights)}
     try:
+        buckets: list[AnyBucket] = []
+        if gpu is not None:
+            buckets += [_planned(path, entry, gpu.replan) for entry in manifest.planned]
+        elif variant is not None:
+            buckets += [_bucket(path, manifest, entry, variant.name) for entry in manifest.buckets]
+        names = {*manifest.reference.values(), *(name for bucket in buckets for name in bucket.tensors)}
         return Content(
             graph=_graph(path),
             structure=_structure(manifest),
@@ -46,7 +77,7 @@ def load(path: Path, verify: Verify | None = None) -> Content:
             states={name: _state(entry) for name, entry in manifest.states.items()},
             reference=manifest.reference,
             tensors=mapped(path / WEIGHTS, names),
-            buckets=[_bucket(path, manifest, bucket, variant.name) for bucket in manifest.buckets] if variant else [],
+            buckets=buckets,
             quantize=manifest.quantize,
             fingerprint=manifest.fingerprint,
             contract=manifest.contract,
@@ -91,6 +122,18 @@ def _bucket(path: Path, manifest: Manifest, entry: BucketEntry, variant: str) ->
         raise KeyError(f"bucket {entry.sizes} names files that there are not")
     objects = {name: path / compiled for name, compiled in entry.objects.items()}
     return Bucket(entry.sizes, read(path, entry.source).decode(), step, entry.weights, objects)
+
+
+def _planned(path: Path, entry: PlannedEntry, replan: Replan) -> PlannedBucket:
+    content = json.loads(read(path, entry.plan))
+    graph = restored(content["graph"])
+    verify_graph(graph)
+    bucket = PlannedBucket(entry.sizes, replan(graph), dict(content["weights"]))
+    sources = {f"{KERNELS}/{source.name}": source.text.encode() for source in bucket.plan.sources}
+    as_proven = planned_text(bucket) == canonical.text(content).encode() and entry.kernels == tuple(sorted(sources))
+    if not as_proven or any(read(path, name) != text for name, text in sources.items()):
+        raise Refused(Reason.LIBRARY, "this release plans the program otherwise than it was proven", AGAIN)
+    return bucket
 
 
 def _type(entry: TensorEntry) -> TensorType:

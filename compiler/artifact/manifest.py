@@ -44,6 +44,17 @@ class BucketEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scratch_bytes: int
 
 
+class PlannedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a GPU."""
+
+    sizes: dict[str, int]
+    """Of each axis."""
+    plan: str
+    """File of the program as it is planned, its weights' tensors, and what is launched."""
+    kernels: tuple[str, ...]
+    """Files of the sources of what is launched, sorted."""
+
+
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was found out on the way. It differs between two compilations of the same and is not in the address."""
 
@@ -53,7 +64,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measurements: tuple[dict[str, Any], ...] = ()
 
 
-class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     format: Literal["bailiwick-artifact/1"]
     model: str
     """SHA-256 over names and hashes of the module's own weights."""
@@ -71,6 +82,8 @@ class Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True)
     contract: dict[str, Any]
     """What parity had to show."""
     evidence: Evidence
+    planned: tuple[PlannedEntry, ...] = ()
+    """Buckets of a GPU, in the place of `buckets`."""
 
 
 def manifest_from(content: bytes) -> Manifest:

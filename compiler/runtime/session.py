@@ -11,12 +11,13 @@ from torch.nn.functional import pad
 
 from compiler.ir.interpret import Unfit, bind, interpret
 from compiler.ir.program import Program
-from compiler.native.native import Compiled
 from compiler.passes.specialize import free_symbols
 from compiler.runtime.padding import is_padded_safely
 from compiler.runtime.slow import Drift, Slow
 
 Sizes = Mapping[str, int]
+Candidate = Callable[[Sequence[torch.Tensor], Mapping[str, torch.Tensor]], Sequence[torch.Tensor]]
+"""A bucket: gives the outputs, and writes to the caches that it is given."""
 Missing = Callable[[Sizes], object]
 """Is told once of sizes that no bucket takes; it queues them, and returns at once."""
 _MOST_TOLD = 1024
@@ -29,20 +30,23 @@ class Session:
         self,
         program: Program,
         *,
+        device: torch.device | str = "cpu",
         limits: Sizes | None = None,
         drift: Drift | None = None,
         missing: Missing | None = None,
     ) -> None:
+        """`device` is where the program's tensors are, and those of calls."""
         self._program, self._missing, self._limits = program, missing, limits or {}
+        self._device = torch.device(device)
         self.drift = drift or Drift()
-        self._buckets: dict[tuple[tuple[str, int], ...], Compiled | None] = {}
+        self._buckets: dict[tuple[tuple[str, int], ...], Candidate | None] = {}
         axes = free_symbols(program.graph)
         self.padded = frozenset(axis for axis in axes if is_padded_safely(program.graph, axis))
         """Axes along which a call may be filled up."""
         self._told: set[tuple[tuple[str, int], ...]] = set()
         self._lock = threading.Lock()
 
-    def add(self, sizes: Sizes, compiled: Compiled | None) -> None:
+    def add(self, sizes: Sizes, compiled: Candidate | None) -> None:
         """From the next call on; None is for sizes that the reference serves knowingly."""
         with self._lock:
             self._buckets = {**self._buckets, _key(sizes): compiled}
@@ -70,9 +74,9 @@ class Session:
             self.drift.count(None)
             bucket = dict(key)
             outputs = compiled(self._padded_to(inputs, bucket), states)
-            return tuple(self._cut(outputs, sizes)) if bucket != sizes else outputs
+            return tuple(self._cut(outputs, sizes) if bucket != sizes else outputs)
 
-    def _fitting(self, sizes: Sizes) -> tuple[tuple[tuple[str, int], ...], Compiled] | None:
+    def _fitting(self, sizes: Sizes) -> tuple[tuple[tuple[str, int], ...], Candidate] | None:
         exact = self._buckets.get(_key(sizes))
         if exact is not None:
             return _key(sizes), exact
@@ -98,7 +102,8 @@ class Session:
             self._told.add(key)
             self._missing(dict(key))
         program = self._program
-        computed = interpret(program.graph, inputs, weights=program.weights, states=states)
+        with self._device:  # for what the graph makes of nothing
+            computed = interpret(program.graph, inputs, weights=program.weights, states=states)
         for name, state in computed.states.items():
             states[name].copy_(state)
         return computed.outputs

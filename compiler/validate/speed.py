@@ -16,8 +16,13 @@ RUNS, LONGEST = 15, 0.3
 """At most so many of each, and seconds for all of them: a compilation is not a benchmark."""
 
 
-def measured(program: Program, candidate: Candidate, example: Sequence[torch.Tensor]) -> dict[str, int]:
-    """Medians, in nanoseconds, of calls that take turns; the first of each is not counted."""
+def measured(
+    program: Program,
+    candidate: Candidate,
+    example: Sequence[torch.Tensor],
+    settle: Callable[[], object] = lambda: None,
+) -> dict[str, int]:
+    """Medians, in nanoseconds, of calls that take turns; the first of each is not counted. `settle` waits for a device."""
     states = {name: state.clone() for name, state in program.states.items()}
     calls: list[Callable[[], object]] = [
         lambda: candidate(example, states),
@@ -29,6 +34,7 @@ def measured(program: Program, candidate: Candidate, example: Sequence[torch.Ten
         for call, taken in zip(calls, times, strict=True):
             at = time.perf_counter_ns()
             call()
+            settle()
             taken.append(time.perf_counter_ns() - at)
     mine, reference = (int(statistics.median(taken[1:])) for taken in times)
     return {"median_ns": mine, "reference_ns": reference, "runs": len(times[0]) - 1}

@@ -8,34 +8,23 @@ from typing import Self
 
 import torch
 
-from compiler.artifact.fingerprint import Fingerprint, here_on_gpu
-from compiler.backends.triton.capabilities import Capabilities, UnknownDevice, here
-from compiler.backends.triton.graph import Recorded
-from compiler.tune.device import NoDevice
+from compiler import target
 from inference.engine.deployment import Weights
 from inference.engine.errors import NoKernels
 from inference.engine.kernel_program import ROWS
-from inference.engine.kernel_steps import Record
 
 
 @dataclass(frozen=True)
-class Gpu:
-    device: torch.device
-    chip: Capabilities
-    fingerprint: Fingerprint
+class Gpu(target.Gpu):
     rows: Sequence[int] = ROWS
     """Numbers of answers that kernels are planned for."""
-    record: Record = Recorded
-    upcast: bool = False
-    """For Triton's interpreter."""
 
     @classmethod
     def at(cls, name: str) -> Self:
         """As torch names it: `cuda`, or `cuda:1`. Raises NoKernels."""
-        device = torch.device(name)
         try:
-            return cls(device, here(device.index or 0), here_on_gpu(device.index or 0))
-        except (UnknownDevice, NoDevice) as error:
+            return super().at(name)
+        except ValueError as error:
             raise NoKernels(str(error)) from error
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy
 import torch
 
-from compiler.backends.triton.graph import Recorded
+from compiler.backends.triton.graph import Record, Recorded, Recording
 from compiler.backends.triton.launch import Step
 from compiler.backends.triton.plans import Plan, numbers
 from compiler.backends.triton.sampling import Sampler
@@ -24,17 +23,6 @@ from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 
 _GREEDY = Draw(0.0, 0, 1.0, 0.0, None)
-
-
-class Recording(Protocol):
-    """What launches again what was launched when it was made."""
-
-    def __call__(self) -> None: ...
-
-    def pool(self) -> Any: ...
-
-
-Record = Callable[[Callable[[], object], torch.device, Any], Recording]
 
 
 @dataclass(frozen=True, slots=True)

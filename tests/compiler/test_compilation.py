@@ -97,7 +97,7 @@ def test_one_pool_of_threads_serves_artifacts_of_every_instruction_set(tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"target": "cuda"}, "no target 'cuda'"),
+        ({"target": "tpu"}, "no target 'tpu'"),
         ({"target": "cpu:mmx"}, "no instruction set 'mmx'"),
         ({"quantize": "int3"}, "no quantization 'int3'"),
         ({"buckets": {"B": Axis({"input": 0}, (2,)), "C": Axis({"input": 0}, (2,))}}, "is two axes, B and C"),

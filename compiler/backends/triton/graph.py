@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -18,6 +18,18 @@ _WARM = 3
 
 class NoGraphs(RuntimeError):
     """There is no device to record on, or it cannot; steps run launch by launch."""
+
+
+class Recording(Protocol):
+    """What launches again what was launched when it was made."""
+
+    def __call__(self) -> None: ...
+
+    def pool(self) -> Pool: ...
+
+
+Record = Callable[[Callable[[], object], torch.device, Pool], Recording]
+"""From what is launched, a device, and a pool of memory or None."""
 
 
 class Recorded:

@@ -72,9 +72,17 @@ class Step:
         for call in self._calls:
             call()
 
+    @property
+    def bytes(self) -> int:
+        """Memory of its own: the arena, what comes in and goes out, and what launches need for themselves."""
+        return sum(int(tensor.nbytes) for tensor in self._memories())
+
     def wipe(self) -> int:
         """Zeroes what the last step left in memory of its own; the number of bytes."""
-        return sum(int(tensor.zero_().nbytes) for tensor in (self._memory, *self._own, *self._scratch.values()))
+        return sum(int(tensor.zero_().nbytes) for tensor in self._memories())
+
+    def _memories(self) -> Sequence[torch.Tensor]:
+        return self._memory, *self._own, *self._scratch.values()
 
     def _call(
         self, step: Launch | Reference, pointers: Sequence[torch.Tensor | None], folder: Path

@@ -14,7 +14,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.size import Shape, product
 from compiler.ir.value import TensorType, Value
 from compiler.memory.plan import Plan as Arena
-from compiler.schedule.group import Group
+from compiler.schedule.group import Group, is_leaf
 
 
 class NotPlanned(ValueError):
@@ -72,6 +72,15 @@ class Plan:
     @property
     def references(self) -> tuple[Reference, ...]:
         return tuple(step for step in self.steps if isinstance(step, Reference))
+
+    @property
+    def bytes(self) -> int:
+        """Memory beside weights and caches: the arena, what comes in and goes out, and what launches need for themselves."""
+        graph = self.graph
+        own = {*graph.inputs, *(value for value in graph.outputs if value.op != "write" and not is_leaf(value))}
+        needs = {each for launch in self.launches for each in launch.arguments if isinstance(each, Scratch)}
+        beside = sum(count(value.shape) * value.dtype.itemsize for value in own - self.arena.offsets.keys())
+        return self.arena.bytes + beside + sum(each.elements * each.dtype.itemsize for each in needs)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +10,7 @@ from unittest import mock
 
 import torch
 
-from compiler.artifact.fingerprint import Fingerprint
 from compiler.backends.triton import sources
-from compiler.backends.triton.capabilities import capabilities
 from inference.engine import decoder_runner, kernel_program, proving
 from inference.engine.blackbox import BlackBox
 from inference.engine.blocks import BlockPool, blocks_for
@@ -30,47 +28,18 @@ from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 from inference.engine.served import LoadOptions, ServedModel, load_model
 from inference.engine.trust import trusted
+from tests.compiler.backends.triton.interpreted_artifacts import gpu
 from tests.inference.engine import artifacts, checkpoints
 from tests.inference.engine.harness import generation
 
 BLOCKS = 40
-CHIP = capabilities("sm_90")
 PROMPTS = (5, 30, 17)
-
-
-class Launched:
-    """In the place of a recording: the launches themselves."""
-
-    def __init__(self, run: Callable[[], object], device: torch.device, pool: Any) -> None:
-        self._run = run
-
-    def __call__(self) -> None:
-        self._run()
-
-    def pool(self) -> None:
-        return None
 
 
 def interpreter(rows: Sequence[int], *, upcast: bool = False, **other: str) -> Gpu:
     """In the place of a GPU; `other` is what is said of it that is not so of the rest."""
-    said = {
-        "kind": "cuda",
-        "device": "Interpreted GPU",
-        "driver": "1",
-        "system": "Linux",
-        "architecture": "x86_64",
-        "torch": str(torch.__version__),
-        "headers": "templates",
-        "compiler": "triton 1",
-    }
-    return Gpu(
-        torch.device("cpu"),
-        CHIP,
-        Fingerprint(instructions=("sm_90",), **{**said, **other}),
-        rows,
-        Launched,
-        upcast,
-    )
+    one = gpu(**other)
+    return Gpu(one.device, one.chip, one.fingerprint, one.record, upcast, rows)
 
 
 @dataclass(frozen=True)

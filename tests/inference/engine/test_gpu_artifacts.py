@@ -43,7 +43,7 @@ def test_what_is_served_is_what_was_proven(interpret: Interpret, tmp_path: Path,
     reasons = {"device": "device", "driver": "library", "compiler": "library", "headers": "library"}
     for field, reason in reasons.items():
         assert seen.refusals[field].startswith(f"{reason}: ")
-    assert seen.refusals["gpu"].startswith("library: torch sees 0 GPUs")
+    assert "torch sees 0 GPUs" in seen.refusals["gpu"]
     assert "library: this release plans the program otherwise than it was proven. Compile" in seen.refusals["plans"]
 
 
