@@ -268,7 +268,7 @@ FIELDS: Mapping[Action, frozenset[str]] = {
         },
         Action.MODEL_DEPLOYED: _DEPLOYMENT,
         Action.MODEL_GUARDED: {"model", "artifact", "guard", "stage", "seen", "bad"},
-        Action.MODEL_REMOVED: {"model", "kind", "sha256"},
+        Action.MODEL_REMOVED: {"model", "kind", "sha256", "artifact", "weights"},
         Action.CELL_MIGRATED: {"release"},
         Action.HEARTBEAT: {"interval_s"},
         Action.SIGNER_ROTATED: {"generation", "vkey", "overlap_until"},

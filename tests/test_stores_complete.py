@@ -136,6 +136,7 @@ OBJECTS: dict[str, Fate] = {
     "inference/gateway/model_store.py": NoTenants("models, which the operator stores"),
     "inference/gateway/kept_files.py": NoTenants("files of models and artifacts"),
     "inference/gateway/artifact_store.py": NoTenants("compiled code, made from a checkpoint and made-up prompts"),
+    "inference/gateway/pruning.py": NoTenants("removes what the operator compiled"),
     "platform/bailiwick/compiling.py": NoTenants("the same"),
     "platform/bailiwick/operator.py": NoTenants("models, which the operator stores"),
     "platform/cell/guard.py": NoTenants("which region the store is of"),

@@ -9,6 +9,7 @@ What an engine believes of it, it checks itself (`inference.engine.artifact`): h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from cell.objects import ObjectDamaged, ObjectNotFound, ObjectStore
 from compiler.artifact.publication import MANIFEST, SIGNATURE
 from inference.gateway.brought import brought, leaves
 from inference.gateway.kept_files import KeptFiles, LostFile
+
+_FILES = "artifacts/files/"
 
 
 class ArtifactStoreError(Exception):
@@ -49,32 +52,59 @@ class ArtifactStore:
         leaves nothing."""
         if (folder / address).is_dir():
             return folder / address
-        try:
-            written, signature = (self.objects.get(_key(kind, address)) for kind in ("manifests", "signatures"))
-            manifest = msgspec.json.decode(written, type=_Manifest)
-        except ObjectNotFound:
-            raise ArtifactStoreError(
-                f"the object store has no artifact {address[:12]}…; compile the model again"
-            ) from None
-        except (ObjectDamaged, msgspec.DecodeError):
-            raise ArtifactStoreError(f"the artifact {address[:12]}… is damaged; compile the model again") from None
+        manifest = self._manifest(address)
         if any(leaves(name) for name in manifest.files):
             raise ArtifactStoreError(f"the artifact {address[:12]}… is of something else; compile the model again")
 
         def bring(partial: Path) -> None:
             for name, file in manifest.files.items():
                 self._files.fetch(file.sha256, partial / name)
-            (partial / MANIFEST).write_bytes(written)
-            (partial / SIGNATURE).write_bytes(signature)
+            for kind, name in (("manifests", MANIFEST), ("signatures", SIGNATURE)):
+                (partial / name).write_bytes(self.objects.get(_key(kind, address)))
 
         try:
             return brought(folder / address, bring)
         except LostFile as lost:
             raise ArtifactStoreError(f"{lost}; compile the model again") from None
+        except (ObjectNotFound, ObjectDamaged):
+            raise ArtifactStoreError(
+                f"the object store has lost the signature of {address[:12]}…; compile the model again"
+            ) from None
+
+    def addresses(self) -> set[str]:
+        """Of all that are in the store, whole or not."""
+        kinds = "manifests", "signatures"
+        return {key.rpartition("/")[2] for kind in kinds for key in self.objects.keys(_key(kind, ""))}
+
+    def remove_others(self, kept: Collection[str]) -> int:
+        """Removes for good all but the artifacts of these addresses; the number of objects that went. Nobody may be keeping one
+        meanwhile. Raises ArtifactStoreError where one that stays is damaged: then no file is removed."""
+        # Manifests first: what is left without one when this dies is removed by the next.
+        gone, there = 0, self.addresses()
+        for address in sorted(there.difference(kept)):
+            gone += sum(self.objects.delete_all_versions(_key(kind, address)) for kind in ("manifests", "signatures"))
+        needed = {
+            file.sha256 for address in there.intersection(kept) for file in self._manifest(address).files.values()
+        }
+        for key in list(self.objects.keys(_FILES)):
+            if key.removeprefix(_FILES) not in needed:
+                gone += self.objects.delete_all_versions(key)
+        return gone
+
+    def _manifest(self, address: str) -> _Manifest:
+        """Raises ArtifactStoreError."""
+        try:
+            return msgspec.json.decode(self.objects.get(_key("manifests", address)), type=_Manifest)
+        except ObjectNotFound:
+            raise ArtifactStoreError(
+                f"the object store has no artifact {address[:12]}…; compile the model again"
+            ) from None
+        except (ObjectDamaged, msgspec.DecodeError):
+            raise ArtifactStoreError(f"the artifact {address[:12]}… is damaged; compile the model again") from None
 
     @property
     def _files(self) -> KeptFiles:
-        return KeptFiles(self.objects, "artifacts/files/")
+        return KeptFiles(self.objects, _FILES)
 
 
 def _key(kind: str, address: str) -> str:

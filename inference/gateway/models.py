@@ -79,7 +79,7 @@ class DeploymentRecord(models.Model):
 
 
 class ArtifactRecord(models.Model):
-    """An artifact that the cell made and keeps in its object store. Written once."""
+    """An artifact that the cell made and keeps in its object store, until it is removed. Nothing else of a row changes."""
 
     address = models.TextField(primary_key=True)
     checkpoint = models.TextField()
@@ -87,10 +87,11 @@ class ArtifactRecord(models.Model):
     weights = models.TextField()
     """`as-they-are`, `int8` or `int4`."""
     device = models.TextField()
-    """The processor that it is for."""
+    """The processor or GPU that it is for."""
     report = models.JSONField()
     """Contract, parity and measurements, as in its manifest: docs/formats/artifact.md."""
     made_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "gateway_artifact"

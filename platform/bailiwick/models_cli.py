@@ -61,6 +61,14 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
         help="measure which settings of the kernels are best here, for minutes the first time",
     )
 
+    pruning = actions.add_parser(
+        "prune",
+        parents=[home],
+        help="remove the artifacts that nothing serves, or would go back to, but the newest of each kind",
+    )
+    pruning.add_argument("--dry-run", action="store_true", help="only say which")
+    pruning.set_defaults(run=lambda options: _run(_prune, options))
+
     add_bench(actions, home)
 
     canary = command("canary", _canary, "have another version answer some of a model's requests")
@@ -140,7 +148,8 @@ def _run(command: Command, options: argparse.Namespace) -> int:
     from bailiwick.operator import Operator, check_name
 
     try:
-        check_name(options.name)
+        if "name" in options:
+            check_name(options.name)
         print(command(Operator(Home.at(options.home)), options))
     except (CellError, ModelError) as error:
         return fail(error)
@@ -172,6 +181,13 @@ def _compile(operator: Operator, options: argparse.Namespace) -> str:
         for each in evidence.measurements
     ]
     return "\n".join([*lines, f"begin with: bailiwick models canary {options.name} --compiled {options.weights}"])
+
+
+def _prune(operator: Operator, options: argparse.Namespace) -> str:
+    gone = operator.prune(dry=options.dry_run)
+    lines = [f"{each.artifact[:12]} of {each.checkpoint[:12]}, weights {each.weights}, {each.device}" for each in gone]
+    count = f"{len(gone)} artifact{'' if len(gone) == 1 else 's'}"
+    return "\n".join([*lines, f"{count} would go" if options.dry_run else f"{count} removed"])
 
 
 def _figure(figure: object) -> str:

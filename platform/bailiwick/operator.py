@@ -29,6 +29,7 @@ from inference.gateway import rollout
 if TYPE_CHECKING:
     from inference.engine.judging import Progress
     from inference.engine.making import Made
+    from inference.gateway.artifacts import ArtifactInfo
     from inference.gateway.model_store import Manifest, ModelStore
 
 _SINGLE_PLACE = 4.0
@@ -76,12 +77,14 @@ class Operator:
         """Compiles the checkpoint that serves for what the cell's engine is on, and keeps the artifact if it is proven. To `tune`
         takes minutes."""
         from bailiwick.compiling import compile_checkpoint
+        from inference.gateway.pruning import keeping
 
         with told():
             main = _serving(_existing(self._now(name), name))
             _bring(self._home, main)
-            device = self._home.device
-            return compile_checkpoint(self._home.models, name, main.digest, weights, contract, tune, device, progress)
+            device, folder = self._home.device, self._home.models
+            with keeping(folder):
+                return compile_checkpoint(folder, name, main.digest, weights, contract, tune, device, progress)
 
     def compiled_canary(self, name: str, wanted: str, share: float | None, stages: Stages) -> Deployment:
         """Has an artifact of the checkpoint that serves, by its weights or the beginning of its address, go through the stages,
@@ -89,13 +92,25 @@ class Operator:
         from inference.gateway.artifacts import artifact_named
 
         with told():
-            main = _serving(_existing(self._now(name), name))
-            found = artifact_named(main.digest, wanted)
-            new = rollout.compiled(found.checkpoint, found.artifact, found.weights)
-            if share is not None:
-                return self._step(name, lambda before: rollout.canary(before, new, share))
-            limits = _limits(stages, found.report)
-            return self._step(name, lambda before: rollout.staged(before, new, limits))
+
+            def step(before: Deployment) -> Deployment:
+                # Within the change: what is pruned meanwhile is not there, or stays.
+                found = artifact_named(_serving(before).digest, wanted)
+                new = rollout.compiled(found.checkpoint, found.artifact, found.weights)
+                if share is not None:
+                    return rollout.canary(before, new, share)
+                return rollout.staged(before, new, _limits(stages, found.report))
+
+            return self._step(name, step)
+
+    def prune(self, *, dry: bool) -> list[ArtifactInfo]:
+        """Removes the artifacts that nothing serves, or would go back to, but the newest of each kind. With `dry` only tells."""
+        from cell.access import system_actor
+        from cell.objects import store
+        from inference.gateway.pruning import prune
+
+        with told():
+            return prune(actor=system_actor("command"), objects=store(), models=self._home.models, dry=dry)
 
     def promote(self, name: str) -> Deployment:
         """Has the canary answer everything."""

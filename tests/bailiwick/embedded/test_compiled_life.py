@@ -178,6 +178,14 @@ def test_it_is_compared_gets_more_and_more_and_is_promoted_over_crashes_and_take
         assert {**later["before"], "cause": None} == {**earlier["after"], "cause": None}
 
 
+def test_what_is_served_or_the_newest_of_its_kind_is_not_pruned(cell: Cell, address: str) -> None:
+    assert models(cell, "prune", "--dry-run").strip() == "0 artifacts would go"
+    assert models(cell, "prune").strip() == "0 artifacts removed"
+
+    assert address in models(cell, "canary", "life", "--compiled", "as-they-are", "--percent", "0")
+    models(cell, "rollback", "life")
+
+
 def test_nothing_that_was_said_is_in_the_cells_caches_or_in_anything_of_a_model(cell: Cell) -> None:
     """After the texts of a canary's whole life: neither as text nor as tokens, in any file of the home but the database's."""
     ids = Tokenizer(checkpoints.tokenizer(), None).encode(SAID)[4:12]
