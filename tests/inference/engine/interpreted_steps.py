@@ -11,7 +11,7 @@ from unittest import mock
 import torch
 
 from compiler.backends.triton import sources
-from inference.engine import decoder_runner, kernel_program, proving
+from inference.engine import decoder_runner, kernel_program, proven_draws, proving
 from inference.engine.blackbox import BlackBox
 from inference.engine.blocks import BlockPool, blocks_for
 from inference.engine.checkpoint import Checkpoint
@@ -22,8 +22,8 @@ from inference.engine.gpu import Gpu, quantized
 from inference.engine.kernels import Captured
 from inference.engine.making import Disproven
 from inference.engine.models.layers import DtypeName
-from inference.engine.proving import Rig
 from inference.engine.request import Choice, Generation
+from inference.engine.rig import Rig
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 from inference.engine.served import LoadOptions, ServedModel, load_model
@@ -216,7 +216,9 @@ def _quick() -> None:
     decoder_runner.pack = lambda network: None  # type: ignore[attr-defined]
     checkpoints.SIZES["num_hidden_layers"] = 1
     kernel_program._LONGEST = 1024
-    proving._ANSWER, proving._DRAWS, proving._RUNS, proving._PROMPTS = 4, 4, 1, 1
+    proving._ANSWER, proven_draws._DRAWS, proving._RUNS, proving._PROMPTS = 4, 4, 1, 1
+    proven_draws._SCHEMA = {"enum": [7]}
+    proven_draws._is_valid = lambda text: text == "7"  # type: ignore[assignment]
     proving._LENGTHS, proving._BATCHES = (5, 30), (1,)  # type: ignore[assignment]
     decoder_runner.best_dtype = lambda device: "float32"  # type: ignore[attr-defined]
 

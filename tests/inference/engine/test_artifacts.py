@@ -314,7 +314,9 @@ def test_no_step_of_an_artifact_is_slower_than_torchs(weights: Weights, made: Ma
         ("prompt", 1),
     ]
     assert [each for each in evidence.measurements if each["median_ns"] > each["reference_ns"]] == []
-    assert evidence.parity["kl"] <= 0.05 and evidence.parity["chi_square"] > 1e-6
+    assert (
+        evidence.parity["kl"] <= 0.05 and evidence.parity["chi_square"] > 1e-6 and evidence.parity["structured"] == 1.0
+    )
 
 
 def test_every_member_is_on_the_page(made: Made) -> None:

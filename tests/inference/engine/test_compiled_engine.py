@@ -16,8 +16,10 @@ from inference.engine.protocol import Embed, Embedded, Erase, Generate, Generate
 from inference.engine.receipts import Erased, Scope
 from inference.engine.stats import StatsReport
 from tests.inference.engine import checkpoints
+from tests.inference.engine.calls import whole, with_client
 from tests.inference.engine.conftest import EngineProcess
 from tests.inference.engine.searching import found, needles, unlike_any
+from tests.inference.engine.test_structured import ask, valid
 
 PROMPT = "The certificate names every store that was asked, and what each of them answered."
 
@@ -57,6 +59,17 @@ def test_a_compiled_engine_answers_what_another_does(start_engine: Callable[...,
 
     assert found_ == expected
     assert {model.model: model.slow_path for model in stats.models}["endless"] == 0
+
+
+def test_answers_of_a_compiled_engine_have_the_form_that_they_must(
+    start_engine: Callable[..., EngineProcess], compiled: str
+) -> None:
+    async def work(client: EngineClient) -> None:
+        asked = [whole(client, ask(sampling={"seed": seed, "n": 2})) for seed in range(4)]
+        texts = [choice.text for answer in await asyncio.gather(*asked) for choice in answer.choices]
+        assert len(texts) == 8 and all(map(valid, texts))
+
+    with_client(start_engine("--compiled", compiled), work)
 
 
 def test_an_engine_without_a_compiler_says_so_and_serves(

@@ -34,7 +34,7 @@ def test_what_is_served_is_what_was_proven(interpret: Interpret, tmp_path: Path,
     assert (manifest.fingerprint.kind, manifest.fingerprint.instructions) == ("cuda", ("sm_90",))
     # Two prompts with 4 tokens, then one answer and two with 3.
     assert seen.parity["rows"] == 2 * 4 + 3 + 2 * 3
-    assert seen.parity["chi_square"] > 1e-4
+    assert seen.parity["chi_square"] > 1e-4 and seen.parity["structured"] == 1.0
     assert seen.steps == ["decode 1", "prompt 1"]
     plans = json.loads((seen.path / "plans.json").read_bytes())
     assert sorted(plans) == ["1", "2"]
