@@ -26,7 +26,7 @@ from bench.report import Options
 from inference.engine.admission import Limits
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import Version
+from inference.engine.deployment import Version, Weights
 from inference.engine.served import LoadOptions, ServedModel, load_model
 
 BATCHES = (1, 8, 32, 64, 256)
@@ -67,6 +67,13 @@ class Report:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def artifact(weights: Weights | None = None) -> dict[str, Any]:
+    """Of a decoder with those weights, or of a plain module."""
+    from bench.gpu import artifacts  # needs packages that the other sections do without
+
+    return artifacts.module() if weights is None else artifacts.decoder("tiny", weights)
 
 
 def serve(name: str, way: str) -> ServedModel:
@@ -198,6 +205,10 @@ def main() -> int:
         report.section("decoder parity", checks.decoder_parity, needs_s=10)
         report.section("encoder parity", checks.encoder_parity, needs_s=10)
         report.section("determinism", checks.determinism, needs_s=10)
+        report.section("module artifact", artifact, needs_s=15)
+        kinds: tuple[Weights, ...] = "as-they-are", "int8"
+        for weights in kinds:
+            report.section(f"decoder artifact {weights}", lambda w=weights: artifact(w), needs_s=20)
         report.section("fairness", fair, needs_s=60)
         for name in ("260m", "1b"):
             for way in ("kernels", "graphs", "eager"):
