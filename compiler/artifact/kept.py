@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
+import os
 import shutil
 from collections.abc import Callable
 from functools import lru_cache
@@ -27,6 +29,7 @@ KEPT = "kept"
 FORMAT: Final = "bailiwick-kept-step/1"
 _COMPILER = Path(__file__).parent.parent
 _CODE = ("*.py", "*.h", "*.cpp")
+_DECLINED = ".declined"
 
 
 class _Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,19 +38,34 @@ class _Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True
     release: str
 
 
-def kept(folder: Path, subject: str, made_by: tuple[Path, ...], make: Callable[[], Source]) -> Held:
+def kept(
+    folder: Path,
+    subject: str,
+    made_by: tuple[Path, ...],
+    make: Callable[[], Source],
+    declines: type[Exception] | None = None,
+) -> Held:
     """The step of `subject`, which says all that it is made from but the code: `made_by` are files and folders of that, beside the
     compiler's own. Made by `make` where `folder` does not have it whole from this code; what it has instead is removed.
 
-    Where nothing can be written it is held in memory, and says so. Raises what `make` raises.
+    Where nothing can be written it is held in memory, and says so. Raises what `make` raises; that it raised `declines`, with a
+    message alone, is kept as well, and raised again without asking it.
     """
     place, release = folder / KEPT / hashlib.sha256(subject.encode()).hexdigest()[:32], release_of(*made_by)
+    if declines is not None and (reason := _declined(place, release)) is not None:
+        raise declines(reason)
     for path in sorted(place.glob("[!.]*")):  # the others are being written
         try:
             return _opened(path, subject, release)
         except Refused:
             shutil.rmtree(path, ignore_errors=True)
-    target = _publish(make(), place, subject, release)
+    try:
+        source = make()
+    except Exception as error:
+        if declines is not None and isinstance(error, declines):
+            _decline(place, release, str(error))
+        raise
+    target = _publish(source, place, subject, release)
     if isinstance(target, Held):
         return target
     # The tensors are on the disk: what they were packed in, and from, may refer to itself in circles.
@@ -74,6 +92,27 @@ def _publish(source: Source, place: Path, subject: str, release: str) -> Path | 
         return publish(place, fill)
     except Unsaved as error:
         return Held.of(source, str(error))
+
+
+def _declined(place: Path, release: str) -> str | None:
+    """Why there is no step, if this code said so before."""
+    try:
+        said = json.loads((place / _DECLINED).read_bytes())
+        return str(said["reason"]) if said["release"] == release else None
+    except (OSError, ValueError, KeyError, TypeError):
+        # Nothing was said, or nothing that can be read: it is asked again.
+        return None
+
+
+def _decline(place: Path, release: str, reason: str) -> None:
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = place / f"{_DECLINED}.{os.getpid()}"
+        unfinished.write_text(json.dumps({"release": release, "reason": reason}))
+        unfinished.replace(place / _DECLINED)
+    except OSError:
+        # On a full disk it is asked at each start, as it would be without a folder.
+        return
 
 
 def _opened(path: Path, subject: str, release: str) -> Held:

@@ -42,6 +42,7 @@ class CompiledEncoder(CompiledModel):
     """An encoder, which raises TooCoarse where it cannot have weights of bytes. For one thread at a time."""
 
     made_by = HERE / "models", HERE / "encoder_step.py", Path(__file__)
+    declines = TooCoarse
     device = torch.device("cpu")
 
     def _take(self, checkpoint: Checkpoint) -> None:

@@ -33,6 +33,9 @@ class CompiledModel(ABC):
     made_by: ClassVar[tuple[Path, ...]]
     """Files and folders of the code that makes its steps, beside the compiler's."""
 
+    declines: ClassVar[type[Exception] | None] = None
+    """What the code raises where it will not make a step, which is then not asked at each start."""
+
     def __init__(
         self,
         checkpoint: Checkpoint,
@@ -56,7 +59,8 @@ class CompiledModel(ABC):
         """Of what is not quantized."""
         if held is None:
             subject = f"{digest or checkpoint.digest()} {self.dtype} {weights}"
-            held = kept(folder, subject, self.made_by, partial(self._made, checkpoint, folder, weights))
+            make = partial(self._made, checkpoint, folder, weights)
+            held = kept(folder, subject, self.made_by, make, self.declines)
         self.held = held
         """What it runs."""
         self.slow_path = 0

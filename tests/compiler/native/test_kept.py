@@ -113,3 +113,49 @@ def test_a_folder_that_cannot_be_written_to_keeps_nothing_and_the_step_is_in_mem
 
     assert "cannot be written to" in held.unsaved
     assert all(map(torch.equal, held.weights, make().weights))
+
+
+class Declined(ValueError):
+    """There will be no step."""
+
+
+class Decliner:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> Source:
+        self.calls += 1
+        raise Declined("too coarse by far")
+
+
+def declined(folder: Path, make: Decliner) -> None:
+    with pytest.raises(Declined, match="too coarse by far"):
+        kept(folder, "one", (), make, Declined)
+
+
+def test_what_was_declined_is_not_asked_for_again_unless_by_other_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Maker
+) -> None:
+    decliner = Decliner()
+    for _ in range(2):
+        declined(tmp_path, decliner)
+    assert decliner.calls == 1
+
+    monkeypatch.setattr(keeping, "release_of", lambda *made_by: "another")
+    declined(tmp_path, decliner)
+    assert decliner.calls == 2
+    assert kept(tmp_path, "another subject", (), make, Declined).unsaved == ""
+
+
+def test_where_nothing_can_be_kept_or_read_it_is_asked_each_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    decliner = Decliner()
+    for _ in range(2):
+        declined(tmp_path / "file", decliner)
+    assert decliner.calls == 2
+
+    declined(tmp_path, decliner)
+    [said] = (tmp_path / KEPT).glob("*/.declined")
+    said.write_text("{")
+    declined(tmp_path, decliner)
+    assert decliner.calls == 4
