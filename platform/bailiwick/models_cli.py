@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bailiwick.command import fail
+from bailiwick.models_artifacts_cli import add_artifacts
 from bailiwick.models_bench_cli import add_bench
 
 if TYPE_CHECKING:
@@ -41,34 +42,7 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
 
     actions.add_parser("list", parents=[home], help="what the engine serves").set_defaults(run=_list)
 
-    compiling = command("compile", _compile, "compile what serves for this machine, prove it and keep the artifact")
-    compiling.add_argument("name", metavar="NAME")
-    compiling.add_argument(
-        "--weights",
-        choices=("as-they-are", "int8", "int4"),
-        default="as-they-are",
-        help="int8 reads half of what bfloat16 does, int4 a third; both are other weights (default: as-they-are)",
-    )
-    compiling.add_argument(
-        "--contract",
-        choices=("bitwise", "near", "distributional"),
-        help="what has to be shown beside the float32 truth (default: near; distributional for int8 and int4)",
-    )
-
-    compiling.add_argument(
-        "--tune",
-        action="store_true",
-        help="measure which settings of the kernels are best here, for minutes the first time",
-    )
-
-    pruning = actions.add_parser(
-        "prune",
-        parents=[home],
-        help="remove the artifacts that nothing serves, or would go back to, but the newest of each kind",
-    )
-    pruning.add_argument("--dry-run", action="store_true", help="only say which")
-    pruning.set_defaults(run=lambda options: _run(_prune, options))
-
+    add_artifacts(command)
     add_bench(actions, home)
 
     canary = command("canary", _canary, "have another version answer some of a model's requests")
@@ -159,39 +133,6 @@ def _run(command: Command, options: argparse.Namespace) -> int:
 def _import(operator: Operator, options: argparse.Namespace) -> str:
     operator.import_model(options.path, options.name)
     return f"{options.name} is served"
-
-
-def _compile(operator: Operator, options: argparse.Namespace) -> str:
-    from bailiwick.bar import Bar
-
-    bar = Bar(sys.stderr)
-    try:
-        made = operator.compile(options.name, options.weights, options.contract, options.tune, bar)
-    finally:
-        bar.end()
-    evidence = made.manifest.evidence
-    lines = [
-        f"{made.manifest.address[:12]} is an artifact of {options.name}, weights {options.weights}, for this machine's "
-        f"{made.manifest.fingerprint.device}",
-        "parity    " + ", ".join(f"{name} {_figure(each)}" for name, each in sorted(evidence.parity.items())),
-    ]
-    lines += [
-        f"time      {each['step']} of {each['batch']} at {each['context']} tokens: {each['median_ns'] / 1e6:.3f} ms, "
-        f"torch {each['reference_ns'] / 1e6:.3f} ms"
-        for each in evidence.measurements
-    ]
-    return "\n".join([*lines, f"begin with: bailiwick models canary {options.name} --compiled {options.weights}"])
-
-
-def _prune(operator: Operator, options: argparse.Namespace) -> str:
-    gone = operator.prune(dry=options.dry_run)
-    lines = [f"{each.artifact[:12]} of {each.checkpoint[:12]}, weights {each.weights}, {each.device}" for each in gone]
-    count = f"{len(gone)} artifact{'' if len(gone) == 1 else 's'}"
-    return "\n".join([*lines, f"{count} would go" if options.dry_run else f"{count} removed"])
-
-
-def _figure(figure: object) -> str:
-    return f"{figure:.3g}" if isinstance(figure, float) else str(figure)
 
 
 def _canary(operator: Operator, options: argparse.Namespace) -> str:
