@@ -16,7 +16,7 @@ from compiler.artifact.content import AnyBucket
 from compiler.artifact.tensors import Tensors
 from compiler.backends.cpu.toolchain import ToolchainError
 from compiler.backends.triton.graph import NoGraphs
-from compiler.backends.triton.launch import NoTriton
+from compiler.backends.triton.launch import NotCompiled, NoTriton
 from compiler.ir.op import Illegal
 from compiler.ir.program import Program
 from compiler.ir.verify import Broken
@@ -60,7 +60,7 @@ class Builder(ABC):
                     _fallback(sizes, f"a pass went wrong, please report it with the module ({error})")
                 )
                 continue
-            except (ValueError, ToolchainError, NoTriton, NoGraphs) as error:
+            except (ValueError, ToolchainError, NoTriton, NotCompiled, NoGraphs) as error:
                 # NotNative, NotPlanned, Unquantizable, and what no layout of weights is for.
                 built.fallbacks.append(_fallback(sizes, str(error)))
                 continue

@@ -107,7 +107,12 @@ class DecoderRunner:
 
     @property
     def memory(self) -> Memory:
-        return Memory(self._weights_bytes, self.store.bytes)
+        if self._kernels is None:
+            return Memory(self._weights_bytes, self.store.bytes)
+        # What both compute with is there once.
+        tensors = (*self._network.parameters(), *self._kernels.weights.values())
+        held = {tensor.data_ptr(): tensor.nbytes for tensor in tensors}
+        return Memory(sum(held.values()), self.store.bytes, arena=self._kernels.bytes)
 
     def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:
         """What `step` gives, and what the step has drawn by draws that are plain; None where nothing is drawn yet."""

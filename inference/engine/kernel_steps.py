@@ -46,7 +46,7 @@ class KernelSteps:
     ) -> None:
         """Of a program over pages and its plans by number of answers. Kernels are kept in `folder`.
 
-        Raises NoTriton, NoGraphs, OSError, or what Triton raises.
+        Raises NoTriton, NotCompiled, NoGraphs.
         """
         self.program, self.plans = program, plans
         on_device = {id(tensor): tensor.to(device) for tensor in program.weights.values()}
@@ -72,6 +72,11 @@ class KernelSteps:
     def sizes(self) -> list[int]:
         """Answers that run at once."""
         return sorted(self._sizes)
+
+    @property
+    def bytes(self) -> int:
+        """Memory of its own, beside weights and cache."""
+        return sum(size.step.bytes + size.sampler.bytes for size in self._sizes.values())
 
     @torch.inference_mode()
     def draw(

@@ -15,7 +15,7 @@ from compiler.artifact.kernel_folder import check_plans, read_program, sizes_in
 from compiler.artifact.refusal import Refused
 from compiler.artifact.signature import Verify
 from compiler.backends.triton.graph import NoGraphs
-from compiler.backends.triton.launch import NoTriton
+from compiler.backends.triton.launch import NotCompiled, NoTriton
 from compiler.backends.triton.plans import NotPlanned
 from compiler.frontend.exported import Unsupported
 from compiler.passes.quantize import Unquantizable
@@ -32,8 +32,8 @@ from inference.engine.proven_runner import check_survived
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 
-_NONE = NoGraphs, NoTriton, NotPlanned, Unsupported, Unquantizable
-_BESIDE = ".kernels"
+_NONE = NoGraphs, NoTriton, NotCompiled, NotPlanned, Unsupported, Unquantizable
+BESIDE = ".kernels"
 """A folder beside those of artifacts, which have nothing in them but what was proven."""
 
 
@@ -109,7 +109,7 @@ def proven(
     check_survived(compiled, box)
     manifest = opened(compiled, checkpoint, verify, partial(fits_gpu, mine=gpu.fingerprint))
     path = Path(compiled.path)
-    return Proven(gpu, path, manifest, folder or path.parent / _BESIDE, box)
+    return Proven(gpu, path, manifest, folder or path.parent / BESIDE, box)
 
 
 class _Boxed(KernelSteps):

@@ -34,7 +34,7 @@ from inference.engine.errors import NoKernels
 from inference.engine.gpu import Gpu, quantized
 from inference.engine.judging import Judged, Progress
 from inference.engine.kernel_program import with_draws
-from inference.engine.kernels import Captured
+from inference.engine.kernels import BESIDE, Captured
 from inference.engine.protocol import Kind
 from inference.engine.proving import proved, truth_of
 from inference.engine.tuning import tuned
@@ -81,7 +81,7 @@ def make(
     """Compiles the checkpoint folder `source` for this processor, with settings that `tuner` finds, or for a GPU, and writes the
     artifact below `into`.
 
-    Raises CheckpointError, Unmade or Disproven; then nothing is written. It takes as many threads as torch has.
+    Raises CheckpointError, Unmade or Disproven; then there is no artifact. It takes as many threads as torch has.
     """
     checkpoint = Checkpoint.open(source)
     digest = checkpoint.digest()
@@ -90,7 +90,7 @@ def make(
     try:
         with workroom(into) as work:
             if gpu is not None:
-                proven = _on_gpu(request, work, gpu)
+                proven = _on_gpu(request, into, gpu)
             else:
                 proven = (_decoder if checkpoint.kind == "chat" else _encoder)(request, work)
             if proven.judged.reasons:
@@ -166,7 +166,8 @@ def _for_processor(candidate: CompiledModel, proof: tuple[Judged, list[dict[str,
     return _Proven(*proof, candidate.dtype, fingerprint, torch.get_num_threads(), fill)
 
 
-def _on_gpu(request: _Request, work: Path, gpu: Gpu) -> _Proven:
+def _on_gpu(request: _Request, into: Path, gpu: Gpu) -> _Proven:
+    """What Triton compiles stays beside the artifacts, where an engine finds it."""
     checkpoint, progress, device = request.checkpoint, request.progress, str(gpu.device)
     if checkpoint.kind != "chat":
         raise Unmade(f"On a GPU there are kernels for models that chat; one for {checkpoint.kind} is served by torch.")
@@ -174,7 +175,7 @@ def _on_gpu(request: _Request, work: Path, gpu: Gpu) -> _Proven:
         raise Unmade("What is tuned is a processor's code; kernels for a GPU are cut by rules. Leave --tune out.")
     truth = truth_of(checkpoint, progress, device)
     progress("compiling", 0, 1)
-    kernels = Captured(gpu, work, quantized(request.weights))
+    kernels = Captured(gpu, into / BESIDE, quantized(request.weights))
     candidate = DecoderRunner(checkpoint, device=device, dtype="auto", kernels=kernels)
     eager = DecoderRunner(checkpoint, device=device, dtype=candidate.dtype)
     proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.rows)

@@ -18,7 +18,7 @@ class Alone:
     """A launch of a plan. Others over the same numbers may take turns with it."""
 
     def __init__(self, launch: Launch, given: Given, folder: Path) -> None:
-        """Raises NoTriton, OSError, or what Triton raises."""
+        """Raises NoTriton, NotCompiled."""
         self.launch, self._given = launch, given
         own = {each: scratch(each, given.device) for each in launch.arguments if isinstance(each, Scratch)}
         self._calls = [self._bound(own, copy, folder) for copy in range(given.copies)]

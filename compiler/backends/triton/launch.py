@@ -24,6 +24,10 @@ class NoTriton(RuntimeError):
     """Triton is not installed, or does not run here; the message says what to do."""
 
 
+class NotCompiled(RuntimeError):
+    """Triton makes nothing of a kernel here; the message says why."""
+
+
 class Step:
     """One bucket on one device. Calls take turns: they share memory. What is computed is in `outputs`, until the next call."""
 
@@ -38,7 +42,7 @@ class Step:
     ) -> None:
         """Kernels are written to `folder`; `states` are the caches, which are written to in place; all addresses stay as they are.
 
-        Raises Unfit for a weight or a cache that is missing or on another device, NoTriton, OSError.
+        Raises Unfit for a weight or a cache that is missing or on another device, NoTriton, NotCompiled.
         """
         self.plan, self.device = plan, torch.device(device)
         self._memory = torch.zeros(plan.arena.bytes + ALIGNMENT, dtype=torch.uint8, device=self.device)
@@ -166,15 +170,31 @@ class Step:
 
 
 def bound(launch: Launch, tensors: Sequence[torch.Tensor | None], folder: Path) -> Callable[[], None]:
-    """The launch with its pointers, compiled and ready. Raises NoTriton, OSError, or what Triton raises."""
+    """The launch with its pointers, compiled and ready. Raises NoTriton, NotCompiled."""
+    try:
+        return _bound(launch, tensors, folder)
+    except OSError as error:
+        raise NotCompiled(
+            f"a kernel cannot be kept in {error.filename or folder}: {error.strerror}; free some space there, or give "
+            "another folder"
+        ) from error
+
+
+def _bound(launch: Launch, tensors: Sequence[torch.Tensor | None], folder: Path) -> Callable[[], None]:
     kernel = load(launch, folder)
+    from triton.errors import TritonError
+
     if hasattr(kernel, "cache_key") and not torch.cuda.is_available():
         raise NoTriton(
             "kernels are launched on a GPU, and torch sees none; the reference serves, or TRITON_INTERPRET=1"
         )
     options = {**launch.constants, "num_warps": launch.warps, "num_stages": launch.stages}
-    with cache_in(folder):
-        kernel.warmup(*tensors, grid=launch.grid, **options)
+    try:
+        with cache_in(folder):
+            kernel.warmup(*tensors, grid=launch.grid, **options)
+    except TritonError as error:
+        # A kernel that this chip cannot hold, or that this Triton's compiler cannot take: what it prints is code, and no data.
+        raise NotCompiled(f"Triton does not compile {launch.source.name}: {type(error).__name__}: {error}") from error
     return lambda: kernel[launch.grid](*tensors, **options)
 
 

@@ -36,7 +36,7 @@ class Launched:
     def __call__(self, inputs: Sequence[torch.Tensor], states: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """The outputs, the caller's own; what the program writes to its caches is in `states` afterwards.
 
-        Raises Unfit, or at the first call NoTriton, NoGraphs, OSError, or what Triton raises.
+        Raises Unfit, or at the first call NoTriton, NotCompiled, NoGraphs.
         """
         with self._turn:
             step = self._over(states)

@@ -166,7 +166,7 @@ class Called:
         self._own = [scratch(each, device) if isinstance(each, Scratch) else None for each in launch.arguments[-2:]]
 
     def __call__(self, *tensors: torch.Tensor | None) -> None:
-        """Raises ValueError for tensors that the launch was not made for, NoTriton, OSError."""
+        """Raises ValueError for tensors that the launch was not made for, NoTriton, NotCompiled."""
         if len(tensors) != len(self._given):
             raise ValueError(f"{len(self._given)} tensors are asked for, not {len(tensors)}")
         for number, (tensor, wanted) in enumerate(zip(tensors, self._given, strict=True)):

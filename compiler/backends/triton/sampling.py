@@ -100,7 +100,7 @@ class Sampler:
     """For a number of rows; reads everything from memory of its own, so that a CUDA graph can hold it."""
 
     def __init__(self, logits: torch.Tensor, folder: Path, *, block: int = BLOCK) -> None:
-        """`logits` [rows, vocabulary] are read where they lie, at each call. Raises ValueError, NoTriton, OSError."""
+        """`logits` [rows, vocabulary] are read where they lie, at each call. Raises ValueError, NoTriton, NotCompiled."""
         rows, vocabulary = logits.shape
         made = drawing(rows, vocabulary, logits.dtype, block=block)
         if not logits.is_contiguous():
@@ -125,9 +125,17 @@ class Sampler:
         for name, tensor in given.items():
             self._tensors[name].copy_(tensor, non_blocking=True)
 
+    @property
+    def bytes(self) -> int:
+        """Memory of its own."""
+        return sum(int(tensor.nbytes) for tensor in self._own())
+
     def wipe(self) -> int:
         """Zeroes all but the logits, which are whose they are; the number of bytes."""
-        return sum(int(tensor.zero_().nbytes) for name, tensor in self._tensors.items() if name != "logits")
+        return sum(int(tensor.zero_().nbytes) for tensor in self._own())
+
+    def _own(self) -> Sequence[torch.Tensor]:
+        return [tensor for name, tensor in self._tensors.items() if name != "logits"]
 
     def run(self) -> torch.Tensor:
         """The tokens int64 [rows], until the next call."""

@@ -10,7 +10,7 @@ from compiler.backends.triton.alone import Alone
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.codegen import launch_of
 from compiler.backends.triton.given import Given
-from compiler.backends.triton.launch import NoTriton
+from compiler.backends.triton.launch import NotCompiled, NoTriton
 from compiler.backends.triton.linears import product_of
 from compiler.backends.triton.plans import Launch, NotPlanned
 from compiler.backends.triton.resources import resources
@@ -96,7 +96,7 @@ class Tunable:
     def _alone(self, candidate: Candidate) -> Alone:
         try:
             return Alone(self.launch(candidate), self._given, self._folder)
-        except (NotPlanned, NoTriton) as error:
+        except (NotPlanned, NoTriton, NotCompiled) as error:
             raise Infeasible(str(error)) from error
 
     @cached_property

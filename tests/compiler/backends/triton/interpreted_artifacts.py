@@ -129,6 +129,17 @@ def planted(folder: Path) -> Seen:
     return seen
 
 
+def nowhere(folder: Path) -> Seen:
+    """A network whose kernels cannot be kept: a file is where their folder should be."""
+    module, seen = network(), Seen()
+    (folder / "code").write_text("")
+    made = compiler.compile(module, (torch.randn(2, 48),), target=gpu(), folder=folder / "code")
+    seen.fallbacks = [str(each["reason"]) for each in made.report.fallbacks]
+    inputs = torch.randn(2, 48)
+    seen.pairs.append((made(inputs), module(inputs)))
+    return seen
+
+
 def _refusal(path: Path, at: Gpu | None) -> str:
     try:
         Artifact.load(path, gpu=at)

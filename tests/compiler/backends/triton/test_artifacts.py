@@ -60,6 +60,15 @@ def test_what_is_wrong_is_left_to_the_reference(interpret: Interpret, tmp_path: 
     assert seen.slow["reference"] == 1
 
 
+def test_where_kernels_cannot_be_kept_the_reference_serves(interpret: Interpret, tmp_path: Path) -> None:
+    seen = interpret(interpreted_artifacts.nowhere, tmp_path)
+
+    [reason] = seen.fallbacks
+    assert "a kernel cannot be kept in" in reason and "give another folder" in reason
+    [(found, wanted)] = seen.pairs
+    assert torch.equal(found, wanted)
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
