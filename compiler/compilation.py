@@ -54,7 +54,8 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     """
     if quantize not in QUANTIZATIONS:
         raise ValueError(f"no quantization {quantize!r}: there are {', '.join(map(str, QUANTIZATIONS))}")
-    chosen, axes, threads = _target(target, tuner), dict(buckets or {}), threads or usable_cores()
+    chosen = target_of(target) if isinstance(target, str) else target
+    axes, threads = dict(buckets or {}), threads or usable_cores()
     contract = contract or contract_for(quantize)
     found = _captured(module, example_inputs, axes)
     states = {name: state.detach().clone() for name, state in found.program.states.items()}
@@ -126,18 +127,10 @@ def extend(
     return bool(built.buckets)
 
 
-def _target(target: str | Target, tuner: Tuner | None) -> Target:
-    """Raises ValueError."""
-    chosen = target_of(target) if isinstance(target, str) else target
-    if isinstance(chosen, Gpu) and tuner is not None:
-        raise ValueError("a tuner is for processors: a GPU's launches are cut by rules (`backends.triton.tiles`)")
-    return chosen
-
-
 def _building(target: Target, threads: int, tuner: Tuner | None) -> Callable[..., Builder]:
     """What makes a builder of all that is the same for every device."""
     if isinstance(target, Gpu):
-        return partial(GpuBuilder, target=target)
+        return partial(GpuBuilder, target=target, tuner=tuner)
     return partial(ProcessorBuilder, target=target, threads=threads, tuner=tuner)
 
 

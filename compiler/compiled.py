@@ -189,4 +189,4 @@ def room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
 
 
 def _opened_for(gpu: Gpu) -> loader.OnGpu:
-    return loader.OnGpu(gpu.fingerprint, lambda graph: planned(graph, gpu.chip, upcast=gpu.upcast))
+    return loader.OnGpu(gpu.fingerprint, lambda graph, cuts: planned(graph, gpu.chip, cuts=cuts, upcast=gpu.upcast))

@@ -11,10 +11,12 @@ from compiler.artifact.content import PlannedBucket
 from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.launched import Launched
 from compiler.backends.triton.plans import NotPlanned
+from compiler.backends.triton.spaces import cuts_of
 from compiler.builder import Builder, Sizes, Tried
 from compiler.ir.program import Program
 from compiler.passes.manager import for_gpu, optimized
 from compiler.target import Gpu
+from compiler.tune.tuner import Tuner
 from compiler.validate.parity import Parities
 from compiler.validate.speed import measured
 
@@ -24,6 +26,8 @@ _NARROW = {None: None, "int8": torch.int8}
 @dataclass(frozen=True, kw_only=True)
 class GpuBuilder(Builder):
     target: Gpu
+    tuner: Tuner | None = None
+    """Chooses how launches are cut; without one rules do."""
 
     def _bucket(
         self, captured: Program, sizes: Sizes, example: Sequence[torch.Tensor]
@@ -33,11 +37,15 @@ class GpuBuilder(Builder):
         gpu = self.target
         meaning = for_gpu(optimized(captured), quantized=_NARROW[self.quantize])
         plan = planned(meaning.graph, gpu.chip, upcast=gpu.upcast)
+        cuts = {}
+        if self.tuner is not None:
+            cuts = cuts_of(plan, self.tuner, self.folder, gpu.model, on=str(gpu.device), upcast=gpu.upcast)
+            plan = planned(meaning.graph, gpu.chip, cuts=cuts, upcast=gpu.upcast)
         if not plan.launches:
             raise NotPlanned("; ".join(sorted({each.reason for each in plan.references})) or "it computes nothing")
         names = sorted(plan.graph.weights)
         kept = dict(zip(names, self._kept([meaning.weights[name] for name in names]), strict=True))
-        bucket = PlannedBucket(dict(sizes), plan, kept)
+        bucket = PlannedBucket(dict(sizes), plan, kept, cuts)
         weights = {name: self.tensors[tensor].to(gpu.device) for name, tensor in kept.items()}
         tried = _Tried(Launched(plan, weights, self.folder, gpu.device, gpu.record), captured, gpu.device)
         parity = Parities(captured, self.contract, meaning=meaning if self.quantize else None).of(tried, example)

@@ -11,7 +11,7 @@ from compiler.artifact.fingerprint import Fingerprint, here_on_gpu
 from compiler.backends.cpu import isa
 from compiler.backends.triton.capabilities import Capabilities, UnknownDevice, here
 from compiler.backends.triton.graph import Record, Recorded
-from compiler.tune.device import NoDevice
+from compiler.tune.device import Device, NoDevice
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Gpu:
             return cls(device, here(device.index or 0), here_on_gpu(device.index or 0))
         except (UnknownDevice, NoDevice) as error:
             raise ValueError(f"nothing compiled for {name} could be proven here: {error}") from error
+
+    @property
+    def model(self) -> Device:
+        """As a tuner's store knows it."""
+        made = self.fingerprint
+        return Device(made.kind, made.device, made.instructions, self.chip.units, 1, 0, made.driver)
 
 
 Target = Processor | Gpu

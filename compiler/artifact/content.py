@@ -14,7 +14,7 @@ from compiler.artifact.axis import Axis
 from compiler.artifact.fingerprint import Fingerprint
 from compiler.artifact.manifest import Evidence
 from compiler.artifact.tensors import Tensors
-from compiler.backends.triton.plans import Plan
+from compiler.backends.triton.plans import Cuts, Plan
 from compiler.ir.graph import Graph
 from compiler.ir.program import Program
 from compiler.native.step import Step
@@ -48,6 +48,8 @@ class PlannedBucket:
     plan: Plan
     weights: Mapping[str, str]
     """Of each weight of the plan's graph the name of its tensor."""
+    cuts: Cuts = field(default_factory=dict)
+    """What was tuned: how launches are cut that the rules would cut otherwise."""
 
     @property
     def tensors(self) -> Sequence[str]:

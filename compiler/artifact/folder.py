@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -81,6 +82,7 @@ def planned_text(bucket: PlannedBucket) -> bytes:
     content = {
         "graph": stored(bucket.plan.graph),
         "weights": dict(bucket.weights),
+        "cuts": {name: asdict(cut) for name, cut in bucket.cuts.items()},
         "plan": described(bucket.plan),
     }
     return canonical.text(content).encode()

@@ -19,7 +19,8 @@ from compiler.artifact.publication import KERNELS, MANIFEST, check_files, check_
 from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
 from compiler.artifact.signature import Verify
 from compiler.artifact.tensors import mapped
-from compiler.backends.triton.plans import Plan
+from compiler.backends.triton.plans import Cuts, Plan
+from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.graph import Graph
 from compiler.ir.stored import Unstorable, restored, restored_type
 from compiler.ir.value import TensorType
@@ -31,8 +32,8 @@ from compiler.tune import canonical
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
 
 
-Replan = Callable[[Graph], Plan]
-"""From a bucket's graph to what would be launched here."""
+Replan = Callable[[Graph, Cuts], Plan]
+"""From a bucket's graph, and what was tuned of it, to what would be launched here."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def load(path: Path, verify: Verify | None = None, gpu: OnGpu | None = None) -> 
             contract=manifest.contract,
             evidence=manifest.evidence,
         )
-    except (Unstorable, Broken, KeyError) as error:
+    except (Unstorable, Broken, KeyError, TypeError) as error:
         raise Refused(Reason.SCHEMA, f"the artifact contradicts itself: {error}", FETCH) from error
 
 
@@ -128,7 +129,8 @@ def _planned(path: Path, entry: PlannedEntry, replan: Replan) -> PlannedBucket:
     content = json.loads(read(path, entry.plan))
     graph = restored(content["graph"])
     verify_graph(graph)
-    bucket = PlannedBucket(entry.sizes, replan(graph), dict(content["weights"]))
+    cuts = {name: (Tiles if "block_m" in cut else Reach)(**cut) for name, cut in content["cuts"].items()}
+    bucket = PlannedBucket(entry.sizes, replan(graph, cuts), dict(content["weights"]), cuts)
     sources = {f"{KERNELS}/{source.name}": source.text.encode() for source in bucket.plan.sources}
     as_proven = planned_text(bucket) == canonical.text(content).encode() and entry.kernels == tuple(sorted(sources))
     if not as_proven or any(read(path, name) != text for name, text in sources.items()):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from compiler.backends.triton import attentions, linears, loops
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.linears import FLOATS
-from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Reference, count, numbers, require, title_of
+from compiler.backends.triton.plans import Cuts, Launch, NotPlanned, Plan, Reference, count, numbers, require, title_of
 from compiler.backends.triton.sources import from_template
 from compiler.backends.triton.tiles import LEAST, Reach, Tiles, power_above
 from compiler.ir.graph import Graph
@@ -17,9 +17,6 @@ from compiler.memory.plan import plan as arena_of
 from compiler.passes.specialize import call_symbols
 from compiler.schedule.fuse import fuse
 from compiler.schedule.group import Group, Kind, groups_of
-
-Cuts = Mapping[str, Tiles | Reach]
-"""What a tuner found, by the name of the source file that the rules would have made."""
 
 
 def planned(graph: Graph, device: Capabilities, *, cuts: Cuts | None = None, upcast: bool = False) -> Plan:

@@ -31,6 +31,8 @@ class Scratch:
     """Whether it is zero before the launch; each launch leaves it zero."""
 
 
+Cuts = Mapping[str, Tiles | Reach]
+"""What a tuner found, by the name of the source file that the rules would have made."""
 Argument = Value | TensorType | Scratch | None
 """A value of the graph, what a caller gives, memory of the launch's own, or what it has not."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -12,16 +13,18 @@ from compiler.backends.triton.codegen import launch_of
 from compiler.backends.triton.given import Given
 from compiler.backends.triton.launch import NotCompiled, NoTriton
 from compiler.backends.triton.linears import product_of
-from compiler.backends.triton.plans import Launch, NotPlanned
+from compiler.backends.triton.plans import Launch, NotPlanned, Plan
 from compiler.backends.triton.resources import resources
 from compiler.backends.triton.tiles import FEW_ROWS, LEAST, MOST_SPLITS, NARROWEST, Reach, Tiles
 from compiler.ir.value import Value
 from compiler.schedule.group import Group, Kind
 from compiler.tune.device import Device
+from compiler.tune.finals import NothingFits
 from compiler.tune.key import Key, key_of, source_hash
 from compiler.tune.knobs import Candidate, Choice, Knob, PowerOfTwo, Range
 from compiler.tune.space import Space
 from compiler.tune.tunable import Infeasible, Parity, Runner
+from compiler.tune.tuner import Tuner
 
 TOLERANCES = {4: 1e-5, 2: 2e-2, 1: 2e-2}
 """Largest error of a result over its largest number, by the bytes of an element."""
@@ -73,11 +76,14 @@ class Tunable:
             libraries=("triton", "torch"),
         )
 
+    def cut(self, candidate: Candidate) -> Tiles | Reach:
+        """What a plan takes of it."""
+        numbers = {name: int(value) for name, value in candidate.items()}
+        return Tiles(**numbers) if self._group.kind is Kind.LINEAR else Reach(**numbers)
+
     def launch(self, candidate: Candidate) -> Launch:
         """Raises NotPlanned."""
-        numbers = {name: int(value) for name, value in candidate.items()}
-        cut = Tiles(**numbers) if self._group.kind is Kind.LINEAR else Reach(**numbers)
-        return launch_of(self._group, self._device, cut=cut, upcast=self._upcast)
+        return launch_of(self._group, self._device, cut=self.cut(candidate), upcast=self._upcast)
 
     def prune(self, candidate: Candidate) -> str | None:
         """Registers, spills and shared memory, known by compiling."""
@@ -103,6 +109,21 @@ class Tunable:
     def _given(self) -> Given:
         """Made when the first candidate runs: who only looks up a winner has no device."""
         return Given(self._group, self._on, copies=COPIES)
+
+
+def cuts_of(
+    plan: Plan, tuner: Tuner, folder: Path, device: Device, *, on: str = "cuda", upcast: bool = False
+) -> dict[str, Tiles | Reach]:
+    """How the launches of a plan by rules are cut best, by the names of their files: what `tuner` knows, or finds now, which takes
+    minutes for each. One of which no candidate can be used stays as it is."""
+    found: dict[str, Tiles | Reach] = {}
+    for launch in plan.launches:
+        if launch.cut is None or launch.group is None or launch.source.name in found:
+            continue
+        tunable = Tunable(launch.group, plan.device, folder, on=on, upcast=upcast)
+        with suppress(NothingFits):
+            found[launch.source.name] = tunable.cut(tuner.tune(tunable, tunable.key(device)).winner)
+    return found
 
 
 def _linear_space(group: Group, default: Tiles) -> Space:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,9 @@ from compiler.backends.triton.capabilities import capabilities
 from compiler.compiled import Artifact
 from compiler.runtime.slow import Slow
 from compiler.target import Gpu
+from compiler.tune.key import Key
+from compiler.tune.tunable import Tunable
+from compiler.tune.tuner import Tuner
 from tests.compiler.networks import DecodeStep, decoder_example
 
 warnings.filterwarnings("ignore")
@@ -126,6 +130,34 @@ def planted(folder: Path) -> Seen:
     inputs = torch.randn(2, 48)
     seen.pairs.append((made(inputs), module(inputs)))
     seen.slow = {reason.value: count for reason, count in made.drift.slow_path_total.items()}
+    return seen
+
+
+class Split(Tuner):
+    """Has measured that every sum is best cut in two."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def tune(self, tunable: Tunable, key: Key) -> Any:
+        self.asked.append(str(key))
+        self.winner = {**tunable.space.default, "split": 2}
+        return self
+
+
+def tuned(folder: Path) -> Seen:
+    """A network of which the tuner knows better how to cut it, saved and loaded."""
+    module, seen, tuner = network(), Seen(), Split()
+    made = compiler.compile(module, (torch.randn(2, 48),), target=gpu(), tuner=tuner, folder=folder / "code")
+    seen.missing = tuner.asked
+    seen.fallbacks = [str(each["reason"]) for each in made.report.fallbacks]
+    path = made.save(folder / "saved")
+    [plan] = [json.loads(file.read_bytes()) for file in path.glob("plan-*.json")]
+    seen.slow = {name: cut["split"] for name, cut in plan["cuts"].items()}
+    seen.files = [step["kernel"] for step in plan["plan"]["steps"]]
+    for artifact in (made, Artifact.load(path, gpu=gpu())):
+        inputs = torch.randn(2, 48)
+        seen.pairs.append((artifact(inputs), module(inputs)))
     return seen
 
 

@@ -60,6 +60,17 @@ def test_what_is_wrong_is_left_to_the_reference(interpret: Interpret, tmp_path: 
     assert seen.slow["reference"] == 1
 
 
+def test_what_a_tuner_found_is_what_is_launched_and_saved(interpret: Interpret, tmp_path: Path) -> None:
+    seen = interpret(interpreted_artifacts.tuned, tmp_path)
+
+    assert seen.fallbacks == []
+    assert len(seen.missing) == len(seen.slow) == 2, "two products, each asked for once"
+    assert set(seen.slow.values()) == {2}
+    assert not seen.slow.keys() & set(seen.files), "none is launched as the rules would have it"
+    for found, wanted in seen.pairs:
+        assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+
+
 def test_where_kernels_cannot_be_kept_the_reference_serves(interpret: Interpret, tmp_path: Path) -> None:
     seen = interpret(interpreted_artifacts.nowhere, tmp_path)
 
