@@ -166,8 +166,9 @@ def test_a_stream_that_breaks_is_charged_what_was_heard(caller: Callable[..., Ca
 
     assert "error" in broken.text
     charged = int(before.headers[LEFT + "tokens"]) - int(after.headers[LEFT + "tokens"])
-    # Ten of an estimate settled as twelve, a prompt of about ten, and the two tokens of the stream; the rate gives some back
-    assert -40 <= charged <= 20
+    # What the first was settled as beyond its estimate, a prompt of about ten, the two tokens of the stream and the last one's
+    # estimate come to 24; the rate gives a hundred a second back. All that the stream might have been is 700.
+    assert -40 <= charged <= 24
 
 
 def test_some_places_are_for_realtime_alone(caller: Callable[..., Caller], served: Served) -> None:
