@@ -27,7 +27,7 @@ from compiler.tune.device import usable_cores
 from compiler.tune.tuner import Tuner
 from compiler.validate.contract import Contract, contract_for, contract_from
 
-QUANTIZATIONS = (None, "int8", "int4")
+QUANTIZATIONS = (None, "int8", "int4", "float8")
 
 
 def compile(  # noqa: A001  # what it is called everywhere else, too
@@ -45,7 +45,8 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     """Compiles `module` for what `example_inputs` are like, proves it, and falls back to torch's operators for what is not proven.
 
     `buckets` names the sizes that differ from call to call and those to compile for; all others are as in the example. `quantize`
-    is `int8` for weights of bytes, `int4` for half bytes with a scale for each few. `contract` is what has to be shown. Compiled
+    is `int8` for weights of bytes, `int4` for half bytes with a scale for each few (on a processor), `float8` for floats of
+    eight bits (on a GPU that has them). `contract` is what has to be shown. Compiled
     code lies in `folder`, which is the caller's to erase, or in a temporary one that goes with the artifact. A `tuner` chooses the
     kernels' settings: what its store does not know it measures, which takes minutes. Until it is saved and loaded, an artifact
     shares the module's weights where torch's operators need them. `report` of what is returned says what serves, and why.

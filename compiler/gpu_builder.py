@@ -20,7 +20,7 @@ from compiler.tune.tuner import Tuner
 from compiler.validate.parity import Parities
 from compiler.validate.speed import measured
 
-_NARROW = {None: None, "int8": torch.int8}
+_NARROW = {None: None, "int8": torch.int8, "float8": torch.float8_e4m3fn}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,10 @@ class GpuBuilder(Builder):
         self, captured: Program, sizes: Sizes, example: Sequence[torch.Tensor]
     ) -> tuple[PlannedBucket, dict[str, Tried]]:
         if self.quantize not in _NARROW:
-            raise NotPlanned(f"a GPU reads int8, or weights as they are, and not {self.quantize}")
+            raise NotPlanned(f"a GPU reads int8, float8, or weights as they are, and not {self.quantize}")
         gpu = self.target
+        if self.quantize == "float8" and not gpu.chip.float8:
+            raise NotPlanned(f"{gpu.chip.name} has no floats of eight bits")
         meaning = for_gpu(optimized(captured), quantized=_NARROW[self.quantize])
         plan = planned(meaning.graph, gpu.chip, upcast=gpu.upcast)
         cuts = {}

@@ -16,6 +16,7 @@ from compiler.builder import Builder, Sizes, Tried
 from compiler.ir.program import Program
 from compiler.native.native import Compiled, build
 from compiler.native.source import Source, source_of
+from compiler.native.storage import NotNative
 from compiler.native.threads import Threads
 from compiler.passes.manager import for_processor, in_nibbles, optimized
 from compiler.target import Processor
@@ -39,6 +40,8 @@ class ProcessorBuilder(Builder):
     def _bucket(
         self, captured: Program, sizes: Sizes, example: Sequence[torch.Tensor]
     ) -> tuple[Bucket, dict[str, Tried]]:
+        if self.quantize == "float8":
+            raise NotNative("a processor reads int8, int4, or weights as they are, and not float8")
         meant = in_nibbles if self.quantize == "int4" else partial(for_processor, quantized=self.quantize == "int8")
         meaning = meant(optimized(captured))
         source = source_of(meaning)

@@ -51,8 +51,11 @@ class Contract:
 def contract_for(quantize: str | None) -> Contract:
     if quantize is None:
         return Contract()
-    # Half bytes move every vector by a few hundredths, and what is drawn hardly: there the divergence decides.
-    return Contract(Kind.DISTRIBUTIONAL, cosine=0.95) if quantize == "int4" else Contract(Kind.DISTRIBUTIONAL)
+    # Half bytes, and floats with three bits after the first, move every vector by a few hundredths, and what is drawn hardly:
+    # there the divergence decides.
+    return (
+        Contract(Kind.DISTRIBUTIONAL, cosine=0.95) if quantize in ("int4", "float8") else Contract(Kind.DISTRIBUTIONAL)
+    )
 
 
 def contract_from(plain: Mapping[str, Any]) -> Contract:

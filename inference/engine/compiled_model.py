@@ -53,6 +53,8 @@ class CompiledModel(ABC):
         Raises CheckpointError when the weights cannot be served, or one of `UNCOMPILED`.
         """
         self._take(checkpoint)
+        if weights == "float8":
+            raise Unquantizable("weights of float8 are for GPUs; a processor reads int8, int4, or weights as they are")
         chosen = best_dtype(torch.device("cpu")) if dtype == "auto" else dtype
         # Of float16 only weights would be: bfloat16 has the range, and the kernels.
         self.dtype: Literal["bfloat16", "float32"] = "float32" if chosen == "float32" else "bfloat16"

@@ -23,8 +23,8 @@ SHORT_DIGEST = 12
 """Hex digits of a digest in a pinned name."""
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
 
-Weights = Literal["as-they-are", "int8", "int4"]
-"""What compiled code reads its weights from."""
+Weights = Literal["as-they-are", "int8", "int4", "float8"]
+"""What compiled code reads its weights from; `int4` on a processor alone, `float8` on a GPU that has it."""
 
 
 class DeploymentError(ValueError):

@@ -13,6 +13,8 @@ from inference.engine.deployment import Weights
 from inference.engine.errors import NoKernels
 from inference.engine.kernel_program import ROWS
 
+_QUANTIZED: dict[Weights, torch.dtype] = {"int8": torch.int8, "float8": torch.float8_e4m3fn}
+
 
 @dataclass(frozen=True)
 class Gpu(target.Gpu):
@@ -27,9 +29,12 @@ class Gpu(target.Gpu):
         except ValueError as error:
             raise NoKernels(str(error)) from error
 
-
-def quantized(weights: Weights) -> torch.dtype | None:
-    """What kernels read for `weights`; None is what the network has. Raises NoKernels."""
-    if weights == "int4":
-        raise NoKernels("weights of half bytes are for processors; a GPU reads int8, or weights as they are")
-    return torch.int8 if weights == "int8" else None
+    def quantized(self, weights: Weights) -> torch.dtype | None:
+        """What kernels read for `weights`; None is what the network has. Raises NoKernels."""
+        if weights == "int4":
+            raise NoKernels(
+                "weights of half bytes are for processors; a GPU reads int8, float8, or weights as they are"
+            )
+        if weights == "float8" and not self.chip.float8:
+            raise NoKernels(f"{self.chip.name} has no floats of eight bits; it reads int8, or weights as they are")
+        return _QUANTIZED.get(weights)

@@ -31,7 +31,7 @@ from inference.engine.deployment import Weights
 from inference.engine.encoder_proving import encoder_truth, proved_encoder
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import NoKernels
-from inference.engine.gpu import Gpu, quantized
+from inference.engine.gpu import Gpu
 from inference.engine.judging import Judged, Progress
 from inference.engine.kernel_program import with_draws
 from inference.engine.kernels import BESIDE, Captured
@@ -175,7 +175,7 @@ def _on_gpu(request: _Request, into: Path, gpu: Gpu) -> _Proven:
         raise Unmade("What is tuned is a processor's code; kernels for a GPU are cut by rules. Leave --tune out.")
     truth = truth_of(checkpoint, progress, device)
     progress("compiling", 0, 1)
-    kernels = Captured(gpu, into / BESIDE, quantized(request.weights))
+    kernels = Captured(gpu, into / BESIDE, gpu.quantized(request.weights))
     candidate = DecoderRunner(checkpoint, device=device, dtype="auto", kernels=kernels)
     eager = DecoderRunner(checkpoint, device=device, dtype=candidate.dtype)
     proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.rows)

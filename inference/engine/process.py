@@ -61,7 +61,8 @@ def main() -> int:
         "--weights",
         choices=get_args(Weights),
         default="as-they-are",
-        help="weights of compiled models; int8 is half of bfloat16 to read, int4 a quarter and less exact (default: as-they-are)",
+        help="weights of compiled models; int8 and float8 are half of bfloat16 to read, int4 a quarter and less exact; int4 is for "
+        "processors, float8 for GPUs (default: as-they-are)",
     )
     parser.add_argument(
         "--trust",
@@ -93,7 +94,9 @@ def main() -> int:
     if arguments.weights != "as-they-are" and arguments.compiled is None:
         parser.error("--weights is for compiled models: give --compiled a folder, too")
     if arguments.weights == "int4" and arguments.device != "cpu":
-        parser.error("--weights int4 is for processors; a GPU reads int8, or weights as they are")
+        parser.error("--weights int4 is for processors; a GPU reads int8, float8, or weights as they are")
+    if arguments.weights == "float8" and arguments.device == "cpu":
+        parser.error("--weights float8 is for GPUs; a processor reads int8, int4, or weights as they are")
     if not arguments.hang_seconds > 0:
         parser.error("--hang-seconds must be above 0")
     if arguments.step_tokens <= arguments.max_running:

@@ -205,12 +205,12 @@ def _on_gpu(
         return _Chosen()
     from compiler.artifact.refusal import Refused
     from inference.engine import kernels
-    from inference.engine.gpu import Gpu, quantized
+    from inference.engine.gpu import Gpu
 
     try:
         gpu = Gpu.at(options.device)
         if version.compiled is None:
-            return _Chosen(kernels=kernels.Captured(gpu, cast(Path, options.compiled), quantized(options.weights)))
+            return _Chosen(kernels=kernels.Captured(gpu, cast(Path, options.compiled), gpu.quantized(options.weights)))
         proven = kernels.proven(version.digest, version.compiled, options.verify, _box(box), gpu, options.compiled)
         return _Chosen(kernels=proven, dtype=proven.dtype)
     except NoKernels as error:

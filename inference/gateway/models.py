@@ -85,7 +85,7 @@ class ArtifactRecord(models.Model):
     checkpoint = models.TextField()
     """Digest."""
     weights = models.TextField()
-    """`as-they-are`, `int8` or `int4`."""
+    """`as-they-are`, `int8`, `int4` or `float8`."""
     device = models.TextField()
     """The processor or GPU that it is for."""
     report = models.JSONField()

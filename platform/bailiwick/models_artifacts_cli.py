@@ -21,14 +21,15 @@ def add_artifacts(command: Add) -> None:
     compiling.add_argument("name", metavar="NAME")
     compiling.add_argument(
         "--weights",
-        choices=("as-they-are", "int8", "int4"),
+        choices=("as-they-are", "int8", "int4", "float8"),
         default="as-they-are",
-        help="int8 reads half of what bfloat16 does, int4 a third; both are other weights (default: as-they-are)",
+        help="int8 reads half of what bfloat16 does, int4 (on a processor) a third, float8 (on a GPU) half; they are other weights "
+        "(default: as-they-are)",
     )
     compiling.add_argument(
         "--contract",
         choices=("bitwise", "near", "distributional"),
-        help="what has to be shown beside the float32 truth (default: near; distributional for int8 and int4)",
+        help="what has to be shown beside the float32 truth (default: near; distributional for all but as-they-are)",
     )
     compiling.add_argument(
         "--tune",

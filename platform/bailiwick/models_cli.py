@@ -52,7 +52,7 @@ def add(parser: argparse.ArgumentParser, home: argparse.ArgumentParser) -> None:
     chosen.add_argument(
         "--compiled",
         metavar="WEIGHTS|ARTIFACT",
-        help="an artifact of the checkpoint that serves: as-they-are, int8, int4, or the beginning of its address; left out "
+        help="an artifact of the checkpoint that serves: by its weights, or by the beginning of its address; left out "
         "like --from, the canary there is",
     )
     canary.add_argument(

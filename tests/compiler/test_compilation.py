@@ -195,6 +195,15 @@ def test_on_a_full_disk_the_reference_serves(tmp_path: Path, monkeypatch: pytest
     _served_by_the_reference(nn.Linear(8, 8).requires_grad_(False), torch.randn(3, 8), tmp_path, "is full: free some")
 
 
+def test_floats_of_eight_bits_are_for_gpus() -> None:
+    module, inputs = nn.Sequential(nn.Linear(8, 24)).requires_grad_(False), torch.randn(2, 8)
+
+    artifact = compiler.compile(module, (inputs,), quantize="float8")
+
+    assert "a processor reads int8" in artifact.report.fallbacks[0]["reason"]
+    assert torch.equal(artifact(inputs), module(inputs))
+
+
 @pytest.mark.parametrize("quantize", ["int8", "int4"])
 def test_integers_serve_where_they_are_what_was_meant_and_draw_alike(quantize: str) -> None:
     network, example = DecodeStep("llama"), decoder_example()

@@ -18,7 +18,7 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Weights
-from inference.engine.gpu import Gpu, quantized
+from inference.engine.gpu import Gpu
 from inference.engine.kernels import Captured
 from inference.engine.making import Disproven
 from inference.engine.models.layers import DtypeName
@@ -155,7 +155,7 @@ def artifact(folder: Path, weights: Weights, rows: Sequence[int]) -> Artifact:
     candidate = DecoderRunner(
         checkpoint,
         dtype=made.manifest.dtype,
-        kernels=Captured(interpreter(rows), folder / "kept", quantized(weights)),
+        kernels=Captured(interpreter(rows), folder / "kept", interpreter(rows).quantized(weights)),
     )
     proven = served(interpreter(rows))
     assert proven.refused is None

@@ -24,7 +24,7 @@ def interpret() -> Iterator[Interpret]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("weights", "rows"), [("as-they-are", (1, 2)), ("int8", (1,))])
+@pytest.mark.parametrize(("weights", "rows"), [("as-they-are", (1, 2)), ("float8", (1,))])
 def test_what_is_served_is_what_was_proven(
     interpret: Interpret, tmp_path: Path, weights: Weights, rows: tuple[int, ...]
 ) -> None:

@@ -191,6 +191,7 @@ def test_an_engine_on_a_processor_does_not_hold_torchs_compiler() -> None:
     [
         (("--weights", "int8"), "give --compiled a folder, too"),
         (("--weights", "int4", "--compiled", "kept", "--device", "cuda"), "a GPU reads int8"),
+        (("--weights", "float8", "--compiled", "kept"), "float8 is for GPUs"),
         (("--threads", "0"), "--threads must be at least 1"),
     ],
 )

@@ -16,7 +16,7 @@ from tests.compiler.backends.triton.interpreted_artifacts import network
 Interpret = Callable[..., Any]
 
 
-@pytest.mark.parametrize(("quantize", "most"), [(None, 1e-4), ("int8", 0.05)])
+@pytest.mark.parametrize(("quantize", "most"), [(None, 1e-4), ("int8", 0.05), ("float8", 0.1)])
 def test_a_module_is_planned_proven_saved_and_called_like_itself(
     interpret: Interpret, tmp_path: Path, quantize: str | None, most: float
 ) -> None:
