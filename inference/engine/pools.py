@@ -22,8 +22,9 @@ _TRIES, _LEAST, _LONGEST = 16, 4, 1.0
 """Runs of each, at most and at least, and seconds after which there are no more: on a busy machine a few say nothing."""
 _LOOKS, _LOOK = 5, 2
 """Looks at the other way that are believed together, and the steps of one: threads that slept are awake in the last."""
-_APART, _SHARE = 32, 0.02
-"""Steps between two looks, at least, and the part of the time that looking may cost."""
+_APART, _AT_FIRST, _SHARE = 32, 8, 0.02
+"""Steps between two looks, at least; that until enough were had, for a machine is busy when it starts; and the part of the time
+that looking may cost."""
 _FAR = 3.0
 """One thread that takes so many times as long is never looked at: somebody waits for that step."""
 
@@ -73,7 +74,7 @@ class Choice:
     def _is_due(self, tokens: int) -> bool:
         return (
             _alike(tokens, self._beside[0])
-            and self._apart >= _APART
+            and self._apart >= (_APART if len(self._seen) == _LOOKS else _AT_FIRST)
             and self._cost <= _SHARE * self._waited
             and not (self.together and median(self._seen) > _FAR)
         )

@@ -43,7 +43,7 @@ def test_looking_costs_little(gain: float) -> None:
     ways = ran(choice, [1] * 5000, seconds)
 
     best = min(seconds(1, together) for together in (False, True))
-    assert sum(seconds(1, way) for way in ways) <= 1.025 * 5000 * best
+    assert sum(seconds(1, way) for way in ways) <= 1.03 * 5000 * best
     assert ways.count(not choice.together) > 0
 
 
@@ -78,5 +78,9 @@ def test_a_little_more_or_less_is_counted_by_the_token() -> None:
     assert choice.together
 
 
-def test_each_step_may_be_the_first() -> None:
-    assert ran(Choice(1.4), list(repeat(1, 32)), quicker_by(1.4)) == [True] * 32
+def test_a_wrong_beginning_is_over_soon() -> None:
+    choice = Choice(0.9)
+
+    ran(choice, list(repeat(1, 50)), quicker_by(1.4))
+
+    assert choice.together
