@@ -14,6 +14,7 @@ from inference.engine.compiled_runner import CompiledRunner
 from inference.engine.compiled_step import MOST_TOKENS
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.deployment import Weights
+from inference.engine.pools import Pools
 from inference.engine.request import Choice, Generation
 from inference.engine.sampler import Draw, sample
 from inference.engine.scheduler import Chunk
@@ -129,6 +130,20 @@ def test_bits_are_the_same_alone_and_in_company(checkpoint_of: dict[str, Checkpo
     others = [rig.step(company, most=64)[0] for _ in range(ANSWER)]
 
     assert all(torch.equal(one, other) for one, other in zip(rows, others, strict=True))
+
+
+@pytest.mark.parametrize("weights", ["as-they-are", "int8"])
+def test_bits_are_the_same_on_one_thread_and_on_all(
+    checkpoint_of: dict[str, Checkpoint], compiled: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, rows = checkpoint_of["qwen3"], []
+    for taken in ("together", "alone"):
+        monkeypatch.setattr(Pools, "run", lambda pools, tokens, step, taken=taken: step(getattr(pools, taken)))
+        rig = Rig(CompiledRunner(checkpoint, compiled, dtype="bfloat16", weights=weights), checkpoint)
+        requests = rig.requests([45, 30, 7])
+        rows.append([rig.step(requests) for _ in range(ANSWER)])
+
+    assert all(map(torch.equal, *rows))
 
 
 def test_a_step_of_many_tokens_is_several_calls(checkpoint_of: dict[str, Checkpoint], compiled: Path) -> None:
