@@ -45,11 +45,11 @@ def compile(  # noqa: A001  # what it is called everywhere else, too
     """Compiles `module` for what `example_inputs` are like, proves it, and falls back to torch's operators for what is not proven.
 
     `buckets` names the sizes that differ from call to call and those to compile for; all others are as in the example. `quantize`
-    is `int8` for weights of bytes, `int4` for half bytes with a scale for each few (on a processor), `float8` for floats of
-    eight bits (on a GPU that has them). `contract` is what has to be shown. Compiled
-    code lies in `folder`, which is the caller's to erase, or in a temporary one that goes with the artifact. A `tuner` chooses the
-    kernels' settings: what its store does not know it measures, which takes minutes. Until it is saved and loaded, an artifact
-    shares the module's weights where torch's operators need them. `report` of what is returned says what serves, and why.
+    is `int8` for weights of bytes, `int4` for half bytes with a scale for each few (on a processor), `float8` for floats of eight
+    bits (on a GPU that has them). `contract` is what has to be shown. Compiled code lies in `folder`, which is the caller's to
+    erase, or in a temporary one that goes with the artifact. A `tuner` chooses the kernels' settings: what its store does not know
+    it measures, which takes minutes. Until it is saved and loaded, an artifact shares the module's weights where torch's operators
+    need them. `report` of what is returned says what serves, and why.
 
     Raises Unsupported for a module that cannot be captured, and ValueError for a target or a bucket that cannot be.
     """

@@ -13,13 +13,12 @@ import torch
 from torch.utils._pytree import tree_unflatten
 
 from compiler.artifact import folder, loader
-from compiler.artifact.content import AnyBucket, Content, PlannedBucket
+from compiler.artifact.content import AnyBucket, Bucket, Content, PlannedBucket
 from compiler.artifact.fingerprint import chosen, headers_digest
 from compiler.artifact.refusal import AGAIN, Reason, Refused
 from compiler.artifact.signature import Sign, Verify
 from compiler.backends.cpu.toolchain import ToolchainError
 from compiler.backends.triton.codegen import planned
-from compiler.backends.triton.graph import Recorded
 from compiler.backends.triton.launched import Launched
 from compiler.ir.interpret import Unfit
 from compiler.ir.program import Program
@@ -80,11 +79,11 @@ class Artifact:
         self.content = content
         variant = None if self.gpu is not None else chosen(content.fingerprint)
         for bucket in added:
-            if isinstance(bucket, PlannedBucket):
+            if isinstance(bucket, PlannedBucket) and self.gpu is not None:
                 weights = {name: self._tensor(kept) for name, kept in bucket.weights.items()}
-                record = Recorded if self.gpu is None else self.gpu.record
-                self._session.add(bucket.sizes, Launched(bucket.plan, weights, self._folder, self._device, record))
-            elif variant is not None:
+                launched = Launched(bucket.plan, weights, self._folder, self._device, self.gpu.record)
+                self._session.add(bucket.sizes, launched)
+            elif isinstance(bucket, Bucket) and variant is not None:
                 code = bucket.objects[variant.name]
                 self.pool = self.pool or Threads(code, variant, threads=self._threads)
                 tensors = [self._tensor(name) for name in bucket.weights]
@@ -92,8 +91,9 @@ class Artifact:
 
     def _tensor(self, name: str) -> torch.Tensor:
         """Where it is computed with, once for all that read it."""
-        tensor = self.content.tensors[name]
-        return tensor if self.gpu is None else self._placed.setdefault(name, tensor.to(self._device))
+        if name not in self._placed:
+            self._placed[name] = self.content.tensors[name].to(self._device)
+        return self._placed[name]
 
     @classmethod
     def load(
@@ -111,12 +111,14 @@ class Artifact:
         code is run. One of a GPU is for the first there is, or for `gpu`. Raises Refused for what was not made for this machine or
         is not as it was saved: nothing of it was run then.
         """
-        if gpu is None and loader.kind_of(Path(path)) != "cpu":
-            try:
-                gpu = Gpu.at("cuda")
-            except ValueError as error:
-                raise Refused(Reason.DEVICE, f"the artifact is for a GPU, and {error}", AGAIN) from error
-        content = loader.load(Path(path), verify, None if gpu is None else _opened_for(gpu))
+
+        def opened_for(kind: str) -> loader.OnGpu | None:
+            nonlocal gpu
+            if gpu is None and kind != "cpu":
+                gpu = _first_gpu()
+            return None if gpu is None else _opened_for(gpu)
+
+        content = loader.load(Path(path), verify, opened_for)
         if pool is not None and content.fingerprint.headers != headers_digest():
             raise Refused(Reason.LIBRARY, "the artifact's kernels are of another release than the threads given", AGAIN)
         try:
@@ -186,6 +188,14 @@ def room(folder: str | Path | None) -> tuple[Path, Callable[[], None]]:
         return Path(folder), lambda: None
     temporary = tempfile.TemporaryDirectory(prefix="compiled-")
     return Path(temporary.name), temporary.cleanup
+
+
+def _first_gpu() -> Gpu:
+    """Raises Refused."""
+    try:
+        return Gpu.at("cuda")
+    except ValueError as error:
+        raise Refused(Reason.DEVICE, f"the artifact is for a GPU, and {error}", AGAIN) from error
 
 
 def _opened_for(gpu: Gpu) -> loader.OnGpu:

@@ -40,18 +40,36 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def here(instructions: tuple[str, ...], compiler: str) -> Fingerprint:
     """Of this process's machine."""
-    processor = device.cpu()
+    return _of(device.cpu(), instructions, headers_digest(), compiler)
+
+
+def here_on_gpu(index: int = 0) -> Fingerprint:
+    """Of this process's GPU number `index`. Raises NoDevice."""
+    gpu = device.cuda(index)
+    templates = {path.name: path.read_text() for path in sorted(TEMPLATES.glob("*.py"))}
+    return _of(gpu, gpu.features, _digest(templates), _triton())
+
+
+def _of(made_for: device.Device, instructions: tuple[str, ...], kernels: str, compiler: str) -> Fingerprint:
     return Fingerprint(
-        kind=processor.kind,
-        device=processor.name,
-        driver=processor.driver,
+        kind=made_for.kind,
+        device=made_for.name,
+        driver=made_for.driver,
         system=platform.system(),
         architecture=platform.machine(),
         instructions=instructions,
         torch=str(torch.__version__),
-        headers=headers_digest(),
+        headers=kernels,
         compiler=compiler,
     )
+
+
+def _triton() -> str:
+    """Empty where it is not installed."""
+    try:
+        return f"triton {metadata.version('triton')}"
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def headers() -> dict[str, str]:
@@ -71,30 +89,6 @@ def _digest(texts: Mapping[str, str]) -> str:
     for name, text in sorted(texts.items()):
         digest.update(f"{len(name)}:{name}{len(text)}:{text}".encode())
     return digest.hexdigest()
-
-
-def here_on_gpu(index: int = 0) -> Fingerprint:
-    """Of this process's GPU number `index`. Raises NoDevice."""
-    gpu = device.cuda(index)
-    return Fingerprint(
-        kind=gpu.kind,
-        device=gpu.name,
-        driver=gpu.driver,
-        system=platform.system(),
-        architecture=platform.machine(),
-        instructions=gpu.features,
-        torch=str(torch.__version__),
-        headers=_digest({path.name: path.read_text() for path in sorted(TEMPLATES.glob("*.py"))}),
-        compiler=triton_version(),
-    )
-
-
-def triton_version() -> str:
-    """Empty where it is not installed."""
-    try:
-        return f"triton {metadata.version('triton')}"
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def fits(made: Fingerprint, mine: Fingerprint) -> None:
@@ -132,7 +126,12 @@ def fits_gpu(made: Fingerprint, mine: Fingerprint) -> None:
             f"the artifact was proven with {made.compiler or 'no Triton'}, this process has {mine.compiler or 'none'}",
             f"Install {made.compiler.replace(' ', '==')}, or compile the model again with what is here",
         )
-    if made.headers != mine.headers:
+    same_kernels(made, mine.headers)
+
+
+def same_kernels(made: Fingerprint, headers: str) -> None:
+    """That it was compiled with what `headers` is the digest of. Raises Refused."""
+    if made.headers != headers:
         raise Refused(Reason.LIBRARY, "the artifact's kernels are of another release", AGAIN)
 
 

@@ -13,6 +13,7 @@ from torch.utils._pytree import treespec_dumps
 from compiler.artifact.addressed import FileEntry
 from compiler.artifact.content import Bucket, Content, PlannedBucket
 from compiler.artifact.fingerprint import headers
+from compiler.artifact.kernel_folder import sources_of
 from compiler.artifact.manifest import FORMAT, BucketEntry, Manifest, PlannedEntry, StateEntry, TensorEntry
 from compiler.artifact.publication import KERNELS, Unsaved, publish, write
 from compiler.artifact.signature import Sign
@@ -45,10 +46,10 @@ def _write_all(content: Content, states: dict[str, StateEntry], work: Path) -> M
     for number, bucket in enumerate(content.buckets):
         if isinstance(bucket, PlannedBucket):
             plan = put(f"plan-{number}.json", [planned_text(bucket)])
-            sources = {f"{KERNELS}/{source.name}": source.text for source in bucket.plan.sources}
-            for name in sorted(sources.keys() - files.keys()):
-                put(name, [sources[name].encode()])
-            planned.append(PlannedEntry(dict(bucket.sizes), plan, tuple(sorted(sources))))
+            sources = sources_of(bucket.plan.launches)
+            for name in sources.keys() - files.keys():
+                put(name, [sources[name]])
+            planned.append(PlannedEntry(dict(bucket.sizes), plan, tuple(sources)))
             continue
         source = put(f"{KERNELS}/step-{number}.cpp", [bucket.text.encode()])
         objects = {

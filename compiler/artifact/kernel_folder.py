@@ -6,7 +6,7 @@ Kernels are compiled where they run, by the Triton that the manifest names: what
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from compiler.artifact.addressed import FileEntry
@@ -36,8 +36,8 @@ def write_kernels(program: Program, sized: Sized, work: Path) -> dict[str, FileE
         WEIGHTS: write(work / WEIGHTS, chunks(tensors)),
         PLANS: write(work / PLANS, [_text(sized)]),
     }
-    for name, text in sorted(_sources(sized).items()):
-        files[f"{KERNELS}/{name}"] = write(work / KERNELS / name, [text.encode()])
+    for name, source in _sources(sized).items():
+        files[name] = write(work / name, [source])
     return files
 
 
@@ -63,16 +63,28 @@ def sizes_in(path: Path) -> list[int]:
 
 def check_plans(path: Path, sized: Sized) -> None:
     """That this release launches the program as it was proven. Raises Refused."""
-    there = {file.name: file.read_text() for file in (path / KERNELS).iterdir()}
+    there = {f"{KERNELS}/{file.name}": file.read_bytes() for file in (path / KERNELS).iterdir()}
     if read(path, PLANS) != _text(sized) or _sources(sized) != there:
-        raise Refused(Reason.LIBRARY, "this release plans the program otherwise than it was proven", AGAIN)
+        raise otherwise()
+
+
+def sources_of(launches: Iterable[Launch]) -> dict[str, bytes]:
+    """What launches run, by the path in an artifact's folder; sorted."""
+    return {f"{KERNELS}/{launch.source.name}": launch.source.text.encode() for launch in sorted(launches, key=_name)}
+
+
+def otherwise() -> Refused:
+    """Another release's plan is not what was proven."""
+    return Refused(Reason.LIBRARY, "this release plans the program otherwise than it was proven", AGAIN)
+
+
+def _name(launch: Launch) -> str:
+    return launch.source.name
 
 
 def _text(sized: Sized) -> bytes:
     return canonical.text({str(size): described(plan, after) for size, (plan, after) in sized.items()}).encode()
 
 
-def _sources(sized: Sized) -> dict[str, str]:
-    """By the name of their file."""
-    launches = [launch for plan, after in sized.values() for launch in (*plan.launches, *after)]
-    return {source.name: source.text for source in dict.fromkeys(launch.source for launch in launches)}
+def _sources(sized: Sized) -> dict[str, bytes]:
+    return sources_of(launch for plan, after in sized.values() for launch in (*plan.launches, *after))

@@ -14,9 +14,10 @@ from torch.utils._pytree import TreeSpec, treespec_loads
 from compiler.artifact.content import AnyBucket, Bucket, Content, PlannedBucket
 from compiler.artifact.fingerprint import Fingerprint, chosen, fits_gpu
 from compiler.artifact.folder import GRAPH, WEIGHTS, planned_text
+from compiler.artifact.kernel_folder import otherwise, sources_of
 from compiler.artifact.manifest import BucketEntry, Manifest, PlannedEntry, StateEntry, TensorEntry, manifest_from
-from compiler.artifact.publication import KERNELS, MANIFEST, check_files, check_signature, read
-from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
+from compiler.artifact.publication import MANIFEST, check_files, check_signature, read
+from compiler.artifact.refusal import FETCH, Reason, Refused
 from compiler.artifact.signature import Verify
 from compiler.artifact.tensors import mapped
 from compiler.backends.triton.plans import Cuts, Plan
@@ -44,21 +45,16 @@ class OnGpu:
     replan: Replan
 
 
-def kind_of(path: Path) -> str:
-    """What the artifact in the folder `path` says that it is for, unchecked. Raises Refused."""
-    return manifest_from(read(path, MANIFEST)).fingerprint.kind
-
-
-def load(path: Path, verify: Verify | None = None, gpu: OnGpu | None = None) -> Content:
-    """The artifact in the folder `path`, of this machine's processor or of `gpu`. Without `verify` whoever can write there is
-    trusted. Raises Refused."""
+def load(path: Path, verify: Verify | None, opened_for: Callable[[str], OnGpu | None]) -> Content:
+    """The artifact in the folder `path`. Without `verify` whoever can write there is trusted. `opened_for` says for which GPU one
+    of its kind is opened; None is this machine's processor. Raises Refused, or what that raises."""
     content = read(path, MANIFEST)
     if verify is not None:
         check_signature(path, content, verify)
     manifest = manifest_from(content)
     if _ADDRESS.fullmatch(path.name) and path.name != manifest.address:
         raise Refused(Reason.BYTES, f"what is in {path} is the artifact {manifest.address}", FETCH)
-    variant = None
+    variant, gpu = None, opened_for(manifest.fingerprint.kind)
     if gpu is None:
         variant = chosen(manifest.fingerprint)
     else:
@@ -131,10 +127,10 @@ def _planned(path: Path, entry: PlannedEntry, replan: Replan) -> PlannedBucket:
     verify_graph(graph)
     cuts = {name: (Tiles if "block_m" in cut else Reach)(**cut) for name, cut in content["cuts"].items()}
     bucket = PlannedBucket(entry.sizes, replan(graph, cuts), dict(content["weights"]), cuts)
-    sources = {f"{KERNELS}/{source.name}": source.text.encode() for source in bucket.plan.sources}
-    as_proven = planned_text(bucket) == canonical.text(content).encode() and entry.kernels == tuple(sorted(sources))
-    if not as_proven or any(read(path, name) != text for name, text in sources.items()):
-        raise Refused(Reason.LIBRARY, "this release plans the program otherwise than it was proven", AGAIN)
+    sources = sources_of(bucket.plan.launches)
+    as_proven = planned_text(bucket) == canonical.text(content).encode() and entry.kernels == tuple(sources)
+    if not as_proven or any(read(path, name) != source for name, source in sources.items()):
+        raise otherwise()
     return bucket
 
 
