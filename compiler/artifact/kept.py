@@ -32,6 +32,10 @@ _CODE = ("*.py", "*.h", "*.cpp")
 _DECLINED = ".declined"
 
 
+class Declined(Exception):
+    """There will be no step; the message says why."""
+
+
 class _Manifest(Addressed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     format: Literal["bailiwick-kept-step/1"] = FORMAT
     subject: str
@@ -43,7 +47,7 @@ def kept(
     subject: str,
     made_by: tuple[Path, ...],
     make: Callable[[], Source],
-    declines: type[Exception] | None = None,
+    declines: type[Exception] = Declined,
 ) -> Held:
     """The step of `subject`, which says all that it is made from but the code: `made_by` are files and folders of that, beside the
     compiler's own. Made by `make` where `folder` does not have it whole from this code; what it has instead is removed.
@@ -52,7 +56,7 @@ def kept(
     message alone, is kept as well, and raised again without asking it.
     """
     place, release = folder / KEPT / hashlib.sha256(subject.encode()).hexdigest()[:32], release_of(*made_by)
-    if declines is not None and (reason := _declined(place, release)) is not None:
+    if (reason := _declined(place, release)) is not None:
         raise declines(reason)
     for path in sorted(place.glob("[!.]*")):  # the others are being written
         try:
@@ -61,9 +65,8 @@ def kept(
             shutil.rmtree(path, ignore_errors=True)
     try:
         source = make()
-    except Exception as error:
-        if declines is not None and isinstance(error, declines):
-            _decline(place, release, str(error))
+    except declines as error:
+        _decline(place, release, str(error))
         raise
     target = _publish(source, place, subject, release)
     if isinstance(target, Held):

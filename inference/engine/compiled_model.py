@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from compiler.artifact.kept import kept
+from compiler.artifact.kept import Declined, kept
 from compiler.artifact.step_folder import Held
 from compiler.backends.cpu.toolchain import ToolchainError
 from compiler.frontend.exported import Unsupported
@@ -33,7 +33,7 @@ class CompiledModel(ABC):
     made_by: ClassVar[tuple[Path, ...]]
     """Files and folders of the code that makes its steps, beside the compiler's."""
 
-    declines: ClassVar[type[Exception] | None] = None
+    declines: ClassVar[type[Exception]] = Declined
     """What the code raises where it will not make a step, which is then not asked at each start."""
 
     def __init__(

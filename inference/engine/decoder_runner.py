@@ -96,8 +96,10 @@ class DecoderRunner:
             self.uncompiled, self._stands_in = str(error), True
 
     @property
-    def kernels(self) -> KernelSteps | None:
-        """By which it steps where it can, once the cache is reserved."""
+    def kernels(self) -> KernelSteps:
+        """By which it steps where it can, once the cache is reserved. Raises NoKernels."""
+        if self._kernels is None:
+            raise NoKernels(self.uncompiled)
         return self._kernels
 
     @property

@@ -69,11 +69,6 @@ class KernelSteps:
             self._sizes[count] = _Size(step, sampler, recording)
 
     @property
-    def sizes(self) -> list[int]:
-        """Answers that run at once."""
-        return sorted(self._sizes)
-
-    @property
     def bytes(self) -> int:
         """Memory of its own, beside weights and cache."""
         return sum(size.step.bytes + size.sampler.bytes for size in self._sizes.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,12 +56,10 @@ class Captured:
 
     def __call__(self, network: Decoder, cache: KvCache) -> KernelSteps:
         gpu, pages = self.gpu, len(cache[0])
-        try:
+        with _or_none():
             program = kernel_program(network, self.quantized)
             plans = plans_of(program, network.config, pages, gpu.chip, rows=gpu.rows, upcast=gpu.upcast)
             steps = KernelSteps(program, plans, cache, self.folder, gpu.device, gpu.record)
-        except _NONE as error:
-            raise NoKernels(str(error)) from error
         if self.quantized is None:
             share(network, steps.weights)
         return steps
@@ -83,19 +82,13 @@ class Proven:
         return self.manifest.dtype
 
     def __call__(self, network: Decoder, cache: KvCache) -> KernelSteps:
-        gpu, pages = self.gpu, len(cache[0])
-        try:
+        gpu, pages, address = self.gpu, len(cache[0]), self.manifest.address
+        with _or_none():
             program = read_program(self.path)
             plans = plans_of(program, network.config, pages, gpu.chip, rows=sizes_in(self.path), upcast=gpu.upcast)
             check_plans(self.path, with_draws(plans))
-            with self.box.running(self.manifest.address, "load"):
-                steps = _Boxed(
-                    self.manifest.address, self.box, program, plans, cache, self.folder, gpu.device, gpu.record
-                )
-        except Refused as error:
-            raise NoKernels(error.what) from error
-        except _NONE as error:
-            raise NoKernels(str(error)) from error
+            with self.box.running(address, "load"):
+                steps = _Boxed(address, self.box, program, plans, cache, self.folder, gpu.device, gpu.record)
         if self.manifest.weights == "as-they-are":
             share(network, steps.weights)
         return steps
@@ -110,6 +103,17 @@ def proven(
     manifest = opened(compiled, checkpoint, verify, partial(fits_gpu, mine=gpu.fingerprint))
     path = Path(compiled.path)
     return Proven(gpu, path, manifest, folder or path.parent / BESIDE, box)
+
+
+@contextmanager
+def _or_none() -> Iterator[None]:
+    """Raises NoKernels for whatever stands against kernels in the block."""
+    try:
+        yield
+    except Refused as error:
+        raise NoKernels(error.what) from error
+    except _NONE as error:
+        raise NoKernels(str(error)) from error
 
 
 class _Boxed(KernelSteps):

@@ -179,7 +179,6 @@ def _on_gpu(request: _Request, into: Path, gpu: Gpu) -> _Proven:
     candidate = DecoderRunner(checkpoint, device=device, dtype="auto", kernels=kernels)
     eager = DecoderRunner(checkpoint, device=device, dtype=candidate.dtype)
     proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.rows)
-    if candidate.kernels is None:
-        raise NoKernels(candidate.uncompiled)
-    fill = partial(write_kernels, candidate.kernels.program, with_draws(candidate.kernels.plans))
+    steps = candidate.kernels
+    fill = partial(write_kernels, steps.program, with_draws(steps.plans))
     return _Proven(*proof, candidate.dtype, gpu.fingerprint, 0, fill)

@@ -46,9 +46,9 @@ def judge_form(judged: Judged, rig: Rig, checkpoint: Checkpoint) -> None:
         vocabulary = Vocabulary(rig.tokenizer.source(), checkpoint.config.vocab_size, checkpoint.stop_ids)
     except CheckpointError:
         return
-    text = _formed(rig, vocabulary)
-    judged.said["structured"] = float(_is_valid(text))
-    if not _is_valid(text):
+    valid = _is_valid(_formed(rig, vocabulary))
+    judged.said["structured"] = float(valid)
+    if not valid:
         judged.reasons.append("an answer that had to be of a schema is not")
 
 
@@ -90,9 +90,10 @@ def _formed(rig: Rig, vocabulary: Vocabulary) -> str:
     grammar = Grammars(vocabulary).of(wire)
     if grammar is None:
         raise RuntimeError("a schema is a grammar")
-    matcher = grammar.matcher(max(_ROOM, grammar.least_tokens))
+    room = max(_ROOM, grammar.least_tokens)
+    matcher = grammar.matcher(room)
     uniform = torch.Generator().manual_seed(2)
-    [probe] = rig.probes([[0]], max(_ROOM, grammar.least_tokens))
+    [probe] = rig.probes([[0]], room)
     tokens: list[int] = []
     while not matcher.ended:
         drawn = float(torch.rand((), generator=uniform, dtype=torch.float64))

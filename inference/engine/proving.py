@@ -17,6 +17,7 @@ from compiler.validate.contract import Contract
 from inference.engine.blocks import blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
+from inference.engine.errors import NoKernels
 from inference.engine.judging import Judged, Progress, judged_labels, measurement
 from inference.engine.probe import Probe
 from inference.engine.proven_draws import judge_draws, judge_form
@@ -63,15 +64,17 @@ def proved(
     sizes: Sequence[int] = (),
 ) -> tuple[Judged, list[dict[str, Any]]]:
     """Parity, and how long steps take beside torch's. `eager` holds its weights in the candidate's type. `sizes` are numbers of
-    answers for which the candidate has code of their own."""
+    answers for which the candidate has code of their own. Raises NoKernels where it was to have some and has none."""
     timed = max(_BATCHES) * blocks_for(_context(checkpoint) + _RUNS + 2)
-    alike = [_repeated(truth.prompts, size) for size in sizes]
+    prompts_of = [[number % len(truth.prompts) for number in range(size)] for size in sizes]
+    alike = [[truth.prompts[number] for number in numbers] for numbers in prompts_of]
     room = max(map(_blocks, [truth.prompts, *alike])) + timed
     rigs = [Rig(runner, checkpoint, room) for runner in (eager, candidate)]
+    if isinstance(candidate, DecoderRunner) and candidate.uncompiled:
+        raise NoKernels(candidate.uncompiled)
     theirs, found = (_followed(rig, truth.prompts, truth.said, progress) for rig in rigs)
     rows = [[truth.logits.flatten(0, 1)], [theirs.flatten(0, 1)], [found.flatten(0, 1)]]
-    for given in alike:
-        numbers = [number % len(truth.prompts) for number in range(len(given))]
+    for numbers, given in zip(prompts_of, alike, strict=True):
         together = _together(rigs[1], given, [truth.said[number] for number in numbers], progress)
         rows[0].append(truth.logits[numbers, 1 : _SIZED + 1].flatten(0, 1))
         rows[1].append(theirs[numbers, 1 : _SIZED + 1].flatten(0, 1))
@@ -82,10 +85,6 @@ def proved(
         judge_draws(judged, rigs[1], truth.prompts, max(sizes, default=_AT_ONCE))
         judge_form(judged, rigs[1], checkpoint)
     return judged, _measured(checkpoint, rigs, progress)
-
-
-def _repeated(given: Sequence[list[int]], size: int) -> list[list[int]]:
-    return [given[number % len(given)] for number in range(size)]
 
 
 def _blocks(given: Sequence[list[int]]) -> int:
