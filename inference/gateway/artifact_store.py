@@ -21,6 +21,7 @@ from inference.gateway.brought import brought, leaves
 from inference.gateway.kept_files import KeptFiles, LostFile
 
 _FILES = "artifacts/files/"
+_KINDS = "manifests", "signatures"
 
 
 class ArtifactStoreError(Exception):
@@ -52,29 +53,25 @@ class ArtifactStore:
         leaves nothing."""
         if (folder / address).is_dir():
             return folder / address
-        manifest = self._manifest(address)
+        written, signature = (self._kept(kind, address) for kind in _KINDS)
+        manifest = _manifest(address, written)
         if any(leaves(name) for name in manifest.files):
             raise ArtifactStoreError(f"the artifact {address[:12]}… is of something else; compile the model again")
 
         def bring(partial: Path) -> None:
             for name, file in manifest.files.items():
                 self._files.fetch(file.sha256, partial / name)
-            for kind, name in (("manifests", MANIFEST), ("signatures", SIGNATURE)):
-                (partial / name).write_bytes(self.objects.get(_key(kind, address)))
+            (partial / MANIFEST).write_bytes(written)
+            (partial / SIGNATURE).write_bytes(signature)
 
         try:
             return brought(folder / address, bring)
         except LostFile as lost:
             raise ArtifactStoreError(f"{lost}; compile the model again") from None
-        except (ObjectNotFound, ObjectDamaged):
-            raise ArtifactStoreError(
-                f"the object store has lost the signature of {address[:12]}…; compile the model again"
-            ) from None
 
     def addresses(self) -> set[str]:
         """Of all that are in the store, whole or not."""
-        kinds = "manifests", "signatures"
-        return {key.rpartition("/")[2] for kind in kinds for key in self.objects.keys(_key(kind, ""))}
+        return {key.rpartition("/")[2] for kind in _KINDS for key in self.objects.keys(_key(kind, ""))}
 
     def remove_others(self, kept: Collection[str]) -> int:
         """Removes for good all but the artifacts of these addresses; the number of objects that went. Nobody may be keeping one
@@ -82,25 +79,24 @@ class ArtifactStore:
         # Manifests first: what is left without one when this dies is removed by the next.
         gone, there = 0, self.addresses()
         for address in sorted(there.difference(kept)):
-            gone += sum(self.objects.delete_all_versions(_key(kind, address)) for kind in ("manifests", "signatures"))
-        needed = {
-            file.sha256 for address in there.intersection(kept) for file in self._manifest(address).files.values()
-        }
+            gone += sum(self.objects.delete_all_versions(_key(kind, address)) for kind in _KINDS)
+        manifests = (_manifest(address, self._kept("manifests", address)) for address in there.intersection(kept))
+        needed = {file.sha256 for manifest in manifests for file in manifest.files.values()}
         for key in list(self.objects.keys(_FILES)):
             if key.removeprefix(_FILES) not in needed:
                 gone += self.objects.delete_all_versions(key)
         return gone
 
-    def _manifest(self, address: str) -> _Manifest:
+    def _kept(self, kind: str, address: str) -> bytes:
         """Raises ArtifactStoreError."""
         try:
-            return msgspec.json.decode(self.objects.get(_key("manifests", address)), type=_Manifest)
+            return self.objects.get(_key(kind, address))
         except ObjectNotFound:
             raise ArtifactStoreError(
                 f"the object store has no artifact {address[:12]}…; compile the model again"
             ) from None
-        except (ObjectDamaged, msgspec.DecodeError):
-            raise ArtifactStoreError(f"the artifact {address[:12]}… is damaged; compile the model again") from None
+        except ObjectDamaged:
+            raise _damaged(address) from None
 
     @property
     def _files(self) -> KeptFiles:
@@ -109,3 +105,15 @@ class ArtifactStore:
 
 def _key(kind: str, address: str) -> str:
     return f"artifacts/{kind}/{address}"
+
+
+def _manifest(address: str, written: bytes) -> _Manifest:
+    """Raises ArtifactStoreError."""
+    try:
+        return msgspec.json.decode(written, type=_Manifest)
+    except msgspec.DecodeError:
+        raise _damaged(address) from None
+
+
+def _damaged(address: str) -> ArtifactStoreError:
+    return ArtifactStoreError(f"the artifact {address[:12]}… is damaged; compile the model again")

@@ -119,8 +119,11 @@ def artifacts_retire(*, actor: Actor, dry: bool = False) -> list[ArtifactInfo]:
             if info.artifact not in kept and (info.checkpoint not in checkpoints or kind in newest):
                 retired.append(info)
             newest.add(kind)
-        for info in retired if not dry else ():
-            ArtifactRecord.objects.filter(address=info.artifact).update(removed_at=timezone.now())
+        if dry:
+            return retired
+        addresses = [info.artifact for info in retired]
+        ArtifactRecord.objects.filter(address__in=addresses).update(removed_at=timezone.now())
+        for info in retired:
             fields = {"artifact": info.artifact, "sha256": info.checkpoint, "weights": info.weights}
             log.record(actor=actor, action=Action.MODEL_REMOVED, targets=[info.artifact], before=fields)
     return retired
