@@ -32,6 +32,7 @@ def test_weights_are_those_that_the_engine_knows() -> None:
     [
         (["up", "--region", "moon-1"], 1, "An embedded cell can be in eu-de-1"),
         (["up", "--device", "abacus"], 1, "There is no device abacus: there is cpu, cuda, and"),
+        (["up", "--device", "cpu:0"], 1, "There is no device cpu:0"),
         (["up", "--device", "cuda:one"], 1, "There is no device cuda:one"),
         (
             ["up", "--device", "cuda:99"],

@@ -125,18 +125,19 @@ def _settings(home: Home, choices: Choices) -> tuple[EmbeddedRegion, int, str]:
 
 def _check_device(name: str) -> None:
     """Before anything is started. Raises CellError."""
+    if name == "cpu":
+        return
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+    if kind != "cuda" or (number and not number.isdigit()):
         raise CellError(
             f"There is no device {name}: there is cpu, cuda, and with several GPUs cuda:0, cuda:1 and so on."
         )
-    if kind == "cuda":
-        from compiler.tune.device import NoDevice, cuda  # brings torch
+    from compiler.tune.device import NoDevice, cuda  # brings torch
 
-        try:
-            cuda(int(number or 0))
-        except NoDevice as error:
-            raise CellError(f"{error}. Without it, start the cell with --device cpu.") from error
+    try:
+        cuda(int(number or 0))
+    except NoDevice as error:
+        raise CellError(f"{error}. Without it, start the cell with --device cpu.") from error
 
 
 def _listen(port: int) -> socket.socket:
