@@ -7,70 +7,143 @@ import torch
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.linears import FLOATS
 from compiler.backends.triton.plans import Argument, Launch, Scratch, numbers, require, title_of
-from compiler.backends.triton.sources import from_template
-from compiler.backends.triton.tiles import LEAST, MOST_ROWS, Reach, power_above, reach
+from compiler.backends.triton.sources import Constant, from_template
+from compiler.backends.triton.tiles import LEAST, MOST_ROWS, Reach, power_above, prompt_tile, reach
 from compiler.schedule.group import Group
 
 
 def launch(group: Group, device: Capabilities, *, cut: Reach | None = None, upcast: bool = False) -> Launch:
     """Raises NotPlanned."""
-    anchor = group.anchor
-    if anchor.op == "paged_attention":
+    if group.anchor.op == "paged_attention":
         return _over_pages(group, device, cut, upcast)
+    if group.anchor.op == "ragged_attention":
+        return _within_texts(group, device, upcast)
+    return _over_places(group, device, cut, upcast)
+
+
+def _over_places(group: Group, device: Capabilities, cut: Reach | None, upcast: bool) -> Launch:
+    anchor = group.anchor
     require(anchor.op == "cached_attention" and group.values[0] is anchor, "attention that is not over a cache")
     q, k, v, positions = anchor.args
     texts, heads, tokens, head = numbers(q.shape)
     groups, places = numbers(k.shape)[1:3]
     require(k.shape == v.shape, "keys as wide as values")
     require(q.dtype == k.dtype == v.dtype and q.dtype in FLOATS, f"queries of {q.dtype} over a cache of {k.dtype}")
-    rows = max(LEAST, power_above(tokens * heads // groups))
-    require(rows <= MOST_ROWS, f"{tokens} tokens: a prompt's attention is the vendor's library's")
-    cut = cut or reach(texts * groups, rows, places, head, device)
+    block_q = _together(tokens, heads // groups, head, q.dtype, device)
+    tiles = -(-tokens // block_q)
+    rows = max(LEAST, power_above(block_q * heads // groups))
+    programs = texts * groups * tiles
+    cut = cut or reach(programs, rows, places, head, device)
     found = constants(
-        heads=heads, groups=groups, head=head, tokens=tokens, cut=cut, scale=anchor["scale"], upcast=upcast
+        heads=heads,
+        groups=groups,
+        head=head,
+        tokens=tokens,
+        block_q=block_q,
+        cut=cut,
+        scale=anchor["scale"],
+        upcast=upcast,
     ) | {"PLACES": places, "BY_TOKEN": _by_token(group)}
     source = from_template("attention", title_of(group), found)
     arguments: tuple[Argument, ...] = q, k, v, None, positions, group.outputs[0]
-    return Launch(
-        group,
-        source,
-        (texts * groups, cut.split, 1),
-        (*arguments, *scratch(texts * groups, rows, head, cut)),
-        found,
-        cut.warps,
-        cut.stages,
-        cut,
-    )
+    own = scratch(programs, rows, head, cut)
+    grid = texts * groups, cut.split, tiles
+    return Launch(group, source, grid, (*arguments, *own), found, cut.warps, cut.stages, cut)
+
+
+def _together(tokens: int, share: int, head: int, dtype: torch.dtype, device: Capabilities) -> int:
+    """How many of `tokens` a program has, each with `share` rows. Few tokens are one tile. Raises NotPlanned."""
+    require(share <= MOST_ROWS, f"{share} heads share keys")
+    if tokens * share <= MOST_ROWS:
+        return tokens
+    # A power of two: the largest for which the rows are in the tile.
+    return max(1, power_above(prompt_tile(head, dtype, device).rows // share + 1) // 2)
 
 
 def _over_pages(group: Group, device: Capabilities, cut: Reach | None, upcast: bool) -> Launch:
-    """Each token by itself, also where neighbours of a prompt could attend together: of few tokens, keys take the time."""
+    """Of few tokens each by itself, also where neighbours of a prompt could attend together: keys take the time."""
     anchor = group.anchor
-    q, cache, tables, lengths, _ = anchor.args
-    require(group.values[0] is anchor, "something before attention")
-    require(all(value.op == "reshape" for value in group.values[1:]), "something after attention")
-    require(group.outputs == (group.values[-1],), "attention has one result")
+    q, cache, tables, lengths, pieces = anchor.args
+    _alone(group, "paged_attention")
     tokens, heads, head = numbers(q.shape)
     groups, pages = numbers(cache.shape)[1] // 2, numbers(tables.shape)[1]
     require(q.dtype == cache.dtype and q.dtype in FLOATS, f"queries of {q.dtype} over pages of {cache.dtype}")
-    rows = max(LEAST, power_above(heads // groups))
-    require(rows <= MOST_ROWS, f"{heads // groups} heads share keys")
-    require(tokens <= MOST_ROWS, f"{tokens} tokens: a prompt's attention is the vendor's library's")
-    page = int(anchor["block"])
+    share, page, out = heads // groups, int(anchor["block"]), group.outputs[0]
+    about: dict[str, Constant] = {"PAGE": page, "PAGES": pages, "WINDOW": int(anchor["window"])}
+    if tokens > MOST_ROWS:
+        block_q = _together(tokens, share, head, q.dtype, device)
+        tile = prompt_tile(head, q.dtype, device)
+        found: dict[str, Constant] = {
+            "TOKENS": tokens,
+            "HEADS": heads,
+            "GROUPS": groups,
+            "HEAD": head,
+            **about,
+            "SCALE": float(anchor["scale"]),
+            "LONE": MOST_ROWS,
+            "BLOCK_Q": block_q,
+            "BLOCK_L": max(LEAST, power_above(share)),
+            "BLOCK_R": max(LEAST, power_above(block_q * share)),
+            "BLOCK_D": max(LEAST, power_above(head)),
+            "BLOCK_P": tile.places,
+            "STAGES": tile.stages,
+            "UPCAST": upcast,
+        }
+        source = from_template("prompts", title_of(group), found)
+        grid = MOST_ROWS + -(-tokens // block_q), groups, 1
+        arguments: tuple[Argument, ...] = q, cache, cache, tables, lengths, pieces, out
+        return Launch(group, source, grid, arguments, found, tile.warps, tile.stages)
+    rows = max(LEAST, power_above(share))
+    require(rows <= MOST_ROWS, f"{share} heads share keys")
     cut = cut or reach(tokens * groups, rows, pages * page, head, device)
     found = constants(
-        heads=heads, groups=groups, head=head, tokens=1, cut=cut, scale=anchor["scale"], upcast=upcast
-    ) | {"PLACES": pages * page, "PAGED": True, "PAGE": page, "PAGES": pages, "WINDOW": int(anchor["window"])}
+        heads=heads, groups=groups, head=head, tokens=1, block_q=1, cut=cut, scale=anchor["scale"], upcast=upcast
+    ) | {"PLACES": pages * page, "PAGED": True, **about}
     source = from_template("attention", title_of(group), found)
-    arguments: tuple[Argument, ...] = q, cache, cache, tables, lengths, group.outputs[0]
+    arguments = q, cache, cache, tables, lengths, out
     own = scratch(tokens * groups, rows, head, cut)
     grid = tokens * groups, cut.split, 1
     return Launch(group, source, grid, (*arguments, *own), found, cut.warps, cut.stages, cut)
 
 
+def _within_texts(group: Group, device: Capabilities, upcast: bool) -> Launch:
+    anchor = group.anchor
+    qkv, starts, ends = anchor.args
+    _alone(group, "ragged_attention")
+    require(qkv.dtype in FLOATS, f"attention of {qkv.dtype}")
+    tokens, width = numbers(anchor.shape)
+    texts, heads = numbers(starts.shape)[0], int(anchor["heads"])
+    head = width // heads
+    tile = prompt_tile(head, qkv.dtype, device)
+    rows = min(tile.rows, max(LEAST, power_above(tokens)))
+    found: dict[str, Constant] = {
+        "TOKENS": tokens,
+        "TEXTS": texts,
+        "HEADS": heads,
+        "HEAD": head,
+        "SCALE": float(anchor["scale"]),
+        "BLOCK_R": rows,
+        "BLOCK_D": max(LEAST, power_above(head)),
+        "BLOCK_P": min(tile.places, max(LEAST, power_above(tokens))),
+        "BLOCK_T": min(64, power_above(texts)),
+        "STAGES": tile.stages,
+        "UPCAST": upcast,
+    }
+    source = from_template("ragged", title_of(group), found)
+    arguments: tuple[Argument, ...] = qkv, starts, ends, group.outputs[0]
+    return Launch(group, source, (-(-tokens // rows), heads, 1), arguments, found, tile.warps, tile.stages)
+
+
+def _alone(group: Group, op: str) -> None:
+    """That nothing but another view of it follows attention. Raises NotPlanned."""
+    require(group.values[0] is group.anchor, f"something before {op}")
+    require(all(value.op == "reshape" for value in group.values[1:]), f"something after {op}")
+    require(group.outputs == (group.values[-1],), f"{op} has one result")
+
+
 def constants(
-    *, heads: int, groups: int, head: int, tokens: int, cut: Reach, scale: float, upcast: bool
-) -> dict[str, bool | int | float | str]:
+    *, heads: int, groups: int, head: int, tokens: int, block_q: int, cut: Reach, scale: float, upcast: bool
+) -> dict[str, Constant]:
     """Of a cache without pages; who has pages changes what is about them."""
     return {
         "TOKENS": tokens,
@@ -84,7 +157,8 @@ def constants(
         "WINDOW": 0,
         "BY_TOKEN": True,
         "SCALE": float(scale),
-        "BLOCK_R": max(LEAST, power_above(tokens * heads // groups)),
+        "BLOCK_Q": block_q,
+        "BLOCK_R": max(LEAST, power_above(block_q * heads // groups)),
         "BLOCK_D": max(LEAST, power_above(head)),
         "BLOCK_P": cut.block_p,
         "SPLIT": cut.split,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from compiler.backends.triton.plans import Argument, Launch, Plan, Reference, Scratch
+from compiler.backends.triton.plans import AnyStep, Argument, Launch, Multiply, Plan, Scratch
 from compiler.ir.value import TensorType, Value
 
 
@@ -15,12 +15,17 @@ def described(plan: Plan, after: Sequence[Launch] = ()) -> dict[str, Any]:
     number = {value: place for place, value in enumerate(dict.fromkeys((*plan.graph.inputs, *plan.graph.values)))}
     return {
         "device": plan.device.name,
-        "steps": [
-            _launch(step, number) if isinstance(step, Launch) else _aten(step, number) for step in (*plan.steps, *after)
-        ],
+        "steps": [_step(step, number) for step in (*plan.steps, *after)],
         "arena_bytes": plan.arena.bytes,
         "offsets": sorted([number[value], offset] for value, offset in plan.arena.offsets.items()),
     }
+
+
+def _step(step: AnyStep, number: dict[Value, int]) -> dict[str, Any]:
+    if isinstance(step, Launch):
+        return _launch(step, number)
+    by = "library" if isinstance(step, Multiply) else "aten"
+    return {by: [number[value] for value in step.group.values]}
 
 
 def _launch(launch: Launch, number: dict[Value, int]) -> dict[str, Any]:
@@ -39,7 +44,3 @@ def _argument(argument: Argument, number: dict[Value, int]) -> Any:
     if isinstance(argument, TensorType):
         return str(argument)
     return None if argument is None else number[argument]
-
-
-def _aten(reference: Reference, number: dict[Value, int]) -> dict[str, Any]:
-    return {"aten": [number[value] for value in reference.group.values]}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.backends.triton.plans import Argument, NotPlanned, count, numbers, require
-from compiler.backends.triton.sources import Constant
+from compiler.backends.triton.plans import Argument, Launch, NotPlanned, count, numbers, require, title_of
+from compiler.backends.triton.sources import Constant, from_template
+from compiler.backends.triton.tiles import power_above
 from compiler.ir.value import Value
 from compiler.schedule.group import Group
 
@@ -74,22 +75,38 @@ class Heads:
         }
 
 
-def found(group: Group) -> Heads:
+def turned(group: Group) -> Launch:
+    """Of what follows a product that the vendor's library computed. Raises NotPlanned."""
+    products = [value for value in group.inputs if value.op in ("linear", "scaled_linear")]
+    require(len(products) == 1, "a write that follows no product")
+    [x] = products
+    parts = found(group, x)
+    width = numbers(x.shape)[-1]
+    rows = count(x.shape) // width
+    # About a thousand pairs of numbers a program, of whole heads.
+    block_m = max(1, min(power_above(rows), 2048 // parts.width))
+    constants = {"ROWS": rows, **parts.constants(), "BLOCK_M": block_m, "HEAD_EPS": parts.eps}
+    source = from_template("turned", title_of(group), constants)
+    grid = parts.heads + 2 * parts.groups, -(-rows // block_m), 1
+    return Launch(group, source, grid, (x, *parts.arguments()), constants, 4, 1)
+
+
+def found(group: Group, product: Value) -> Heads:
     """Raises NotPlanned for anything but queries, keys and values of one product, two of them written to caches, or to pages."""
     outputs = [value for value in group.outputs if value.op != "write"]
     writes = [value for value in group.values if value.op == "write"]
     require(len(outputs) == 1 and len(writes) in (1, 2), "queries, keys and values are one result and two writes")
     stored = [(write.args[2], write) for write in writes] if len(writes) == 2 else _halves(writes[0])
     part = _part if len(writes) == 2 else _token_part
-    parts = sorted(((part(value, group.anchor), write) for value, write in stored), key=lambda pair: pair[0].start)
+    parts = sorted(((part(value, product), write) for value, write in stored), key=lambda pair: pair[0].start)
     (k, key_write), (v, value_write) = parts
-    q = part(outputs[0], group.anchor)
+    q = part(outputs[0], product)
     texts, heads, tokens, width = q.shape
     groups = k.shape[1]
     require(k.shape == v.shape == (texts, groups, tokens, width), "as many keys as values, as wide as queries")
     starts = [part.start for part in (q, k, v)]
     require(starts == [0, heads * width, (heads + groups) * width], "queries, keys and values lie one after another")
-    require(numbers(group.anchor.shape)[-1] == (heads + 2 * groups) * width, "the product has other columns as well")
+    require(numbers(product.shape)[-1] == (heads + 2 * groups) * width, "the product has other columns as well")
     require(key_write.args[1] is value_write.args[1], "keys and values go to the same places")
     dim = 2 if len(writes) == 2 else 0
     require(all(write["dim"] == dim and write.args[0].op == "state" for write in writes), "a cache of another layout")
@@ -111,7 +128,7 @@ def _halves(write: Value) -> list[tuple[Value, Value]]:
     return [(value, write) for value in joined.args]
 
 
-def _token_part(value: Value, anchor: Value) -> Part:
+def _token_part(value: Value, product: Value) -> Part:
     """Of tokens that are texts of their own: [tokens, heads, width]."""
     tokens, heads, width = numbers(value.shape)
     turn, norm = None, None
@@ -122,20 +139,20 @@ def _token_part(value: Value, anchor: Value) -> Part:
     if value.op == "rms_norm":
         norm, value = value, value.args[0]
     require(value.op == "reshape", "heads are columns, taken apart")
-    return Part(_column(value.args[0], anchor), (tokens, heads, 1, width), norm, turn)
+    return Part(_column(value.args[0], product), (tokens, heads, 1, width), norm, turn)
 
 
-def _column(value: Value, anchor: Value) -> int:
+def _column(value: Value, product: Value) -> int:
     """The first of a product's columns that `value` is."""
     start = 0
     if value.op == "slice":
         require(value["dim"] == value.rank - 1, "a slice of rows")
         start, value = value["start"], value.args[0]
-    require(value is anchor, "what is written is of another product")
+    require(value is product, "what is written is of another product")
     return start
 
 
-def _part(value: Value, anchor: Value) -> Part:
+def _part(value: Value, product: Value) -> Part:
     shape = numbers(value.shape)
     turn, norm, turned = None, None, False
     if value.op == "rope":
@@ -155,4 +172,4 @@ def _part(value: Value, anchor: Value) -> Part:
             norm = value
         value = value.args[0]
     require(turned and value.op == "reshape", "heads are columns, taken apart")
-    return Part(_column(value.args[0], anchor), shape, norm, turn)
+    return Part(_column(value.args[0], product), shape, norm, turn)

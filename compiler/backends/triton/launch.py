@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from compiler.backends.triton import sources
-from compiler.backends.triton.plans import Argument, Launch, Plan, Reference, Scratch, numbers
+from compiler.backends.triton.library import multiplication
+from compiler.backends.triton.plans import AnyStep, Argument, Launch, Multiply, Plan, Reference, Scratch, numbers
 from compiler.ir.interpret import Unfit, bind
 from compiler.ir.ops import OPS
 from compiler.ir.program import Program
@@ -39,16 +40,22 @@ class Step:
         folder: Path,
         *,
         device: torch.device | str = "cuda",
+        memory: torch.Tensor | None = None,
     ) -> None:
         """Kernels are written to `folder`; `states` are the caches, which are written to in place; all addresses stay as they are.
+        `memory` is that of another step with which this one takes turns, and is used if it is large enough.
 
         Raises Unfit for a weight or a cache that is missing or on another device, NoTriton, NotCompiled.
         """
         self.plan, self.device = plan, torch.device(device)
-        self._memory = torch.zeros(plan.arena.bytes + ALIGNMENT, dtype=torch.uint8, device=self.device)
-        self._start = -self._memory.data_ptr() % ALIGNMENT
+        beside = sum(_aligned(size_of(value, {})) for value in plan.beside)
+        wanted = plan.arena.bytes + beside + ALIGNMENT
+        fits = memory is not None and memory.numel() >= wanted
+        self.memory = memory if memory is not None and fits else torch.zeros(wanted, dtype=torch.uint8, device=device)
+        """What it computes in, comes in and goes out."""
+        self._start = -self.memory.data_ptr() % ALIGNMENT
+        self._past = _aligned(plan.arena.bytes)
         self._places: dict[Value, torch.Tensor] = {}
-        self._own: list[torch.Tensor] = []
         self._weights, self._states = program.weights, states
         self.inputs = [self._empty(value) for value in plan.graph.inputs]
         self._places.update(zip(plan.graph.inputs, self.inputs, strict=True))
@@ -68,7 +75,14 @@ class Step:
     def fill(self, inputs: Sequence[torch.Tensor]) -> None:
         """Puts the inputs where the kernels read them. Raises Unfit."""
         bind(self.plan.graph, inputs, self._states)
+        self.put(inputs)
+
+    def put(self, inputs: Sequence[torch.Tensor]) -> None:
+        """The same for whoever knows that they fit. One that is smaller than it might be is put where it begins, and what is beyond
+        it is left as it was."""
         for mine, given in zip(self.inputs, inputs, strict=True):
+            for dim, size in enumerate(given.shape):
+                mine = mine.narrow(dim, 0, size)
             mine.copy_(given, non_blocking=True)
 
     def run(self) -> None:
@@ -78,24 +92,28 @@ class Step:
 
     @property
     def bytes(self) -> int:
-        """Memory of its own: the arena, what comes in and goes out, and what launches need for themselves."""
-        return sum(int(tensor.nbytes) for tensor in self._memories())
+        """Memory beside weights and caches: the arena, what comes in and goes out, and what launches need for themselves."""
+        return sum(int(tensor.nbytes) for tensor in self.memories)
 
     def wipe(self) -> int:
         """Zeroes what the last step left in memory of its own; the number of bytes."""
-        return sum(int(tensor.zero_().nbytes) for tensor in self._memories())
+        return sum(int(tensor.zero_().nbytes) for tensor in self.memories)
 
-    def _memories(self) -> Sequence[torch.Tensor]:
-        return self._memory, *self._own, *self._scratch.values()
+    @property
+    def memories(self) -> Sequence[torch.Tensor]:
+        """All of that."""
+        return self.memory, *self._scratch.values()
 
-    def _call(
-        self, step: Launch | Reference, pointers: Sequence[torch.Tensor | None], folder: Path
-    ) -> Callable[[], None]:
-        return (lambda: self._refer(step)) if isinstance(step, Reference) else bound(step, pointers, folder)
+    def _call(self, step: AnyStep, pointers: Sequence[torch.Tensor | None], folder: Path) -> Callable[[], object]:
+        if isinstance(step, Launch):
+            return bound(step, pointers, folder)
+        return (lambda: self._refer(step)) if isinstance(step, Reference) else multiplication(step, pointers)
 
-    def _arguments(self, step: Launch | Reference) -> Sequence[torch.Tensor | None]:
+    def _arguments(self, step: AnyStep) -> Sequence[torch.Tensor | None]:
         if isinstance(step, Launch):
             return [self._argument(argument) for argument in step.arguments]
+        if isinstance(step, Multiply):
+            return [self._place(value) for value in (*step.group.anchor.args, step.group.anchor)]
         # For what it raises: ATen's operators take them from where they lie.
         return [self._place(value) for value in step.group.inputs if value.op != "constant"]
 
@@ -129,8 +147,7 @@ class Step:
         offset = self.plan.arena.offsets.get(value)
         if offset is None:
             return self._empty(value)
-        start = self._start + offset
-        return self._memory[start : start + size_of(value, {})].view(value.dtype).view(numbers(value.shape))
+        return self._view(value, self._start + offset)
 
     def _given(self, value: Value) -> torch.Tensor:
         named = self._weights if value.op == "weight" else self._states
@@ -148,9 +165,13 @@ class Step:
         return tensor
 
     def _empty(self, value: Value) -> torch.Tensor:
-        """Memory of the step's own beside the arena, for what comes in and what goes out."""
-        self._own.append(torch.zeros(numbers(value.shape), dtype=value.dtype, device=self.device))
-        return self._own[-1]
+        """Memory beside the arena, for what comes in and what goes out."""
+        start = self._start + self._past
+        self._past += _aligned(size_of(value, {}))
+        return self._view(value, start)
+
+    def _view(self, value: Value, start: int) -> torch.Tensor:
+        return self.memory[start : start + size_of(value, {})].view(value.dtype).view(numbers(value.shape))
 
     def _refer(self, reference: Reference) -> None:
         """Operator by operator, in memory of torch's own but for what others read."""
@@ -167,6 +188,10 @@ class Step:
 
     def _operand(self, value: Value) -> Any:
         return value["number"] if value.op == "constant" else self._place(value)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def bound(launch: Launch, tensors: Sequence[torch.Tensor | None], folder: Path) -> Callable[[], None]:

@@ -8,7 +8,7 @@ import torch
 
 from compiler.backends.triton import heads
 from compiler.backends.triton.capabilities import Capabilities
-from compiler.backends.triton.plans import Argument, Launch, Scratch, count, numbers, require, title_of
+from compiler.backends.triton.plans import Argument, Launch, Multiply, Scratch, count, numbers, require, title_of
 from compiler.backends.triton.sources import Constant, from_template
 from compiler.backends.triton.tiles import FEW_ROWS, MOST_ROWS, NARROWEST, Tiles, tiles, whole_heads
 from compiler.ir.value import Value
@@ -77,6 +77,15 @@ def launch(group: Group, device: Capabilities, *, cut: Tiles | None = None, upca
     if any(value.op == "write" for value in tail):
         return _qkv(group, product, device, cut, upcast)
     return _plain(group, product, tail, device, cut, upcast)
+
+
+def library(group: Group, reason: str) -> Multiply:
+    """The product alone, where `reason` stands against a launch. Raises NotPlanned."""
+    anchor = group.anchor
+    require(anchor.op in ("linear", "scaled_linear"), f"{anchor.op} is for processors")
+    require(group.values == (anchor,), "the vendor's library computes products, and nothing beside them")
+    require(anchor.dtype in FLOATS, f"a product of {anchor.dtype}")
+    return Multiply(group, reason)
 
 
 def product_of(group: Group) -> Product:
@@ -149,7 +158,7 @@ def _epilogue(group: Group, tail: tuple[Value, ...]) -> _Epilogue:
 
 
 def _qkv(group: Group, product: Product, device: Capabilities, cut: Tiles | None, upcast: bool) -> Launch:
-    found = heads.found(group)
+    found = heads.found(group, group.anchor)
     parts = found.heads + 2 * found.groups
     pairs = parts * found.width // 2
     if cut is None:

@@ -76,6 +76,7 @@ def attention(pages: Pages, device: Capabilities, *, cut: Reach | None = None, u
         groups=pages.kv_heads,
         head=pages.head_dim,
         tokens=pages.tokens,
+        block_q=pages.tokens,
         cut=cut,
         scale=pages.head_dim**-0.5,
         upcast=upcast,

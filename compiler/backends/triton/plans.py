@@ -53,6 +53,16 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Multiply:
+    """A matrix product that the vendor's library computes, in place: of many rows it is better at that. It looks at no number, so
+    that a recording can hold it."""
+
+    group: Group
+    reason: str
+    """Why no kernel here does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """A group that ATen computes, one operator after another."""
 
@@ -60,11 +70,14 @@ class Reference:
     reason: str
 
 
+AnyStep = Launch | Multiply | Reference
+
+
 @dataclass(frozen=True)
 class Plan:
     graph: Graph
     device: Capabilities
-    steps: Sequence[Launch | Reference]
+    steps: Sequence[AnyStep]
     arena: Arena
 
     @property
@@ -76,12 +89,16 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step, Reference))
 
     @property
+    def beside(self) -> frozenset[Value]:
+        """What comes in, and what goes out, where that is not in the arena."""
+        made = (value for value in self.graph.outputs if value.op != "write" and not is_leaf(value))
+        return frozenset({*self.graph.inputs, *made} - self.arena.offsets.keys())
+
+    @property
     def bytes(self) -> int:
         """Memory beside weights and caches: the arena, what comes in and goes out, and what launches need for themselves."""
-        graph = self.graph
-        own = {*graph.inputs, *(value for value in graph.outputs if value.op != "write" and not is_leaf(value))}
         needs = {each for launch in self.launches for each in launch.arguments if isinstance(each, Scratch)}
-        beside = sum(count(value.shape) * value.dtype.itemsize for value in own - self.arena.offsets.keys())
+        beside = sum(count(value.shape) * value.dtype.itemsize for value in self.beside)
         return self.arena.bytes + beside + sum(each.elements * each.dtype.itemsize for each in needs)
 
     @property

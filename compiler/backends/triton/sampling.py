@@ -99,16 +99,22 @@ def drawing(rows: int, vocabulary: int, dtype: torch.dtype, *, block: int = BLOC
 class Sampler:
     """For a number of rows; reads everything from memory of its own, so that a CUDA graph can hold it."""
 
-    def __init__(self, logits: torch.Tensor, folder: Path, *, block: int = BLOCK) -> None:
-        """`logits` [rows, vocabulary] are read where they lie, at each call. Raises ValueError, NoTriton, NotCompiled."""
+    def __init__(
+        self, logits: torch.Tensor, folder: Path, *, block: int = BLOCK, beside: Sampler | None = None
+    ) -> None:
+        """`logits` [rows, vocabulary] are read where they lie, at each call. With one `beside` it, of as many rows or more, it
+        takes turns in the same memory. Raises ValueError, NoTriton, NotCompiled."""
         rows, vocabulary = logits.shape
         made = drawing(rows, vocabulary, logits.dtype, block=block)
         if not logits.is_contiguous():
             raise ValueError("logits lie one row after another")
-        self._tensors = {
-            name: logits if name == "logits" else torch.zeros(type_.shape, dtype=type_.dtype, device=logits.device)  # type: ignore[arg-type]  # of numbers
-            for name, type_ in made.tensors.items()
-        }
+        self._tensors = {"logits": logits}
+        for name, type_ in made.tensors.items():
+            if name != "logits":
+                shared = None if beside is None else beside._tensors[name][:rows]
+                self._tensors[name] = (
+                    torch.zeros(type_.shape, dtype=type_.dtype, device=logits.device) if shared is None else shared  # type: ignore[arg-type]  # of numbers
+                )
         self._calls = [
             bound(launch, [self._tensors[name] for name in names], folder)
             for launch, names in zip(made.launches, _ARGUMENTS.values(), strict=True)
@@ -128,13 +134,15 @@ class Sampler:
     @property
     def bytes(self) -> int:
         """Memory of its own."""
-        return sum(int(tensor.nbytes) for tensor in self._own())
+        return sum(int(tensor.nbytes) for tensor in self.memories)
 
     def wipe(self) -> int:
         """Zeroes all but the logits, which are whose they are; the number of bytes."""
-        return sum(int(tensor.zero_().nbytes) for tensor in self._own())
+        return sum(int(tensor.zero_().nbytes) for tensor in self.memories)
 
-    def _own(self) -> Sequence[torch.Tensor]:
+    @property
+    def memories(self) -> Sequence[torch.Tensor]:
+        """All of it."""
         return [tensor for name, tensor in self._tensors.items() if name != "logits"]
 
     def run(self) -> torch.Tensor:

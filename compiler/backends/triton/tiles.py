@@ -65,6 +65,18 @@ class Reach:
     stages: int
 
 
+@dataclass(frozen=True, slots=True)
+class PromptTile:
+    """Of attention of many tokens, which computes more than it reads."""
+
+    rows: int
+    """Queries of a program: tokens times the heads that share keys."""
+    places: int
+    """Keys a step."""
+    warps: int
+    stages: int
+
+
 def tiles(
     rows: int,
     columns: int,
@@ -118,6 +130,20 @@ def reach(texts: int, rows: int, places: int, head: int, device: Capabilities) -
     """Of attention of `texts` (each with each head of keys) over a cache of at most `places`."""
     block_p = min(64 if head <= 128 else 32, max(LEAST, power_above(places)))
     return Reach(block_p, splits(texts, -(-places // (4 * block_p)), device), 4, 2 if rows > LEAST else 3)
+
+
+def prompt_tile(head: int, dtype: torch.dtype, device: Capabilities) -> PromptTile:
+    """As FlashAttention-2 (arXiv 2307.08691) has it, as far as shared memory and registers go."""
+    if dtype == torch.float32:
+        # No tensor cores without losing bits: what is multiplied stays in registers.
+        return PromptTile(32, 32, 4, 1)
+    stages = 2 if device.async_copies else 1
+    if head > 128:
+        return PromptTile(64, 32, 8, stages)
+    rows = 128 if device.shared_bytes > 128 << 10 else 64
+    # From Hopper on tensor cores take what they multiply from shared memory; before, it passes through registers.
+    direct = device.kind == "cuda" and int(device.architecture) >= 90
+    return PromptTile(rows, 64 if direct else 32, rows // 16, stages)
 
 
 def splits(programs: int, steps: int, device: Capabilities) -> int:

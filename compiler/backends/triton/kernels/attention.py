@@ -2,14 +2,16 @@
 
 q [texts, HEADS, TOKENS, HEAD]. The cache is [texts, GROUPS, PLACES, HEAD] with the position of each token in `reach`, or with
 `PAGED` [pages, PAGE, 2 GROUPS, HEAD] with `table` [texts, PAGES] and the number of tokens of each text, the new ones included, in
-`reach`. A program has the rows of one head of keys (token * heads that share it + head) and one split; the split that comes
-last puts all together, in their order.
+`reach`. A program has BLOCK_Q tokens' rows of one head of keys (token * heads that share it + head) and one split; the split that
+comes last puts all together, in their order.
 
-Programs: [texts * GROUPS, splits].
+Programs: [texts * GROUPS, splits, tiles of tokens].
 """
 
 import triton
 import triton.language as tl
+
+from compiler.backends.triton.kernels.glance import glance
 
 
 @triton.jit
@@ -38,24 +40,30 @@ def attention(
     q, keys, values, table, reach, out, partial, counters,
     TOKENS: tl.constexpr, HEADS: tl.constexpr, GROUPS: tl.constexpr, HEAD: tl.constexpr, PLACES: tl.constexpr,
     PAGED: tl.constexpr, PAGE: tl.constexpr, PAGES: tl.constexpr, WINDOW: tl.constexpr, BY_TOKEN: tl.constexpr,
-    SCALE: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_P: tl.constexpr, SPLIT: tl.constexpr,
-    STAGES: tl.constexpr, UPCAST: tl.constexpr,
+    SCALE: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_P: tl.constexpr,
+    SPLIT: tl.constexpr, STAGES: tl.constexpr, UPCAST: tl.constexpr,
 ):  # fmt: skip
     SHARE: tl.constexpr = HEADS // GROUPS
     text, group = tl.program_id(0) // GROUPS, tl.program_id(0) % GROUPS
     r, d = tl.arange(0, BLOCK_R), tl.arange(0, BLOCK_D)
-    token = tl.minimum(r // SHARE, TOKENS - 1)
+    mine = tl.program_id(2) * BLOCK_Q + r // SHARE
+    token = tl.minimum(mine, TOKENS - 1)
     head = group * SHARE + r % SHARE
-    inside = (r < TOKENS * SHARE)[:, None] & (d < HEAD)[None, :]
+    inside = ((r < BLOCK_Q * SHARE) & (mine < TOKENS))[:, None] & (d < HEAD)[None, :]
     if PAGED:
         last = tl.load(reach + text).to(tl.int32) - TOKENS + token
+        row = table + text * PAGES
+        STRIDE: tl.constexpr = 2 * GROUPS * HEAD
         # The same cache, of which values are the second half of each line.
-        values += GROUPS * HEAD
+        keys += group * HEAD
+        values += (GROUPS + group) * HEAD
     else:
         last = tl.load(reach + token).to(tl.int32)
+        row = table
+        STRIDE: tl.constexpr = HEAD
+        keys += (text * GROUPS + group).to(tl.int64) * PLACES * HEAD
+        values += (text * GROUPS + group).to(tl.int64) * PLACES * HEAD
     asked = tl.load(q + ((text * HEADS + head) * TOKENS + token)[:, None] * HEAD + d[None, :], mask=inside, other=0.0)
-    if UPCAST:
-        asked = asked.to(tl.float32)
     # The places that any row sees, dealt out to the splits in whole tiles.
     final = tl.minimum(tl.max(last, 0) + 1, PLACES)
     start = 0
@@ -64,34 +72,10 @@ def attention(
     each = tl.cdiv(tl.cdiv(final - start, BLOCK_P), SPLIT) * BLOCK_P
     begin = start + tl.program_id(1) * each
     end = tl.minimum(begin + each, final)
-    top = tl.full((BLOCK_R,), float("-inf"), tl.float32)
-    total = tl.zeros((BLOCK_R,), tl.float32)
-    mixed = tl.zeros((BLOCK_R, BLOCK_D), tl.float32)
-    for at in tl.range(begin, end, BLOCK_P, num_stages=STAGES):
-        place = at + tl.arange(0, BLOCK_P)
-        there = place < end
-        if PAGED:
-            page = tl.load(table + text * PAGES + place // PAGE, mask=there, other=0).to(tl.int64)
-            line = ((page * PAGE + place % PAGE) * (2 * GROUPS) + group) * HEAD
-        else:
-            line = ((text * GROUPS + group).to(tl.int64) * PLACES + place) * HEAD
-        # Keys lie [places, HEAD] and are asked for as [HEAD, places]; nothing is moved for that.
-        k = tl.load(keys + line[None, :] + d[:, None], mask=there[None, :] & (d < HEAD)[:, None], other=0.0)
-        v = tl.load(values + line[:, None] + d[None, :], mask=there[:, None] & (d < HEAD)[None, :], other=0.0)
-        if UPCAST:
-            k, v = k.to(tl.float32), v.to(tl.float32)
-        scores = tl.dot(asked, k, input_precision="ieee") * (SCALE * 1.4426950408889634)
-        seen = there[None, :] & (place[None, :] <= last[:, None])
-        if WINDOW > 0:
-            seen = seen & (place[None, :] > (last - WINDOW)[:, None])
-        scores = tl.where(seen, scores, float("-inf"))
-        higher = tl.maximum(top, tl.max(scores, 1))
-        base = tl.where(higher == float("-inf"), 0.0, higher)
-        weights = tl.exp2(scores - base[:, None])
-        before = tl.exp2(top - base)
-        total = total * before + tl.sum(weights, 1)
-        mixed = tl.dot(weights.to(v.dtype), v, mixed * before[:, None], input_precision="ieee")
-        top = higher
+    top, total, mixed = glance(
+        asked, keys, values, row, begin, end, last - WINDOW + 1, last, STRIDE, PAGED, PAGE, WINDOW > 0,
+        SCALE, HEAD, BLOCK_R, BLOCK_D, BLOCK_P, STAGES, UPCAST,
+    )  # fmt: skip
     if BY_TOKEN:
         to = ((text * TOKENS + token) * HEADS + head)[:, None] * HEAD + d[None, :]
     else:
@@ -101,13 +85,14 @@ def attention(
         found = mixed / tl.where(total > 0.0, total, 1.0)[:, None]
         tl.store(out + to, found.to(out.dtype.element_ty), mask=inside)
     else:
-        slot = tl.program_id(0) * SPLIT
-        mine = partial + (slot + tl.program_id(1)) * (BLOCK_R * (BLOCK_D + 2))
-        tl.store(mine + r, top)
-        tl.store(mine + BLOCK_R + r, total)
-        tl.store(mine + 2 * BLOCK_R + r[:, None] * BLOCK_D + d[None, :], mixed)
+        tile = tl.program_id(2) * tl.num_programs(0) + tl.program_id(0)
+        slot = tile * SPLIT
+        ours = partial + (slot + tl.program_id(1)) * (BLOCK_R * (BLOCK_D + 2))
+        tl.store(ours + r, top)
+        tl.store(ours + BLOCK_R + r, total)
+        tl.store(ours + 2 * BLOCK_R + r[:, None] * BLOCK_D + d[None, :], mixed)
         tl.debug_barrier()
-        if tl.atomic_add(counters + tl.program_id(0), 1, sem="acq_rel") == SPLIT - 1:
+        if tl.atomic_add(counters + tile, 1, sem="acq_rel") == SPLIT - 1:
             found = combined(partial, slot, SPLIT, BLOCK_R, BLOCK_D)
             tl.store(out + to, found.to(out.dtype.element_ty), mask=inside)
-            tl.store(counters + tl.program_id(0), 0)
+            tl.store(counters + tile, 0)

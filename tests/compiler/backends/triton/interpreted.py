@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +24,7 @@ from compiler.backends.triton.spaces import Tunable
 from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.frontend.exported import capture
 from compiler.ir.interpret import interpret
+from compiler.ir.program import Program
 from compiler.passes.manager import for_gpu, optimized
 from compiler.tune.knobs import Candidate
 from tests.compiler.backends.triton.layers import Layer
@@ -87,6 +89,17 @@ def decode(
     return ran
 
 
+def ran(make: Callable[..., tuple[Program, Sequence[torch.Tensor]]], *about: object, folder: Path) -> tuple[Any, ...]:
+    """What a program gives by kernels, what it should, and the kernels that were launched."""
+    program, inputs = make(*about)
+    is_half = any(each.dtype == torch.bfloat16 for each in inputs)
+    plan = planned(program.graph, DEVICE, upcast=is_half)
+    states = {name: state.clone() for name, state in program.states.items()}
+    wanted = interpret(program.graph, inputs, weights=program.weights, states=states).outputs
+    found = Step(plan, program, states, folder, device="cpu")(inputs)
+    return *(each.clone() for each in found), *wanted, [step.source.entry for step in plan.launches]
+
+
 def layers_of_norms(rows: int, approximate: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
     """What a network of layer norms, products and activations gives, what it should, and the kernels that were launched."""
     torch.manual_seed(0)
@@ -111,7 +124,7 @@ def poisoned(folder: Path) -> tuple[torch.Tensor, torch.Tensor, bool]:
         step = Step(plan, program, states, folder, device="cpu")
         found.append(step(example)[0].clone())
     step.wipe()
-    return found[0], found[1], not any(tensor.any() for tensor in (step._memory, *step.inputs, *step.outputs))
+    return found[0], found[1], not any(tensor.any() for tensor in (step.memory, *step.inputs, *step.outputs))
 
 
 def errors(layer: Layer, cuts: dict[str, Tiles | Reach], folder: Path) -> dict[str, float]:

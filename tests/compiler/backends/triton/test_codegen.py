@@ -11,7 +11,7 @@ from bench.gpu.network import FORMS, Llama
 from compiler.backends.triton.capabilities import KNOWN, UnknownDevice, capabilities, here
 from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.launch import Step
-from compiler.backends.triton.plans import Launch, NotPlanned, Plan, Reference, Scratch
+from compiler.backends.triton.plans import Launch, Multiply, NotPlanned, Plan, Reference, Scratch
 from compiler.backends.triton.tiles import Tiles
 from compiler.frontend.exported import capture
 from compiler.ir.graph import Graph
@@ -96,11 +96,25 @@ def test_no_kernel_adds_floats_in_whatever_order_they_come() -> None:
 
 def test_what_has_no_kernel_is_left_to_aten_with_the_reason() -> None:
     encoder = planned(optimized(capture(Encoder(layers=1), encoder_example())).graph, DEVICE)
-    prompt = decode_plan(layers=1, batch=4, tokens=28)
 
-    assert any("attention" in each.reason for each in encoder.references)
-    assert any("112 rows" in each.reason for each in prompt.references)
-    assert len(encoder.launches) > len(encoder.references) > 0
+    assert [each.reason for each in encoder.references] == ["attention that is not over a cache"]
+    assert len(encoder.launches) > 5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_of_a_prompt_only_products_are_the_librarys(family: str) -> None:
+    plan = decode_plan(family, layers=1, batch=2, tokens=40)
+
+    assert plan.references == ()
+    products = [step for step in plan.steps if isinstance(step, Multiply)]
+    assert [step.group.anchor.op for step in products] == ["linear"] * 5
+    assert {step.reason.partition(":")[0] for step in products} == {"80 rows"}
+    launched = [launch.source.entry for launch in plan.launches]
+    assert {name: launched.count(name) for name in ("norm", "turned", "attention")} == {
+        "norm": 3,
+        "turned": 1,
+        "attention": 1,
+    }
 
 
 def test_a_llama_of_torch_alone_has_kernels_for_all_of_it() -> None:
