@@ -9,22 +9,20 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy
 import torch
 
 from compiler.ir.ops.sample import NOT_ASKED, NOT_FINITE, UNIFORM_BITS
 from compiler.native.native import Compiled
 from compiler.native.source import Source
 from inference.engine.architecture import DecoderConfig
-from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_model import HERE, CompiledModel
 from inference.engine.compiled_step import MOST_TOKENS, CompiledStep, cache_dtype, compiled_step
 from inference.engine.deployment import Weights
 from inference.engine.errors import CheckpointError
+from inference.engine.flat import Piece, flat
 from inference.engine.kv_store import KvStore
 from inference.engine.models.decoder import Decoder
 from inference.engine.sampler import Draw, Drawn
@@ -32,8 +30,6 @@ from inference.engine.scheduler import Chunk
 from inference.engine.stats import Memory
 
 _CPU = torch.device("cpu")
-Piece = tuple[Chunk, int, int, bool]
-"""A chunk's tokens from one place to before another, and whether the last one's logits are wanted."""
 
 
 class CompiledRunner(CompiledModel):
@@ -76,7 +72,8 @@ class CompiledRunner(CompiledModel):
         """The same logits, and what is drawn from each row by a draw that is plain; None where there is none."""
         left = iter(draws)
         found = [
-            self._computed(pieces, list(islice(left, sum(piece[3] for piece in pieces)))) for pieces in _calls(chunks)
+            self._computed(pieces, list(islice(left, sum(_is_wanted(chunk, end) for chunk, _, end in pieces))))
+            for pieces in _calls(chunks)
         ]
         logits = found[0][0] if len(found) == 1 else torch.cat([each for each, _ in found])
         return logits, [_drawn(token) for _, tokens in found for token in tokens.tolist()]
@@ -86,35 +83,15 @@ class CompiledRunner(CompiledModel):
         return self._step.wipe()
 
     def _computed(self, pieces: Sequence[Piece], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, torch.Tensor]:
-        widest = max(blocks_for(end) for _, _, end, _ in pieces)
-        total = sum(end - start for _, start, end, _ in pieces)
-        tokens: list[int] = []
-        rows: list[int] = []
-        positions = numpy.empty(total, dtype=numpy.int64)
-        slots = numpy.empty(total, dtype=numpy.int64)
-        tables = numpy.zeros((total, widest), dtype=numpy.int32)
-        firsts = numpy.full(total, -1, dtype=numpy.int32)
-        at = 0
-        for chunk, start, end, wanted in pieces:
-            tokens += chunk.choice.tokens[start:end]
-            past = at + end - start
-            places: numpy.ndarray[Any, Any] = numpy.arange(start, end)
-            blocks = numpy.array(chunk.choice.blocks[: blocks_for(end)])
-            positions[at:past] = places
-            slots[at:past] = blocks[places // BLOCK_TOKENS] * BLOCK_TOKENS + places % BLOCK_TOKENS
-            tables[at:past, : len(blocks)] = blocks
-            # An answer's token attends alone even when it is computed again with others: its bits are those of the first time.
-            firsts[at : at + max(0, min(end, chunk.generation.prompt_tokens) - start)] = at
-            if wanted:
-                rows.append(past - 1)
-            at = past
+        made = flat(pieces)
+        rows = [last for last, (chunk, _, end) in zip(made.lasts, pieces, strict=True) if _is_wanted(chunk, end)]
         return self._step(
-            torch.tensor(tokens),
-            torch.from_numpy(positions),
-            torch.from_numpy(slots),
-            torch.from_numpy(tables),
-            torch.from_numpy((positions + 1).astype(numpy.int32)),
-            torch.from_numpy(firsts),
+            torch.from_numpy(made.tokens),
+            torch.from_numpy(made.positions),
+            torch.from_numpy(made.slots),
+            torch.from_numpy(made.tables),
+            torch.from_numpy(made.lengths),
+            torch.from_numpy(made.firsts),
             torch.tensor(rows, dtype=torch.int64),
             torch.tensor(
                 [_UNASKED if draw is None else (draw.temperature, draw.top_p, draw.min_p) for draw in draws]
@@ -129,6 +106,11 @@ class CompiledRunner(CompiledModel):
 
 _UNASKED = (-1.0, 1.0, 0.0)
 _PARTS = 1 << UNIFORM_BITS
+
+
+def _is_wanted(chunk: Chunk, end: int) -> bool:
+    """Whether logits of the token before `end` are."""
+    return chunk.samples and end == chunk.end
 
 
 def _drawn(token: int) -> Drawn | None:
@@ -152,7 +134,7 @@ def _calls(chunks: Sequence[Chunk]) -> Iterator[list[Piece]]:
                 yield pieces
                 pieces, room = [], MOST_TOKENS
             end = min(chunk.end, start + room)
-            pieces.append((chunk, start, end, chunk.samples and end == chunk.end))
+            pieces.append((chunk, start, end))
             room -= end - start
             start = end
     yield pieces

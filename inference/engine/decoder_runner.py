@@ -50,7 +50,7 @@ class DecoderRunner:
         """Loads the weights. Raises CheckpointError when they cannot be served.
 
         With `graphs` on a CUDA device, `reserve` captures the decode steps of common sizes, and steps of those sizes replay. With
-        `kernels` it makes steps of few rows by those.
+        `kernels` it makes steps by those, as far as they go.
         With `counted` it stands in for something faster that could not be had.
         """
         if not isinstance(checkpoint.config, DecoderConfig):
@@ -76,7 +76,8 @@ class DecoderRunner:
         self.uncompiled = ""
         """Why there are no kernels that were asked for; known once the cache is reserved."""
         self.slow_path = 0
-        """Decode steps that nothing captured fitted, while something is; all steps where it stands in for something faster."""
+        """Steps that kernels did not take, where there are some, or decode steps that nothing captured fitted; all of them where it
+        stands in for something faster."""
         self._stands_in = counted
 
     def reserve(self, blocks: int) -> None:
@@ -118,7 +119,7 @@ class DecoderRunner:
 
     def draw(self, chunks: list[Chunk], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, list[Drawn | None]]:
         """What `step` gives, and what the step has drawn by draws that are plain; None where nothing is drawn yet."""
-        if self._kernels is not None and _are_answers(chunks) and not any(c.generation.deterministic for c in chunks):
+        if self._kernels is not None and not any(chunk.generation.deterministic for chunk in chunks):
             found = self._kernels.draw(chunks, draws)
             if found is not None:
                 return found
@@ -154,13 +155,15 @@ class DecoderRunner:
 
     def _mixed(self, chunks: list[Chunk]) -> torch.Tensor:
         self.slow_path += self._stands_in
-        if (self._kernels is not None or self._graphs is not None) and _are_answers(chunks):
-            found = None if self._kernels is None else self._kernels.draw(chunks, [None] * len(chunks))
+        if self._kernels is not None:
+            found = self._kernels.draw(chunks, [None] * sum(chunk.samples for chunk in chunks))
             if found is not None:
                 return found[0]
-            logits = None if self._graphs is None else self._graphs.step(chunks)
+        if self._graphs is not None and _are_answers(chunks):
+            logits = self._graphs.step(chunks)
             if logits is not None:
                 return logits
+        if self._kernels is not None or (self._graphs is not None and _are_answers(chunks)):
             self.slow_path += not self._stands_in
         with self._threads.fit(sum(chunk.end - chunk.start for chunk in chunks)):
             return self._network(self._batches.mixed(chunks), self.store.layers)  # type: ignore[no-any-return]

@@ -11,15 +11,15 @@ import torch
 from compiler import target
 from inference.engine.deployment import Weights
 from inference.engine.errors import NoKernels
-from inference.engine.kernel_program import ROWS
+from inference.engine.kernel_program import SIZES
 
 _QUANTIZED: dict[Weights, torch.dtype] = {"int8": torch.int8, "float8": torch.float8_e4m3fn}
 
 
 @dataclass(frozen=True)
 class Gpu(target.Gpu):
-    rows: Sequence[int] = ROWS
-    """Numbers of answers that kernels are planned for."""
+    sizes: Sequence[int] = SIZES
+    """Of steps of a decoder, in tokens, that kernels are planned for."""
 
     @classmethod
     def at(cls, name: str) -> Self:

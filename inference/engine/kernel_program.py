@@ -1,4 +1,4 @@
-"""A decoder's step for a GPU: the program over pages that its kernels compute, and its plans, one for each number of answers."""
+"""A decoder's step for a GPU: the program over pages that its kernels compute, and its plans, one for each number of tokens."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import RmsNorm
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
 
-ROWS = (1, 2, 4, 8, 16, 32, 64)
-"""Answers that run at once. Beyond, a product is computing and not reading, and the vendor's library is better at it."""
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+"""Tokens of a step: answers that go on, and prompts beside them."""
+_MOST_ROWS = 64
+"""Of which logits are wanted."""
 _LONGEST = 32_768
 """Tokens of a text. Beyond, its table of pages takes longer to send than kernels save."""
 
@@ -49,33 +51,38 @@ def width_of(config: DecoderConfig) -> int:
     return blocks_for(min(config.max_tokens, _LONGEST))
 
 
+def rows_of(size: int) -> int:
+    """Of how many tokens of a step of that size logits are had."""
+    return min(size, _MOST_ROWS)
+
+
 def plans_of(
     program: Program,
     config: DecoderConfig,
     pages: int,
     chip: Capabilities,
     *,
-    rows: Iterable[int] = ROWS,
+    sizes: Iterable[int] = SIZES,
     upcast: bool = False,
 ) -> dict[int, Plan]:
-    """For a cache of so many pages, by number of answers. `upcast` is for Triton's interpreter. Raises NotPlanned."""
+    """For a cache of so many pages, by number of tokens. `upcast` is for Triton's interpreter. Raises NotPlanned."""
     plans = {}
-    for count in rows:
-        sizes = {"W": width_of(config), "S": pages * BLOCK_TOKENS, "T": count, "R": count}
-        plan = planned(specialize(program, sizes).graph, chip, upcast=upcast)
+    for size in sizes:
+        bound = {"W": width_of(config), "S": pages * BLOCK_TOKENS, "T": size, "R": rows_of(size)}
+        plan = planned(specialize(program, bound).graph, chip, upcast=upcast)
         if plan.references:
             # ATen would write the padding somewhere, and what it does is not recorded.
             raise NotPlanned("; ".join(sorted({reference.reason for reference in plan.references})))
-        plans[count] = plan
+        plans[size] = plan
     return plans
 
 
 def with_draws(plans: Mapping[int, Plan]) -> dict[int, tuple[Plan, Sequence[Launch]]]:
     """Each plan, and what draws a token from each row of its logits."""
     found = {}
-    for rows, plan in plans.items():
+    for size, plan in plans.items():
         logits = plan.graph.outputs[0]
-        found[rows] = plan, drawing(rows, numbers(logits.shape)[-1], logits.dtype).launches
+        found[size] = plan, drawing(rows_of(size), numbers(logits.shape)[-1], logits.dtype).launches
     return found
 
 

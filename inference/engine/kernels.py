@@ -58,7 +58,7 @@ class Captured:
         gpu, pages = self.gpu, len(cache[0])
         with _or_none():
             program = kernel_program(network, self.quantized)
-            plans = plans_of(program, network.config, pages, gpu.chip, rows=gpu.rows, upcast=gpu.upcast)
+            plans = plans_of(program, network.config, pages, gpu.chip, sizes=gpu.sizes, upcast=gpu.upcast)
             steps = KernelSteps(program, plans, cache, self.folder, gpu.device, gpu.record)
         if self.quantized is None:
             share(network, steps.weights)
@@ -85,7 +85,7 @@ class Proven:
         gpu, pages, address = self.gpu, len(cache[0]), self.manifest.address
         with _or_none():
             program = read_program(self.path)
-            plans = plans_of(program, network.config, pages, gpu.chip, rows=sizes_in(self.path), upcast=gpu.upcast)
+            plans = plans_of(program, network.config, pages, gpu.chip, sizes=sizes_in(self.path), upcast=gpu.upcast)
             check_plans(self.path, with_draws(plans))
             with self.box.running(address, "load"):
                 steps = _Boxed(address, self.box, program, plans, cache, self.folder, gpu.device, gpu.record)

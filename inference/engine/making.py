@@ -178,7 +178,7 @@ def _on_gpu(request: _Request, into: Path, gpu: Gpu) -> _Proven:
     kernels = Captured(gpu, into / BESIDE, gpu.quantized(request.weights))
     candidate = DecoderRunner(checkpoint, device=device, dtype="auto", kernels=kernels)
     eager = DecoderRunner(checkpoint, device=device, dtype=candidate.dtype)
-    proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.rows)
+    proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.sizes)
     steps = candidate.kernels
     fill = partial(write_kernels, steps.program, with_draws(steps.plans))
     return _Proven(*proof, candidate.dtype, gpu.fingerprint, 0, fill)

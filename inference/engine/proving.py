@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from time import perf_counter_ns
 from typing import Any
 
@@ -19,6 +20,7 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import NoKernels
 from inference.engine.judging import Judged, Progress, judged_labels, measurement
+from inference.engine.kernel_program import rows_of
 from inference.engine.probe import Probe
 from inference.engine.proven_draws import judge_draws, judge_form
 from inference.engine.rig import PIECE, AnyRunner, Rig, prompts
@@ -63,28 +65,52 @@ def proved(
     progress: Progress,
     sizes: Sequence[int] = (),
 ) -> tuple[Judged, list[dict[str, Any]]]:
-    """Parity, and how long steps take beside torch's. `eager` holds its weights in the candidate's type. `sizes` are numbers of
-    answers for which the candidate has code of their own. Raises NoKernels where it was to have some and has none."""
+    """Parity, and how long steps take beside torch's. `eager` holds its weights in the candidate's type. `sizes` are of steps, in
+    tokens, for which the candidate has code of its own: each is asked. Raises NoKernels where it has none, or that cannot be."""
     timed = max(_BATCHES) * blocks_for(_context(checkpoint) + _RUNS + 2)
-    prompts_of = [[number % len(truth.prompts) for number in range(size)] for size in sizes]
-    alike = [[truth.prompts[number] for number in numbers] for numbers in prompts_of]
+    at_once = {size: _filling(truth.prompts, size) for size in sizes}
+    alike = [[truth.prompts[number] for number in numbers] for numbers in at_once.values()]
     room = max(map(_blocks, [truth.prompts, *alike])) + timed
     rigs = [Rig(runner, checkpoint, room) for runner in (eager, candidate)]
     if isinstance(candidate, DecoderRunner) and candidate.uncompiled:
         raise NoKernels(candidate.uncompiled)
     theirs, found = (_followed(rig, truth.prompts, truth.said, progress) for rig in rigs)
-    rows = [[truth.logits.flatten(0, 1)], [theirs.flatten(0, 1)], [found.flatten(0, 1)]]
-    for numbers, given in zip(prompts_of, alike, strict=True):
-        together = _together(rigs[1], given, [truth.said[number] for number in numbers], progress)
-        rows[0].append(truth.logits[numbers, 1 : _SIZED + 1].flatten(0, 1))
-        rows[1].append(theirs[numbers, 1 : _SIZED + 1].flatten(0, 1))
-        rows[2].append(together.flatten(0, 1))
-    judged = judged_labels(contract, getattr(torch, candidate.dtype), *map(torch.cat, rows))
+    rows = [(truth.logits.flatten(0, 1), theirs.flatten(0, 1), found.flatten(0, 1))]
+    for size, numbers in at_once.items():
+        steps = slice(0, 1) if _is_of_prompts(size) else slice(1, _SIZED + 1)
+        wanted, reference = (logits[numbers, steps].flatten(0, 1) for logits in (truth.logits, theirs))
+        given, said = ([of[number] for number in numbers] for of in (truth.prompts, truth.said))
+        progress(f"proving {size} tokens at once", 0, 1)
+        rows.append(
+            (wanted, reference, _prompted(rigs[1], given) if _is_of_prompts(size) else _together(rigs[1], given, said))
+        )
+    if isinstance(candidate, DecoderRunner) and (unasked := set(sizes) - candidate.kernels.used.keys()):
+        raise NoKernels(f"no prompts of this model fill steps of {', '.join(map(str, sorted(unasked)))} tokens")
+    judged = judged_labels(contract, getattr(torch, candidate.dtype), *map(torch.cat, zip(*rows, strict=True)))
     if not judged.reasons:
         # What draws from no numbers, or from others, has been judged.
-        judge_draws(judged, rigs[1], truth.prompts, max(sizes, default=_AT_ONCE))
+        few = [size for size in sizes if not _is_of_prompts(size)]
+        judge_draws(judged, rigs[1], truth.prompts, max(few, default=_AT_ONCE))
         judge_form(judged, rigs[1], checkpoint)
     return judged, _measured(checkpoint, rigs, progress)
+
+
+def _is_of_prompts(size: int) -> bool:
+    """Whether more tokens are in a step of that size than answers can be."""
+    return rows_of(size) < size
+
+
+def _filling(given: Sequence[list[int]], size: int) -> list[int]:
+    """Numbers of prompts for a step of that size: those of as many answers, or so many that their tokens fill it."""
+    if not _is_of_prompts(size):
+        return [number % len(given) for number in range(size)]
+    found: list[int] = []
+    left = size
+    for number in islice(cycle(range(len(given))), len(given) * size):
+        if len(given[number]) <= left and len(found) < rows_of(size):
+            found.append(number)
+            left -= len(given[number])
+    return found
 
 
 def _blocks(given: Sequence[list[int]]) -> int:
@@ -116,18 +142,25 @@ def _followed(
     return torch.stack([torch.stack(found) for found in rows])
 
 
-def _together(rig: Rig, given: Sequence[list[int]], said: Sequence[list[int]], progress: Progress) -> torch.Tensor:
-    """Likewise the logits after the first tokens of answers that all go on in the same steps."""
+def _together(rig: Rig, given: Sequence[list[int]], said: Sequence[list[int]]) -> torch.Tensor:
+    """Likewise the logits after the first tokens of answers that all go on in the same steps, all rows after each other."""
     probes = rig.probes(given, _ANSWER)
     rig.fill(probes)
     rows = []
     for step in range(_SIZED):
-        progress(f"proving {len(given)} at once", step + 1, _SIZED)
         for probe, answer in zip(probes, said, strict=True):
             probe.tokens.append(answer[step])
         rows.append(rig.step(probes))
     rig.give_back(probes)
-    return torch.stack(rows, dim=1)
+    return torch.stack(rows, dim=1).flatten(0, 1)
+
+
+def _prompted(rig: Rig, given: Sequence[list[int]]) -> torch.Tensor:
+    """Logits [prompts, vocabulary] after prompts that are all computed in one step."""
+    probes = rig.probes(given, 0)
+    logits = rig.step(probes, max(map(len, given)))
+    rig.give_back(probes)
+    return logits
 
 
 def _measured(checkpoint: Checkpoint, rigs: Sequence[Rig], progress: Progress) -> list[dict[str, Any]]:

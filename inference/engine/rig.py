@@ -47,12 +47,12 @@ class Rig:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
-    def step(self, probes: Sequence[Probe]) -> torch.Tensor:
+    def step(self, probes: Sequence[Probe], piece: int = PIECE) -> torch.Tensor:
         """Logits [those that reached their last token, vocabulary] in float32 on the CPU, the caller's own."""
-        return self._stepped(probes).to("cpu", torch.float32, copy=True)
+        return self._stepped(probes, piece).to("cpu", torch.float32, copy=True)
 
-    def _stepped(self, probes: Sequence[Probe]) -> torch.Tensor:
-        return self.runner.step([probe.chunk(PIECE) for probe in probes])
+    def _stepped(self, probes: Sequence[Probe], piece: int = PIECE) -> torch.Tensor:
+        return self.runner.step([probe.chunk(piece) for probe in probes])
 
 
 def prompts(checkpoint: Checkpoint, lengths: Sequence[int], *, room: int, seed: int = 0) -> list[list[int]]:

@@ -36,10 +36,10 @@ BLOCKS = 40
 PROMPTS = (5, 30, 17)
 
 
-def interpreter(rows: Sequence[int], *, upcast: bool = False, **other: str) -> Gpu:
+def interpreter(sizes: Sequence[int], *, upcast: bool = False, **other: str) -> Gpu:
     """In the place of a GPU; `other` is what is said of it that is not so of the rest."""
     one = gpu(**other)
-    return Gpu(one.device, one.chip, one.fingerprint, one.record, upcast, rows)
+    return Gpu(one.device, one.chip, one.fingerprint, one.record, upcast, sizes)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Seen:
     """Whether more answers than any size takes go on by the network, and are counted."""
     left: bool
     """Whether something of a step is in its memory after a wipe."""
+    used: dict[int, int]
+    """Steps by the size that computed them."""
 
 
 class Texts:
@@ -82,7 +84,7 @@ class Texts:
 
 
 def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], quantized: torch.dtype | None) -> Seen:
-    """Three answers go on for three steps by kernels, beside a network that goes on with the same tokens."""
+    """Three answers go on for two steps by kernels, and one with a prompt, beside a network that goes on with the same tokens."""
     # A processor reads packed weights, and what a GPU computes with is asked for. This process is the interpreter's own.
     decoder_runner.pack = lambda network: None  # type: ignore[attr-defined]
     checkpoint = Checkpoint.open(checkpoints.save_decoder(folder / family, family, heads=4))
@@ -96,31 +98,40 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], qua
     before = [runner.step(each.chunks()) for runner, each in zip(runners, texts, strict=True)]
     for each in texts:
         each.told([int(row.argmax()) for row in before[0]])
-    gpu = interpreter((1, 2, 4), upcast=dtype == "bfloat16")
+    kernel_program._MOST_ROWS = 4
+    gpu = interpreter((4, 128), upcast=dtype == "bfloat16")
     kernels = Captured(gpu, folder, quantized)(ours._network, ours.store.layers)
     ours._kernels = kernels
     mine, theirs, drawn = [], [], []
-    for _ in range(3):
+    for _ in range(2):
         found = ours.draw(texts[1].chunks(), draws)
-        assert torch.equal(found[0], ours.step(texts[1].chunks()))
         mine.append(found[0].clone())
         drawn.append(found[1])
         theirs.append(reference.step(texts[0].chunks()))
         for each in texts:
             each.told([int(row.argmax()) for row in theirs[-1]])
+    for each in texts:
+        each.add(40)
+    found = ours.draw(texts[1].chunks(), [*draws, draws[0]])
+    mine.append(found[0].clone())
+    drawn.append(found[1])
+    theirs.append(reference.step(texts[0].chunks()))
+    used = dict(kernels.used)
     caches = [(a.clone(), b.clone()) for a, b in zip(ours.store.layers, reference.store.layers, strict=True)]
     prompts = []
     for runner in runners:
         alone = Texts(checkpoint)
         alone.add(40)
+        runner._kernels = None
         prompts.append(runner.step(alone.chunks()))
-    many = ours.draw(texts[1].chunks() * 2, draws * 2)[1] == [None] * 6 and ours.slow_path == 1
+    ours._kernels = kernels
+    many = ours.draw(texts[1].chunks()[:3] * 2, draws * 2)[1] == [None] * 6 and ours.slow_path == 1
     ours.wipe_buffers()
     size = kernels._sizes[4]
-    buffers = (size.step._memory, *size.step.inputs, *size.step.outputs, size.sampler.tokens)
+    buffers = (size.step.memory, *size.step.inputs, *size.step.outputs, size.sampler.tokens)
     weight = ours._network.layers[0].self_attn.qkv_proj.weight  # type: ignore[union-attr]  # typed as modules of any kind
     shared = weight.data_ptr() in {each.data_ptr() for each in kernels.weights.values()}
-    return Seen(mine, theirs, drawn, caches, prompts, shared, many, any(bool(each.any()) for each in buffers))
+    return Seen(mine, theirs, drawn, caches, prompts, shared, many, any(bool(each.any()) for each in buffers), used)
 
 
 @dataclass(frozen=True)
@@ -137,11 +148,11 @@ class Artifact:
     """Whether the network answers where the artifact is refused."""
 
 
-def artifact(folder: Path, weights: Weights, rows: Sequence[int]) -> Artifact:
+def artifact(folder: Path, weights: Weights, sizes: Sequence[int]) -> Artifact:
     """An artifact for the interpreter, as one is made for a GPU, and what becomes of it in an engine."""
     _quick()
     source = checkpoints.save_decoder(folder / "llama", "llama", heads=4)
-    made = artifacts.made(source, folder / "artifacts", weights, gpu=interpreter(rows))
+    made = artifacts.made(source, folder / "artifacts", weights, gpu=interpreter(sizes))
     checkpoint = Checkpoint.open(source)
     # No processor is called so: it stands for the GPU.
     options = LoadOptions(
@@ -155,13 +166,13 @@ def artifact(folder: Path, weights: Weights, rows: Sequence[int]) -> Artifact:
     candidate = DecoderRunner(
         checkpoint,
         dtype=made.manifest.dtype,
-        kernels=Captured(interpreter(rows), folder / "kept", interpreter(rows).quantized(weights)),
+        kernels=Captured(interpreter(sizes), folder / "kept", interpreter(sizes).quantized(weights)),
     )
-    proven = served(interpreter(rows))
+    proven = served(interpreter(sizes))
     assert proven.refused is None
-    found = [_answered(runner, checkpoint, BLOCKS, max(rows)) for runner in (candidate, _runner(proven))]
+    found = [_answered(runner, checkpoint, BLOCKS, min(2, max(sizes))) for runner in (candidate, _runner(proven))]
     refused = {
-        field: served(interpreter(rows, **{field: other})).refused
+        field: served(interpreter(sizes, **{field: other})).refused
         for field, other in (
             ("device", "Another GPU"),
             ("driver", "2"),
@@ -171,10 +182,10 @@ def artifact(folder: Path, weights: Weights, rows: Sequence[int]) -> Artifact:
     }
     refused["gpu"] = served(None).refused
     kernel_program._LONGEST = 64  # a release that plans for other texts
-    otherwise = served(interpreter(rows))
+    otherwise = served(interpreter(sizes))
     refused["plans"] = otherwise.refused
     network = _runner(otherwise)
-    serves = bool(_answered(network, checkpoint, BLOCKS, max(rows)).isfinite().all()) and network.slow_path > 0
+    serves = bool(_answered(network, checkpoint, BLOCKS, min(2, max(sizes))).isfinite().all()) and network.slow_path > 0
     return Artifact(
         made.path,
         made.manifest.evidence.parity,
@@ -191,7 +202,7 @@ def _runner(served: ServedModel) -> DecoderRunner:
     return runner
 
 
-def planted(folder: Path, of: str, wrong: tuple[str, str]) -> str:
+def planted(folder: Path, sizes: Sequence[int], of: str, wrong: tuple[str, str]) -> str:
     """What is said of an artifact when the template of a kernel is wrong; nothing may be left of it."""
     _quick()
     functions = sources._functions()
@@ -199,7 +210,7 @@ def planted(folder: Path, of: str, wrong: tuple[str, str]) -> str:
     sources._functions = lambda: {**functions, of: functions[of].replace(*wrong)}  # type: ignore[assignment]
     source = checkpoints.save_decoder(folder / "llama", "llama", heads=4)
     try:
-        artifacts.made(source, folder / "artifacts", gpu=interpreter((1,)))
+        artifacts.made(source, folder / "artifacts", gpu=interpreter(sizes))
     except Disproven as error:
         assert list((folder / "artifacts").glob("[!.]*")) == []
         return str(error)
@@ -212,7 +223,7 @@ def _quick() -> None:
     """An interpreter takes its time: one layer, few prompts."""
     decoder_runner.pack = lambda network: None  # type: ignore[attr-defined]
     checkpoints.SIZES["num_hidden_layers"] = 1
-    kernel_program._LONGEST = 1024
+    kernel_program._LONGEST, kernel_program._MOST_ROWS = 1024, 4
     proving._ANSWER, proven_draws._DRAWS, proving._RUNS, proving._PROMPTS = 4, 4, 1, 1
     proven_draws._SCHEMA = {"enum": [7]}
     proven_draws._is_valid = lambda text: text == "7"  # type: ignore[assignment]

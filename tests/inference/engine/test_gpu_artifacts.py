@@ -24,23 +24,25 @@ def interpret() -> Iterator[Interpret]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("weights", "rows"), [("as-they-are", (1, 2)), ("float8", (1,))])
+@pytest.mark.parametrize(("weights", "sizes"), [("as-they-are", (2, 128)), ("float8", (1,))])
 def test_what_is_served_is_what_was_proven(
-    interpret: Interpret, tmp_path: Path, weights: Weights, rows: tuple[int, ...]
+    interpret: Interpret, tmp_path: Path, weights: Weights, sizes: tuple[int, ...]
 ) -> None:
-    seen = interpret(interpreted_steps.artifact, tmp_path, weights, rows)
+    seen = interpret(interpreted_steps.artifact, tmp_path, weights, sizes)
 
     assert seen.same
     assert seen.serves
     manifest = manifest_in(seen.path)
     assert (manifest.fingerprint.kind, manifest.fingerprint.instructions) == ("cuda", ("sm_90",))
-    # A prompt with 4 tokens, then as many answers as each size is for, with 3.
-    assert seen.parity["rows"] == 4 + 3 * sum(rows)
+    # A prompt with 4 tokens, then as many answers as a size is for, with 3, and four prompts, which fill 128 tokens.
+    assert seen.parity["rows"] == 4 + 3 * sizes[0] + 4 * (128 in sizes)
     assert seen.parity["chi_square"] > 1e-4 and seen.parity["structured"] == 1.0
     assert seen.steps == ["decode 1", "prompt 1"]
     plans = json.loads((seen.path / "plans.json").read_bytes())
-    assert sorted(plans) == [str(size) for size in rows]
-    launched = {step["kernel"] for plan in plans.values() for step in plan["steps"]}
+    assert sorted(plans) == sorted(map(str, sizes))
+    steps = [step for plan in plans.values() for step in plan["steps"]]
+    assert any("library" in step for step in steps) == (128 in sizes) and not any("aten" in step for step in steps)
+    launched = {step["kernel"] for step in steps if "kernel" in step}
     assert {path.name for path in (seen.path / "kernels").iterdir()} == launched
     reasons = {"device": "device", "driver": "library", "compiler": "library", "headers": "library"}
     for field, reason in reasons.items():
@@ -50,7 +52,14 @@ def test_what_is_served_is_what_was_proven(
 
 
 @pytest.mark.timeout(400)
-def test_a_wrong_kernel_is_stopped(interpret: Interpret, tmp_path: Path) -> None:
-    wrong = "(SCALE * ", "(1.5 * SCALE * "
-
-    assert "the error is" in interpret(interpreted_steps.planted, tmp_path, "attention", wrong)
+@pytest.mark.parametrize(
+    ("sizes", "kernel", "wrong"),
+    [
+        ((1,), "glance", ("(SCALE * ", "(1.5 * SCALE * ")),
+        ((1, 128), "attend", ("tl.max(last, 0) + 1", "tl.max(last, 0)")),
+    ],
+)
+def test_a_wrong_kernel_is_stopped(
+    interpret: Interpret, tmp_path: Path, sizes: tuple[int, ...], kernel: str, wrong: tuple[str, str]
+) -> None:
+    assert "the error is" in interpret(interpreted_steps.planted, tmp_path, sizes, kernel, wrong)

@@ -34,7 +34,7 @@ def interpret() -> Iterator[Interpret]:
         ("qwen3", "float32", None, 1e-4),
         ("mistral", "bfloat16", None, 0.1),
         ("llama-tied", "float32", None, 1e-4),
-        ("llama", "float32", torch.int8, 0.05),
+        ("llama", "float32", torch.int8, 0.1),
     ],
 )
 def test_answers_go_on_as_the_network_says_and_are_drawn_in_the_step(
@@ -45,11 +45,10 @@ def test_answers_go_on_as_the_network_says_and_are_drawn_in_the_step(
     scale = max(float(each.abs().max()) for each in seen.theirs)
     for mine, theirs, drawn in zip(seen.mine, seen.theirs, seen.drawn, strict=True):
         assert (mine - theirs).abs().max() <= most * scale
-        assert [token.token if token else None for token in drawn] == [
-            int(mine[0].argmax()),
-            int(mine[1].argmax()),
-            None,
-        ]
+        greedy = [int(row.argmax()) for row in mine]
+        assert [token.token if token else None for token in drawn] == [greedy[0], greedy[1], None, *greedy[3:]]
+    assert seen.used == {4: 2, 128: 1}
+    assert len(seen.mine[-1]) == 4
     for mine, theirs in seen.caches:
         assert (mine - theirs).abs().max() <= most * theirs.abs().max()
     before, after = seen.prompts
