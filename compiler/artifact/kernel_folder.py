@@ -68,6 +68,11 @@ def check_plans(path: Path, sized: Sized) -> None:
         raise otherwise()
 
 
+def without_more(plans: Mapping[int, Plan]) -> Sized:
+    """Nothing is launched after these."""
+    return {size: (plan, ()) for size, plan in plans.items()}
+
+
 def sources_of(launches: Iterable[Launch]) -> dict[str, bytes]:
     """What launches run, by the path in an artifact's folder; sorted."""
     return {f"{KERNELS}/{launch.source.name}": launch.source.text.encode() for launch in sorted(launches, key=_name)}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from compiler.backends.triton import attentions, linears, loops
+from compiler.backends.triton import attentions, linears, loops, rows
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.heads import turned
-from compiler.backends.triton.linears import FLOATS
 from compiler.backends.triton.plans import (
     AnyStep,
     Cuts,
@@ -15,13 +14,9 @@ from compiler.backends.triton.plans import (
     NotPlanned,
     Plan,
     Reference,
-    count,
-    numbers,
     require,
-    title_of,
 )
-from compiler.backends.triton.sources import from_template
-from compiler.backends.triton.tiles import LEAST, Reach, Tiles, power_above
+from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.graph import Graph
 from compiler.ir.value import TupleType, Value
 from compiler.memory.liveness import buffers
@@ -39,8 +34,8 @@ def planned(graph: Graph, device: Capabilities, *, cuts: Cuts | None = None, upc
     require(not call_symbols(graph), "a plan is for one bucket: bind the symbols first (`passes.specialize`)")
     groups: Sequence[Group] = fuse(graph)
     for cut in (_without_tail, _without_norm):
-        parts = [part for group in groups for part in _parts(group, cut, device)]
-        groups = groups_of(graph, parts)
+        groups = groups_of(graph, [part for group in groups for part in _parts(group, cut, device)])
+    groups = groups_of(graph, _with_sums(groups))
     steps: list[AnyStep] = []
     for group in groups:
         step = step_of(group, device, upcast=upcast)
@@ -80,6 +75,19 @@ def _without_norm(group: Group) -> list[_Part]:
     return [(Kind.NORM, before[0], before), (group.kind, last, [last])]
 
 
+def _with_sums(groups: Sequence[Group]) -> Iterator[_Part]:
+    """A sum that nothing else is computed with goes to the norm of it."""
+    sums = {group.values[0]: group for group in groups if len(group.values) == 1 and rows.is_sum(group.values[0])}
+    taken: dict[Group, Group] = {}
+    for group in groups:
+        if group.kind is Kind.NORM and (found := sums.pop(group.anchor.args[0], None)):
+            taken[group] = found
+    for group in groups:
+        if group not in taken.values():
+            before = taken[group].values if group in taken else ()
+            yield group.kind, group.anchor, (*before, *group.values)
+
+
 def step_of(group: Group, device: Capabilities, *, cut: Tiles | Reach | None = None, upcast: bool = False) -> AnyStep:
     try:
         return launch_of(group, device, cut=cut, upcast=upcast)
@@ -98,57 +106,9 @@ def launch_of(group: Group, device: Capabilities, *, cut: Tiles | Reach | None =
     if group.kind is Kind.ATTENTION:
         return attentions.launch(group, device, cut=cut if isinstance(cut, Reach) else None, upcast=upcast)
     if group.kind is Kind.NORM:
-        return _norm(group)
+        return rows.norm(group)
     if group.kind is Kind.REDUCTION:
-        return _means(group) if group.anchor.op == "ragged_mean" else _reduced(group)
+        return rows.means(group) if group.anchor.op == "ragged_mean" else rows.reduced(group)
     if group.kind is Kind.LOOP:
         return turned(group) if any(value.op == "write" for value in group.values) else loops.launch(group)
     raise NotPlanned(f"there is no kernel for {group.anchor.attributes.get('target', group.anchor.op)}")
-
-
-def _norm(group: Group) -> Launch:
-    anchor = group.anchor
-    x, weight, *bias = anchor.args
-    alone = group.values[0] is anchor and all(value.op == "reshape" for value in group.values[1:])
-    require(alone and len(group.outputs) == 1, "something follows a norm")
-    require(x.dtype in FLOATS, f"a norm of {x.dtype}")
-    depth = numbers(anchor.shape)[-1]
-    rows = count(anchor.shape) // depth
-    constants = {
-        "ROWS": rows,
-        "DEPTH": depth,
-        "BLOCK_M": 1,
-        "BLOCK_K": min(4096, max(LEAST, power_above(depth))),
-        "CENTERED": anchor.op == "layer_norm",
-        "EPS": float(anchor["eps"]),
-    }
-    source = from_template("norm", title_of(group), constants)
-    arguments = x, weight, bias[0] if bias else None, group.outputs[0]
-    return Launch(group, source, (rows, 1, 1), arguments, constants, 4, 1)
-
-
-def _reduced(group: Group) -> Launch:
-    anchor, [x] = group.anchor, group.anchor.args[:1]
-    require(group.values == (anchor,), "something beside a sum")
-    require(anchor.op in ("sum", "mean"), f"there is no kernel for {anchor.op}")
-    require({dim % x.rank for dim in anchor["dims"]} == {x.rank - 1}, "a sum over other dimensions than the last")
-    require(x.dtype in FLOATS, f"a sum of {x.dtype}")
-    depth = numbers(x.shape)[-1]
-    constants = {
-        "DEPTH": depth,
-        "BLOCK_K": min(4096, max(LEAST, power_above(depth))),
-        "MEAN": anchor.op == "mean",
-    }
-    source = from_template("reduced", title_of(group), constants)
-    return Launch(group, source, (count(x.shape) // depth, 1, 1), (x, anchor), constants, 4, 1)
-
-
-def _means(group: Group) -> Launch:
-    x, starts, ends = group.anchor.args
-    require(group.values == (group.anchor,), "something beside a mean")
-    require(x.dtype in FLOATS, f"a mean of {x.dtype}")
-    texts, width = numbers(group.anchor.shape)
-    block_k = min(128, max(LEAST, power_above(width)))
-    constants = {"WIDTH": width, "BLOCK_R": 32, "BLOCK_K": block_k}
-    source = from_template("means", title_of(group), constants)
-    return Launch(group, source, (texts, -(-width // block_k), 1), (x, starts, ends, group.anchor), constants, 4, 1)
