@@ -6,7 +6,6 @@ The same bits come out for a text alone and in company.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from functools import partial
 from math import exp, log
 from pathlib import Path
@@ -21,8 +20,8 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_model import HERE, CompiledModel
 from inference.engine.deployment import Weights
-from inference.engine.encoder_runner import answers, scores
 from inference.engine.encoder_step import EncoderStep, byte_steps, plain_step
+from inference.engine.encoding import Encoding, batches
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.ragged import Ragged
@@ -38,8 +37,8 @@ class TooCoarse(ValueError):
     """Weights of bytes would answer too differently; the message says how much."""
 
 
-class CompiledEncoder(CompiledModel):
-    """An encoder, which raises TooCoarse where it cannot have weights of bytes. For one thread at a time."""
+class CompiledEncoder(CompiledModel, Encoding):
+    """An encoder, which raises TooCoarse where it cannot have weights of bytes."""
 
     made_by = HERE / "models", HERE / "encoder_step.py", Path(__file__)
     declines = TooCoarse
@@ -57,20 +56,10 @@ class CompiledEncoder(CompiledModel):
     def native(self) -> Compiled:
         return self._step.native
 
-    def embed(self, texts: list[list[int]], dimensions: list[int | None]) -> list[bytes | None]:
-        """As `EncoderRunner.embed`."""
-        return answers(self.computed(texts), dimensions)
-
-    def tag(self, texts: list[list[int]]) -> list[numpy.ndarray | None]:
-        """As `EncoderRunner.tag`."""
-        return scores(self.computed(texts), texts)
-
     def wipe_buffers(self) -> int:
-        """Zeroes what calls leave in buffers that outlive them; the number of bytes."""
         return self._step.wipe()
 
     def computed(self, texts: list[list[int]]) -> numpy.ndarray:
-        """Vectors [texts, hidden], or logits [tokens, labels], float32."""
         return _computed(self._step, texts)
 
     def _loaded_step(self, held: Held, folder: Path) -> EncoderStep:
@@ -78,11 +67,11 @@ class CompiledEncoder(CompiledModel):
 
     def _made(self, checkpoint: Checkpoint, folder: Path, weights: Weights) -> Source:
         """Over as many bytes as answer as float32 does, where they are wanted. Raises TooCoarse."""
-        encoder = _loaded(checkpoint, self.config, getattr(torch, self.dtype))
+        encoder = loaded(checkpoint, self.config, getattr(torch, self.dtype))
         if weights == "as-they-are":
             return plain_step(encoder)
         sample, probes = (synthetic(checkpoint, seed) for seed in _SEEDS)
-        exact = _loaded(checkpoint, self.config, torch.float32)
+        exact = loaded(checkpoint, self.config, torch.float32)
         with torch.inference_mode():
             expected = torch.cat([exact(*Ragged.pack([ids], self.device)) for ids in probes])
         del exact
@@ -111,25 +100,13 @@ def synthetic(checkpoint: Checkpoint, seed: int) -> list[list[int]]:
     ]
 
 
-def _loaded(checkpoint: Checkpoint, config: EncoderConfig, dtype: torch.dtype) -> Encoder:
+def loaded(checkpoint: Checkpoint, config: EncoderConfig, dtype: torch.dtype) -> Encoder:
+    """On the CPU, with weights that have not been packed."""
     encoder = Encoder(config, partial(torch.empty, dtype=dtype, device=CompiledEncoder.device))
     encoder.load(checkpoint.weights())
     return encoder
 
 
 def _computed(step: EncoderStep, texts: list[list[int]]) -> numpy.ndarray:
-    found = [step(some) for some in _calls(texts, step.most_tokens)]
+    found = [step(some) for some in batches(texts, step.most_tokens)]
     return found[0] if len(found) == 1 else numpy.concatenate(found)
-
-
-def _calls(texts: list[list[int]], most: int) -> Iterator[list[list[int]]]:
-    """The texts in their order, at most `most` tokens a call."""
-    some: list[list[int]] = []
-    room = most
-    for ids in texts:
-        if len(ids) > room:
-            yield some
-            some, room = [], most
-        some.append(ids)
-        room -= len(ids)
-    yield some

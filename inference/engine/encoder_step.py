@@ -33,13 +33,13 @@ _CHOICES = every, reads_no_activation
 def plain_step(encoder: Encoder) -> Source:
     """An encoder's step, of one whose weights have not been packed. Raises Unsupported or NotNative: then the encoder itself has to
     serve."""
-    return _source(for_processor(_captured(encoder)), encoder.config)
+    return _source(for_processor(captured(encoder)), encoder.config)
 
 
 def byte_steps(encoder: Encoder, sample: list[list[int]]) -> Iterator[Source]:
     """The same over weights of bytes, of fewer and fewer layers. `sample` are texts that nobody wrote, to see what numbers the
     layers meet. Raises Unsupported, Unquantizable or NotNative."""
-    for program in calibrated(_captured(encoder), [_arrays(sample, encoder.config.first_position)], _CHOICES):
+    for program in calibrated(captured(encoder), [arrays(sample, encoder.config.first_position)], _CHOICES):
         yield _source(program, encoder.config)
 
 
@@ -48,8 +48,9 @@ def most_tokens(config: EncoderConfig) -> int:
     return max(LEAST_LIMIT, config.max_tokens)
 
 
-def _captured(encoder: Encoder) -> Program:
-    return optimized(capture(PlainEncoder(encoder), _arrays([[0] * 3, [0] * 4], 0), dynamic=DYNAMIC))
+def captured(encoder: Encoder) -> Program:
+    """What an encoder computes whose weights have not been packed, in its own types. Raises Unsupported."""
+    return optimized(capture(PlainEncoder(encoder), arrays([[0] * 3, [0] * 4], 0), dynamic=DYNAMIC))
 
 
 def _source(program: Program, config: EncoderConfig) -> Source:
@@ -71,8 +72,8 @@ class EncoderStep:
     def __call__(self, texts: list[list[int]]) -> numpy.ndarray:
         """Vectors [texts, hidden], or logits [tokens, labels], in float32. A text has a token at least; all have at most
         `most_tokens`."""
-        arrays = _arrays(texts, self._first_position)
-        [values] = self._pools.run(sum(map(len, texts)), lambda pool: self._native(arrays, {}, pool=pool))
+        inputs = arrays(texts, self._first_position)
+        [values] = self._pools.run(sum(map(len, texts)), lambda pool: self._native(inputs, {}, pool=pool))
         return values.numpy()
 
     @property
@@ -90,12 +91,12 @@ def idle(config: EncoderConfig) -> Callable[[Compiled, int, Pool | None], Sequen
 
     def run(step: Compiled, tokens: int, pool: Pool | None = None) -> Sequence[torch.Tensor]:
         text = [number % config.vocab_size for number in range(tokens)]
-        return step(_arrays([text], config.first_position), {}, pool=pool)
+        return step(arrays([text], config.first_position), {}, pool=pool)
 
     return run
 
 
-def _arrays(texts: list[list[int]], first_position: int) -> tuple[torch.Tensor, ...]:
+def arrays(texts: list[list[int]], first_position: int) -> tuple[torch.Tensor, ...]:
     """What `PlainEncoder.forward` takes."""
     lengths = [len(ids) for ids in texts]
     ends = numpy.fromiter(accumulate(lengths), dtype=numpy.int32, count=len(lengths))

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from inference.engine.batch_queue import Flushes
-from inference.engine.encoder_runner import EncoderRunner
+from inference.engine.encoding import Encoding
 from inference.engine.errors import DEADLINE, ERASED, Refusal, nonfinite
 from inference.engine.lanes import LANES, Lane
 from inference.engine.protocol import EngineError, Timings
@@ -22,12 +22,9 @@ from inference.engine.text_queue import GPU_BATCH_TOKENS, GPU_RIDE_TOKENS, Text,
 from inference.engine.window import PRESETS, Hold, Window
 from inference.engine.worker import Found, Wiped, Worker
 
-if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
-    from inference.engine.compiled_encoder import CompiledEncoder
-
 
 class EncoderWorker(Worker[Texts]):
-    def __init__(self, runner: EncoderRunner | CompiledEncoder, window: Window = PRESETS["balanced"]) -> None:
+    def __init__(self, runner: Encoding, window: Window = PRESETS["balanced"]) -> None:
         """`window` is for requests that name no preset."""
         super().__init__()
         self._runner = runner

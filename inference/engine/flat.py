@@ -53,4 +53,6 @@ def flat(pieces: Sequence[Piece], size: int | None = None) -> Flat:
         firsts[at : at + max(0, min(end, chunk.generation.prompt_tokens) - start)] = at
         lasts.append(past - 1)
         at = past
+    # Padding is a piece of nobody's prompt, which sees nothing, at once.
+    firsts[at:] = at
     return Flat(tokens, positions, slots, tables, lengths, firsts, lasts)

@@ -5,39 +5,27 @@ A step has answers that go on, and pieces of prompts. It is computed by the smal
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from compiler.backends.triton.graph import Record, Recorded, Recording
+from compiler.backends.triton.graph import Record, Recorded
 from compiler.backends.triton.launch import Step
 from compiler.backends.triton.plans import Plan, numbers
 from compiler.backends.triton.sampling import Sampler
 from compiler.ir.program import Program
 from inference.engine.blocks import blocks_for
 from inference.engine.flat import Flat, flat
+from inference.engine.kernel_program import rows_of
 from inference.engine.models.decoder import KvCache
 from inference.engine.models.plain_step import cache_name
+from inference.engine.recorded import RecordedSteps
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 
 _GREEDY = Draw(0.0, 0, 1.0, 0.0, None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    step: Step
-    sampler: Sampler
-    recording: Recording
-
-    @property
-    def rows(self) -> int:
-        """Of logits."""
-        return len(self.step.outputs[0])
 
 
 class KernelSteps:
@@ -57,32 +45,35 @@ class KernelSteps:
         Raises NoTriton, NotCompiled, NoGraphs.
         """
         self.program, self.plans = program, plans
-        on_device = {id(tensor): tensor.to(device) for tensor in program.weights.values()}
-        self.weights = {name: on_device[id(tensor)] for name, tensor in program.weights.items()}
-        """Where the kernels read them."""
-        self.used: Counter[int] = Counter()
-        """Steps, by the size that computed them."""
         [tables] = [value for value in plans[min(plans)].graph.inputs if value["name"] == "tables"]
         self._width = numbers(tables.shape)[1]
+        self._samplers: dict[int, Sampler] = {}
         states = {cache_name(number): layer.flatten(0, 1) for number, layer in enumerate(cache)}
-        pool, memory, largest = None, None, None
-        self._sizes: dict[int, _Size] = {}
-        # The largest first: the others then live in memory that it has taken.
-        for count in sorted(plans, reverse=True):
-            plan = plans[count]
-            step = Step(plan, Program(plan.graph, self.weights, {}), states, folder, device=device, memory=memory)
-            sampler = Sampler(step.outputs[0], folder, beside=largest)
-            memory, largest = memory if memory is not None else step.memory, largest or sampler
-            # What is run to be recorded is padding, too.
-            step.put(_inputs(flat((), count), [0] * len(step.outputs[0])))
-            recording = record(partial(_run, step, sampler), device, pool)
-            pool = recording.pool()
-            self._sizes[count] = _Size(step, sampler, recording)
+        self._steps = RecordedSteps(program, plans, states, folder, device, record, partial(self._drawn_after, folder))
+
+    def _drawn_after(self, folder: Path, step: Step) -> Callable[[], object]:
+        tokens, rows = len(step.inputs[0]), len(step.outputs[0])
+        # Of the largest, which is the first.
+        beside = next(iter(self._samplers.values()), None)
+        self._samplers[tokens] = sampler = Sampler(step.outputs[0], folder, beside=beside)
+        # What is run to be recorded is padding, too.
+        step.put(_inputs(flat((), tokens), [0] * rows))
+        return sampler.run
+
+    @property
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Where the kernels read them."""
+        return self._steps.weights
+
+    @property
+    def used(self) -> Mapping[int, int]:
+        """Steps, by the size that computed them."""
+        return self._steps.used
 
     @property
     def bytes(self) -> int:
         """Memory of its own, beside weights and cache."""
-        return sum(self._memories().values())
+        return sum(int(tensor.nbytes) for tensor in self._memories())
 
     @torch.inference_mode()
     def draw(
@@ -91,59 +82,44 @@ class KernelSteps:
         """Logits [those that sample, vocabulary], in order, valid until the next call, and what was drawn from each row by a draw
         that is plain; None where the chunks are more, or longer, than any size here takes."""
         tokens, wanted = sum(chunk.end - chunk.start for chunk in chunks), sum(chunk.samples for chunk in chunks)
-        fits = (count for count in sorted(self._sizes) if count >= tokens and self._sizes[count].rows >= wanted)
-        count = next(fits, None)
-        if count is None or max(blocks_for(chunk.end) for chunk in chunks) > self._width:
+        fitting = (each for each in self._steps.sizes if each.tokens >= tokens and rows_of(each.tokens) >= wanted)
+        size = next(fitting, None)
+        if size is None or max(blocks_for(chunk.end) for chunk in chunks) > self._width:
             return None
-        size = self._sizes[count]
         # Answers attend alone, and stand before all prompts: the kernel has programs of their own for them.
         order = sorted(range(len(chunks)), key=lambda number: is_of_prompt(chunks[number]))
-        made = flat([(chunks[number], chunks[number].start, chunks[number].end) for number in order], count)
+        made = flat([(chunks[number], chunks[number].start, chunks[number].end) for number in order], size.tokens)
         last = dict(zip(order, made.lasts, strict=True))
+        padding = rows_of(size.tokens) - wanted
         rows = [last[number] for number, chunk in enumerate(chunks) if chunk.samples]
-        padding = size.rows - wanted
-        size.step.put(_inputs(made, rows + [0] * padding))
         asked = [draw if _is_asked(draw) else None for draw in draws]
         decided = [draw or _GREEDY for draw in (*asked, *[None] * padding)]
-        size.sampler.fill(
+        sampler = self._samplers[size.tokens]
+        sampler.fill(
             torch.tensor([draw.temperature for draw in decided]),
             torch.tensor([max(0, draw.top_k) for draw in decided], dtype=torch.int32),
             torch.tensor([draw.top_p for draw in decided]),
             torch.tensor([draw.uniform for draw in decided]),
         )
-        size.recording()
-        self.used[count] += 1
-        found = size.sampler.tokens[:wanted].tolist()
+        logits = self._steps.run(size, _inputs(made, rows + [0] * padding))
         drawn = [
             None if draw is None else Drawn(None if token < 0 else token)
-            for draw, token in zip(asked, found, strict=True)
+            for draw, token in zip(asked, sampler.tokens[:wanted].tolist(), strict=True)
         ]
-        return size.step.outputs[0][:wanted], drawn
+        return logits[:wanted], drawn
 
     def wipe(self) -> int:
         """Zeroes what the last steps left in memory of their own; the number of bytes."""
-        for size in self._sizes.values():
-            size.step.wipe()
-            size.sampler.wipe()
-        return self.bytes
+        return sum(int(tensor.zero_().nbytes) for tensor in self._memories())
 
-    def _memories(self) -> dict[int, int]:
-        """Bytes by address: the sizes take turns in the same."""
-        found: dict[int, int] = {}
-        for size in self._sizes.values():
-            for tensor in (*size.step.memories, *size.sampler.memories):
-                found[tensor.data_ptr()] = max(tensor.nbytes, found.get(tensor.data_ptr(), 0))
-        return found
+    def _memories(self) -> Sequence[torch.Tensor]:
+        largest = next(iter(self._samplers.values()))
+        return *self._steps.memories(), *largest.memories
 
 
 def is_of_prompt(chunk: Chunk) -> bool:
     """Whether any of its tokens is."""
     return chunk.start < chunk.generation.prompt_tokens
-
-
-def _run(step: Step, sampler: Sampler) -> None:
-    step.run()
-    sampler.run()
 
 
 def _is_asked(draw: Draw | None) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,18 +12,11 @@ import torch
 
 from compiler.artifact.fingerprint import fits_gpu
 from compiler.artifact.kernel_folder import check_plans, read_program, sizes_in
-from compiler.artifact.refusal import Refused
 from compiler.artifact.signature import Verify
-from compiler.backends.triton.graph import NoGraphs
-from compiler.backends.triton.launch import NotCompiled, NoTriton
-from compiler.backends.triton.plans import NotPlanned
-from compiler.frontend.exported import Unsupported
-from compiler.passes.quantize import Unquantizable
 from inference.engine.artifact import Manifest, opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.deployment import Compiled
-from inference.engine.errors import NoKernels
-from inference.engine.gpu import Gpu
+from inference.engine.gpu import BESIDE, Gpu, or_no_kernels
 from inference.engine.kernel_program import kernel_program, plans_of, share, with_draws
 from inference.engine.kernel_steps import KernelSteps
 from inference.engine.models.decoder import Decoder, KvCache
@@ -32,10 +24,6 @@ from inference.engine.models.layers import DtypeName
 from inference.engine.proven_runner import check_survived
 from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
-
-_NONE = NoGraphs, NoTriton, NotCompiled, NotPlanned, Unsupported, Unquantizable
-BESIDE = ".kernels"
-"""A folder beside those of artifacts, which have nothing in them but what was proven."""
 
 
 class Kernels(Protocol):
@@ -56,7 +44,7 @@ class Captured:
 
     def __call__(self, network: Decoder, cache: KvCache) -> KernelSteps:
         gpu, pages = self.gpu, len(cache[0])
-        with _or_none():
+        with or_no_kernels():
             program = kernel_program(network, self.quantized)
             plans = plans_of(program, network.config, pages, gpu.chip, sizes=gpu.sizes, upcast=gpu.upcast)
             steps = KernelSteps(program, plans, cache, self.folder, gpu.device, gpu.record)
@@ -83,7 +71,7 @@ class Proven:
 
     def __call__(self, network: Decoder, cache: KvCache) -> KernelSteps:
         gpu, pages, address = self.gpu, len(cache[0]), self.manifest.address
-        with _or_none():
+        with or_no_kernels():
             program = read_program(self.path)
             plans = plans_of(program, network.config, pages, gpu.chip, sizes=sizes_in(self.path), upcast=gpu.upcast)
             check_plans(self.path, with_draws(plans))
@@ -103,17 +91,6 @@ def proven(
     manifest = opened(compiled, checkpoint, verify, partial(fits_gpu, mine=gpu.fingerprint))
     path = Path(compiled.path)
     return Proven(gpu, path, manifest, folder or path.parent / BESIDE, box)
-
-
-@contextmanager
-def _or_none() -> Iterator[None]:
-    """Raises NoKernels for whatever stands against kernels in the block."""
-    try:
-        yield
-    except Refused as error:
-        raise NoKernels(error.what) from error
-    except _NONE as error:
-        raise NoKernels(str(error)) from error
 
 
 class _Boxed(KernelSteps):

@@ -30,8 +30,9 @@ if TYPE_CHECKING:  # what compiles is imported where somebody asks for it
     from compiler.artifact.refusal import Refused
     from compiler.artifact.signature import Verify
     from inference.engine.blackbox import BlackBox
-    from inference.engine.compiled_encoder import CompiledEncoder
     from inference.engine.compiled_runner import CompiledRunner
+    from inference.engine.encoding import Encoding
+    from inference.engine.gpu import Gpu
     from inference.engine.kernels import Kernels
 
 
@@ -43,7 +44,7 @@ class LoadOptions:
     graphs: bool = False
     """Whether a decoder's steps on a CUDA device are captured and replayed."""
     compiled: Path | None = None
-    """Where compiled models keep their code, or on a GPU a decoder its kernels; None leaves them to torch."""
+    """Where compiled models keep their code, or their kernels for a GPU; None leaves them to torch."""
     weights: Weights = "as-they-are"
     """What models that the engine compiles itself read their weights from. An encoder that bytes change too much keeps them."""
     verify: Verify | None = None
@@ -122,7 +123,7 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
     else:
         if checkpoint.kind == "tagging":
             passages = Passages(tokenizer, checkpoint.config.max_tokens)
-        encoder = cast("CompiledEncoder | None", compiled) or EncoderRunner(
+        encoder = cast("Encoding | None", compiled) or EncoderRunner(
             checkpoint, device=options.device, dtype=options.dtype, counted=chosen.lacks
         )
         worker = EncoderWorker(encoder, options.window)
@@ -153,8 +154,8 @@ def load_model(name: str, version: Version, options: LoadOptions, box: BlackBox 
 class _Chosen:
     """What computes a model beside torch's operators, if there is something."""
 
-    model: CompiledRunner | CompiledEncoder | None = None
-    """On a processor."""
+    model: CompiledRunner | Encoding | None = None
+    """All of it; a decoder's on a processor alone."""
     kernels: Kernels | None = None
     """Of a decoder on a GPU."""
     dtype: DtypeName | None = None
@@ -201,22 +202,42 @@ def _on_gpu(
     name: str, version: Version, checkpoint: Checkpoint, digest: str, options: LoadOptions, box: BlackBox | None
 ) -> _Chosen:
     """Kernels of the version's artifact, or compiled here if that is wanted and can be."""
-    if version.compiled is None and (options.compiled is None or checkpoint.kind != "chat"):
+    if version.compiled is None and options.compiled is None:
         return _Chosen()
     from compiler.artifact.refusal import Refused
-    from inference.engine import kernels
     from inference.engine.gpu import Gpu
 
     try:
-        gpu = Gpu.at(options.device)
-        if version.compiled is None:
-            return _Chosen(kernels=kernels.Captured(gpu, cast(Path, options.compiled), gpu.quantized(options.weights)))
-        proven = kernels.proven(version.digest, version.compiled, options.verify, _box(box), gpu, options.compiled)
-        return _Chosen(kernels=proven, dtype=proven.dtype)
+        chosen = _decoder_on if checkpoint.kind == "chat" else _encoder_on
+        return chosen(Gpu.at(options.device), version, checkpoint, options, box)
     except NoKernels as error:
         return _Chosen(lacks=True, refused=_uncompiled(name, version, str(error)))
     except Refused as error:
         return _Chosen(lacks=True, refused=_told(name, error))
+
+
+def _decoder_on(
+    gpu: Gpu, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
+) -> _Chosen:
+    """Raises NoKernels, Refused."""
+    from inference.engine.kernels import Captured, proven
+
+    if version.compiled is None:
+        return _Chosen(kernels=Captured(gpu, cast(Path, options.compiled), gpu.quantized(options.weights)))
+    found = proven(version.digest, version.compiled, options.verify, _box(box), gpu, options.compiled)
+    return _Chosen(kernels=found, dtype=found.dtype)
+
+
+def _encoder_on(
+    gpu: Gpu, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
+) -> _Chosen:
+    """Its weights as they are, unless an artifact has shown that others do. Raises NoKernels, Refused, CheckpointError."""
+    from inference.engine.encoder_kernels import captured_encoder, proven_encoder
+
+    if version.compiled is None:
+        return _Chosen(captured_encoder(checkpoint, gpu, cast(Path, options.compiled), dtype=options.dtype))
+    compiled, folder = version.compiled, options.compiled
+    return _Chosen(proven_encoder(checkpoint, version.digest, compiled, options.verify, _box(box), gpu, folder))
 
 
 def _box(box: BlackBox | None) -> BlackBox:

@@ -127,8 +127,7 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], qua
     ours._kernels = kernels
     many = ours.draw(texts[1].chunks()[:3] * 2, draws * 2)[1] == [None] * 6 and ours.slow_path == 1
     ours.wipe_buffers()
-    size = kernels._sizes[4]
-    buffers = (size.step.memory, *size.step.inputs, *size.step.outputs, size.sampler.tokens)
+    buffers = kernels._memories()
     weight = ours._network.layers[0].self_attn.qkv_proj.weight  # type: ignore[union-attr]  # typed as modules of any kind
     shared = weight.data_ptr() in {each.data_ptr() for each in kernels.weights.values()}
     return Seen(mine, theirs, drawn, caches, prompts, shared, many, any(bool(each.any()) for each in buffers), used)

@@ -24,7 +24,7 @@ def interpret() -> Iterator[Interpret]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("weights", "sizes"), [("as-they-are", (2, 128)), ("float8", (1,))])
+@pytest.mark.parametrize(("weights", "sizes"), [("as-they-are", (4, 128)), ("float8", (1,))])
 def test_what_is_served_is_what_was_proven(
     interpret: Interpret, tmp_path: Path, weights: Weights, sizes: tuple[int, ...]
 ) -> None:
@@ -55,8 +55,8 @@ def test_what_is_served_is_what_was_proven(
 @pytest.mark.parametrize(
     ("sizes", "kernel", "wrong"),
     [
-        ((1,), "glance", ("(SCALE * ", "(1.5 * SCALE * ")),
-        ((1, 128), "attend", ("tl.max(last, 0) + 1", "tl.max(last, 0)")),
+        ((4,), "glance", ("(SCALE * ", "(1.5 * SCALE * ")),
+        ((4, 128), "attend", ("tl.max(last, 0) + 1", "tl.max(last, 0)")),
     ],
 )
 def test_a_wrong_kernel_is_stopped(
