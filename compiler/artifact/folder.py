@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from compiler.artifact.manifest import FORMAT, BucketEntry, Manifest, PlannedEnt
 from compiler.artifact.publication import KERNELS, Unsaved, publish, write
 from compiler.artifact.signature import Sign
 from compiler.artifact.tensors import chunks
-from compiler.backends.triton.described import described
+from compiler.backends.triton.described import described, plain_cuts
 from compiler.ir.stored import stored, stored_type
 from compiler.ir.value import TensorType
 from compiler.tune import canonical
@@ -83,7 +82,7 @@ def planned_text(bucket: PlannedBucket) -> bytes:
     content = {
         "graph": stored(bucket.plan.graph),
         "weights": dict(bucket.weights),
-        "cuts": {name: asdict(cut) for name, cut in bucket.cuts.items()},
+        "cuts": plain_cuts(bucket.cuts),
         "plan": described(bucket.plan),
     }
     return canonical.text(content).encode()

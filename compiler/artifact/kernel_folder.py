@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.artifact.addressed import FileEntry
 from compiler.artifact.publication import KERNELS, read, write
 from compiler.artifact.refusal import AGAIN, FETCH, Reason, Refused
 from compiler.artifact.tensors import Tensors, chunks, mapped
-from compiler.backends.triton.described import described
-from compiler.backends.triton.plans import Launch, Plan
+from compiler.backends.triton.described import described, plain_cuts, restored_cuts
+from compiler.backends.triton.plans import Cuts, Launch, Plan
 from compiler.ir.program import Program
 from compiler.ir.stored import Unstorable, restored, stored
 from compiler.ir.verify import Broken, verify
@@ -23,8 +24,16 @@ from compiler.tune import canonical
 PROGRAM, WEIGHTS, PLANS = "program.json", "weights.safetensors", "plans.json"
 
 
-Sized = Mapping[int, tuple[Plan, Sequence[Launch]]]
-"""Of each size the plan, and what is launched after it."""
+@dataclass(frozen=True)
+class SizePlan:
+    plan: Plan
+    after: Sequence[Launch] = ()
+    """What is launched after it."""
+    cuts: Cuts = field(default_factory=dict)
+    """What was tuned: how launches of it are cut that the rules would cut otherwise."""
+
+
+Sized = Mapping[int, SizePlan]
 
 
 def write_kernels(program: Program, sized: Sized, work: Path) -> dict[str, FileEntry]:
@@ -53,11 +62,12 @@ def read_program(path: Path) -> Program:
     return Program(graph, {name: tensors[kept] for name, kept in names.items()}, {})
 
 
-def sizes_in(path: Path) -> list[int]:
-    """What the program was planned for. Raises Refused."""
+def cuts_in(path: Path) -> dict[int, Cuts]:
+    """Of each size that the program was planned for, what was tuned. Raises Refused."""
     try:
-        return sorted(int(size) for size in json.loads(read(path, PLANS)))
-    except (TypeError, ValueError) as error:
+        plans = json.loads(read(path, PLANS))
+        return {int(size): restored_cuts(content["cuts"]) for size, content in sorted(plans.items())}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(Reason.SCHEMA, f"{path / PLANS} names no sizes: {error}", FETCH) from error
 
 
@@ -66,11 +76,6 @@ def check_plans(path: Path, sized: Sized) -> None:
     there = {f"{KERNELS}/{file.name}": file.read_bytes() for file in (path / KERNELS).iterdir()}
     if read(path, PLANS) != _text(sized) or _sources(sized) != there:
         raise otherwise()
-
-
-def without_more(plans: Mapping[int, Plan]) -> Sized:
-    """Nothing is launched after these."""
-    return {size: (plan, ()) for size, plan in plans.items()}
 
 
 def sources_of(launches: Iterable[Launch]) -> dict[str, bytes]:
@@ -88,8 +93,12 @@ def _name(launch: Launch) -> str:
 
 
 def _text(sized: Sized) -> bytes:
-    return canonical.text({str(size): described(plan, after) for size, (plan, after) in sized.items()}).encode()
+    plain = {
+        str(size): {"cuts": plain_cuts(each.cuts), "plan": described(each.plan, each.after)}
+        for size, each in sized.items()
+    }
+    return canonical.text(plain).encode()
 
 
 def _sources(sized: Sized) -> dict[str, bytes]:
-    return sources_of(launch for plan, after in sized.values() for launch in (*plan.launches, *after))
+    return sources_of(launch for each in sized.values() for launch in (*each.plan.launches, *each.after))

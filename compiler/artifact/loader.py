@@ -20,8 +20,8 @@ from compiler.artifact.publication import MANIFEST, check_files, check_signature
 from compiler.artifact.refusal import FETCH, Reason, Refused
 from compiler.artifact.signature import Verify
 from compiler.artifact.tensors import mapped
+from compiler.backends.triton.described import restored_cuts
 from compiler.backends.triton.plans import Cuts, Plan
-from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.graph import Graph
 from compiler.ir.stored import Unstorable, restored, restored_type
 from compiler.ir.value import TensorType
@@ -125,7 +125,7 @@ def _planned(path: Path, entry: PlannedEntry, replan: Replan) -> PlannedBucket:
     content = json.loads(read(path, entry.plan))
     graph = restored(content["graph"])
     verify_graph(graph)
-    cuts = {name: (Tiles if "block_m" in cut else Reach)(**cut) for name, cut in content["cuts"].items()}
+    cuts = restored_cuts(content["cuts"])
     bucket = PlannedBucket(entry.sizes, replan(graph, cuts), dict(content["weights"]), cuts)
     sources = sources_of(bucket.plan.launches)
     as_proven = planned_text(bucket) == canonical.text(content).encode() and entry.kernels == tuple(sources)

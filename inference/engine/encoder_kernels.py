@@ -9,8 +9,9 @@ import numpy
 import torch
 
 from compiler.artifact.fingerprint import fits_gpu
-from compiler.artifact.kernel_folder import check_plans, read_program, sizes_in, without_more
+from compiler.artifact.kernel_folder import check_plans, cuts_in, read_program
 from compiler.artifact.signature import Verify
+from compiler.tune.tuner import Tuner
 from inference.engine.architecture import EncoderConfig
 from inference.engine.artifact import opened
 from inference.engine.blackbox import BlackBox
@@ -31,8 +32,10 @@ def captured_encoder(
     *,
     dtype: DtypeName = "auto",
     quantized: torch.dtype | None = None,
+    tuner: Tuner | None = None,
 ) -> KernelEncoder:
-    """Of the checkpoint itself. What Triton compiles is kept in `folder`. Raises NoKernels, CheckpointError."""
+    """Of the checkpoint itself, cut by rules, or as `tuner` finds. What Triton compiles is kept in `folder`. Raises NoKernels,
+    CheckpointError."""
     config = _config(checkpoint)
     chosen = best_dtype(gpu.device) if dtype == "auto" else dtype
     try:
@@ -41,7 +44,8 @@ def captured_encoder(
         raise CheckpointError(f"a weight is beyond what {chosen} holds; load it as float32") from error
     with or_no_kernels():
         program = encoder_program(encoder, quantized)
-        plans = encoder_plans(program, gpu.chip, gpu.batches, upcast=gpu.upcast)
+        tune = None if tuner is None else gpu.tuning(tuner, folder)
+        plans = encoder_plans(program, gpu, {size: {} for size in gpu.batches}, tune)
         return KernelEncoder(config, program, plans, chosen, folder, gpu.device, gpu.record)
 
 
@@ -61,8 +65,8 @@ def proven_encoder(
     path, config = Path(compiled.path), _config(checkpoint)
     with or_no_kernels():
         program = read_program(path)
-        plans = encoder_plans(program, gpu.chip, sizes_in(path), upcast=gpu.upcast)
-        check_plans(path, without_more(plans))
+        plans = encoder_plans(program, gpu, cuts_in(path))
+        check_plans(path, plans)
         with box.running(manifest.address, "load"):
             return _Boxed(
                 manifest.address, box, config, program, plans, manifest.dtype, folder or path.parent / BESIDE, gpu.device,

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Self
 
 import torch
 
 from compiler import target
+from compiler.artifact.kernel_folder import SizePlan
 from compiler.artifact.refusal import Refused
+from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.graph import NoGraphs
 from compiler.backends.triton.launch import NotCompiled, NoTriton
-from compiler.backends.triton.plans import NotPlanned
+from compiler.backends.triton.plans import Cuts, NotPlanned, Plan
+from compiler.backends.triton.spaces import cuts_of
 from compiler.frontend.exported import Unsupported
+from compiler.ir.graph import Graph
 from compiler.passes.quantize import Unquantizable
+from compiler.tune.tuner import Tuner
 from inference.engine.deployment import Weights
 from inference.engine.errors import NoKernels
-from inference.engine.kernel_encoder import BATCHES
-from inference.engine.kernel_program import SIZES
 
 _QUANTIZED: dict[Weights, torch.dtype] = {"int8": torch.int8, "float8": torch.float8_e4m3fn}
 _NONE = NoGraphs, NoTriton, NotCompiled, NotPlanned, Unsupported, Unquantizable
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+_BATCHES = (32, 64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+Tune = Callable[[Plan], Cuts]
+"""From a plan by rules, how its launches are cut best."""
 BESIDE = ".kernels"
 """A folder beside those of artifacts, which have nothing in them but what was proven."""
 
 
 @dataclass(frozen=True)
 class Gpu(target.Gpu):
-    sizes: Sequence[int] = SIZES
-    """Of steps of a decoder, in tokens, that kernels are planned for."""
-    batches: Sequence[int] = BATCHES
-    """Those of an encoder."""
+    sizes: Sequence[int] = _SIZES
+    """Of steps of a decoder, in tokens, that kernels are planned for: answers that go on, and prompts beside them."""
+    batches: Sequence[int] = _BATCHES
+    """Those of an encoder: what is computed for no text is at most a half of a batch, and a third of a large one."""
 
     @classmethod
     def at(cls, name: str) -> Self:
@@ -51,6 +60,23 @@ class Gpu(target.Gpu):
         if weights == "float8" and not self.chip.float8:
             raise NoKernels(f"{self.chip.name} has no floats of eight bits; it reads int8, or weights as they are")
         return _QUANTIZED.get(weights)
+
+    def tuning(self, tuner: Tuner, folder: Path) -> Tune:
+        """By measuring here, which takes a minute for each kernel that the tuner does not know yet. What Triton compiles is kept in
+        `folder`."""
+        return partial(cuts_of, tuner=tuner, folder=folder, device=self.model, on=str(self.device), upcast=self.upcast)
+
+
+def sized(graph: Graph, gpu: Gpu, known: Cuts, tune: Tune | None = None) -> SizePlan:
+    """The plan of a graph of one size, of which the launches in `known` are cut as that says, and others as `tune` finds. Raises
+    NotPlanned, also where ATen would have to compute something: what that does is not recorded, and knows of no padding."""
+    plan = planned(graph, gpu.chip, cuts=known, upcast=gpu.upcast)
+    if plan.references:
+        raise NotPlanned("; ".join(sorted({reference.reason for reference in plan.references})))
+    if tune is None:
+        return SizePlan(plan, cuts=known)
+    found = tune(plan)
+    return SizePlan(planned(graph, gpu.chip, cuts=found, upcast=gpu.upcast), cuts=found)
 
 
 @contextmanager

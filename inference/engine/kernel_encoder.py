@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy
 import torch
 
-from compiler.backends.triton.capabilities import Capabilities
-from compiler.backends.triton.codegen import planned
+from compiler.artifact.kernel_folder import Sized, SizePlan
 from compiler.backends.triton.graph import Record, Recorded
-from compiler.backends.triton.plans import NotPlanned, Plan
+from compiler.backends.triton.plans import Cuts
 from compiler.ir.program import Program
 from compiler.passes.manager import for_gpu
 from compiler.passes.specialize import specialize
@@ -19,13 +18,12 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.encoder_step import arrays, captured
 from inference.engine.encoding import Encoding, batches
 from inference.engine.errors import NoKernels
+from inference.engine.gpu import Gpu, Tune, sized
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName
 from inference.engine.recorded import RecordedSteps
 from inference.engine.stats import Memory
 
-BATCHES = (32, 64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
-"""Tokens of a batch: what is computed for no text is at most a half of what is, and a third of it in large ones."""
 _TOKENS_A_TEXT = 8
 """On average, at least, in a batch that fills a size; of shorter texts fewer tokens are in one."""
 _LEAST_TEXTS = 4
@@ -38,16 +36,13 @@ def encoder_program(encoder: Encoder, quantized: torch.dtype | None = None) -> P
 
 
 def encoder_plans(
-    program: Program, chip: Capabilities, sizes: Iterable[int], *, upcast: bool = False
-) -> dict[int, Plan]:
-    """By number of tokens. `upcast` is for Triton's interpreter. Raises NotPlanned."""
-    plans = {}
-    for size in sizes:
-        plan = planned(specialize(program, {"T": size, "N": texts_in(size)}).graph, chip, upcast=upcast)
-        if plan.references:
-            raise NotPlanned("; ".join(sorted({reference.reason for reference in plan.references})))
-        plans[size] = plan
-    return plans
+    program: Program, gpu: Gpu, cuts: Mapping[int, Cuts], tune: Tune | None = None
+) -> dict[int, SizePlan]:
+    """By number of tokens. `cuts` has the sizes, and of each what was tuned before; `tune` finds more. Raises NotPlanned."""
+    return {
+        size: sized(specialize(program, {"T": size, "N": texts_in(size)}).graph, gpu, known, tune)
+        for size, known in cuts.items()
+    }
 
 
 def texts_in(size: int) -> int:
@@ -64,7 +59,7 @@ class KernelEncoder(Encoding):
         self,
         config: EncoderConfig,
         program: Program,
-        plans: Mapping[int, Plan],
+        plans: Sized,
         dtype: DtypeName,
         folder: Path,
         device: torch.device,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 import torch
 
-from compiler.backends.triton.capabilities import Capabilities
-from compiler.backends.triton.codegen import planned
-from compiler.backends.triton.plans import Launch, NotPlanned, Plan, numbers
+from compiler.artifact.kernel_folder import SizePlan
+from compiler.backends.triton.plans import Cuts, numbers
 from compiler.backends.triton.sampling import drawing
 from compiler.frontend.exported import capture
 from compiler.ir.graph import Graph
@@ -20,12 +19,11 @@ from compiler.passes.specialize import generalize, specialize
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.compiled_step import example
+from inference.engine.gpu import Gpu, Tune, sized
 from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import RmsNorm
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
 
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
-"""Tokens of a step: answers that go on, and prompts beside them."""
 _MOST_ROWS = 64
 """Of which logits are wanted."""
 _LONGEST = 32_768
@@ -60,30 +58,20 @@ def plans_of(
     program: Program,
     config: DecoderConfig,
     pages: int,
-    chip: Capabilities,
-    *,
-    sizes: Iterable[int] = SIZES,
-    upcast: bool = False,
-) -> dict[int, Plan]:
-    """For a cache of so many pages, by number of tokens. `upcast` is for Triton's interpreter. Raises NotPlanned."""
+    gpu: Gpu,
+    cuts: Mapping[int, Cuts],
+    tune: Tune | None = None,
+) -> dict[int, SizePlan]:
+    """For a cache of so many pages, by number of tokens, with what draws a token from each row of logits. `cuts` has the sizes, and
+    of each what was tuned before; `tune` finds more. Raises NotPlanned."""
     plans = {}
-    for size in sizes:
+    for size, known in cuts.items():
         bound = {"W": width_of(config), "S": pages * BLOCK_TOKENS, "T": size, "R": rows_of(size)}
-        plan = planned(specialize(program, bound).graph, chip, upcast=upcast)
-        if plan.references:
-            # ATen would write the padding somewhere, and what it does is not recorded.
-            raise NotPlanned("; ".join(sorted({reference.reason for reference in plan.references})))
-        plans[size] = plan
+        made = sized(specialize(program, bound).graph, gpu, known, tune)
+        logits = made.plan.graph.outputs[0]
+        draws = drawing(rows_of(size), numbers(logits.shape)[-1], logits.dtype).launches
+        plans[size] = replace(made, after=draws)
     return plans
-
-
-def with_draws(plans: Mapping[int, Plan]) -> dict[int, tuple[Plan, Sequence[Launch]]]:
-    """Each plan, and what draws a token from each row of its logits."""
-    found = {}
-    for size, plan in plans.items():
-        logits = plan.graph.outputs[0]
-        found[size] = plan, drawing(rows_of(size), numbers(logits.shape)[-1], logits.dtype).launches
-    return found
 
 
 def share(network: Decoder, weights: Mapping[str, torch.Tensor]) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
+from compiler.artifact.kernel_folder import Sized
 from compiler.backends.triton.graph import Record, Recorded
 from compiler.backends.triton.launch import Step
-from compiler.backends.triton.plans import Plan, numbers
+from compiler.backends.triton.plans import numbers
 from compiler.backends.triton.sampling import Sampler
 from compiler.ir.program import Program
 from inference.engine.blocks import blocks_for
@@ -34,7 +35,7 @@ class KernelSteps:
     def __init__(
         self,
         program: Program,
-        plans: Mapping[int, Plan],
+        plans: Sized,
         cache: KvCache,
         folder: Path,
         device: torch.device,
@@ -45,7 +46,7 @@ class KernelSteps:
         Raises NoTriton, NotCompiled, NoGraphs.
         """
         self.program, self.plans = program, plans
-        [tables] = [value for value in plans[min(plans)].graph.inputs if value["name"] == "tables"]
+        [tables] = [value for value in plans[min(plans)].plan.graph.inputs if value["name"] == "tables"]
         self._width = numbers(tables.shape)[1]
         self._samplers: dict[int, Sampler] = {}
         states = {cache_name(number): layer.flatten(0, 1) for number, layer in enumerate(cache)}

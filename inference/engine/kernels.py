@@ -11,13 +11,14 @@ from typing import Protocol
 import torch
 
 from compiler.artifact.fingerprint import fits_gpu
-from compiler.artifact.kernel_folder import check_plans, read_program, sizes_in
+from compiler.artifact.kernel_folder import check_plans, cuts_in, read_program
 from compiler.artifact.signature import Verify
+from compiler.tune.tuner import Tuner
 from inference.engine.artifact import Manifest, opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.deployment import Compiled
 from inference.engine.gpu import BESIDE, Gpu, or_no_kernels
-from inference.engine.kernel_program import kernel_program, plans_of, share, with_draws
+from inference.engine.kernel_program import kernel_program, plans_of, share
 from inference.engine.kernel_steps import KernelSteps
 from inference.engine.models.decoder import Decoder, KvCache
 from inference.engine.models.layers import DtypeName
@@ -41,12 +42,15 @@ class Captured:
     folder: Path
     """Where what Triton compiles is kept."""
     quantized: torch.dtype | None = None
+    tuner: Tuner | None = None
+    """Measures how launches are cut best; without one rules say it."""
 
     def __call__(self, network: Decoder, cache: KvCache) -> KernelSteps:
         gpu, pages = self.gpu, len(cache[0])
         with or_no_kernels():
             program = kernel_program(network, self.quantized)
-            plans = plans_of(program, network.config, pages, gpu.chip, sizes=gpu.sizes, upcast=gpu.upcast)
+            tune = None if self.tuner is None else gpu.tuning(self.tuner, self.folder)
+            plans = plans_of(program, network.config, pages, gpu, {size: {} for size in gpu.sizes}, tune)
             steps = KernelSteps(program, plans, cache, self.folder, gpu.device, gpu.record)
         if self.quantized is None:
             share(network, steps.weights)
@@ -73,8 +77,8 @@ class Proven:
         gpu, pages, address = self.gpu, len(cache[0]), self.manifest.address
         with or_no_kernels():
             program = read_program(self.path)
-            plans = plans_of(program, network.config, pages, gpu.chip, sizes=sizes_in(self.path), upcast=gpu.upcast)
-            check_plans(self.path, with_draws(plans))
+            plans = plans_of(program, network.config, pages, gpu, cuts_in(self.path))
+            check_plans(self.path, plans)
             with self.box.running(address, "load"):
                 steps = _Boxed(address, self.box, program, plans, cache, self.folder, gpu.device, gpu.record)
         if self.manifest.weights == "as-they-are":

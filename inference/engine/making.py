@@ -12,7 +12,7 @@ import torch
 
 from compiler.artifact.addressed import FileEntry
 from compiler.artifact.fingerprint import Fingerprint, here
-from compiler.artifact.kernel_folder import without_more, write_kernels
+from compiler.artifact.kernel_folder import write_kernels
 from compiler.artifact.publication import Unsaved, workroom
 from compiler.artifact.signature import Sign
 from compiler.backends.cpu import isa
@@ -34,7 +34,6 @@ from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.errors import NoKernels
 from inference.engine.gpu import BESIDE, Gpu
 from inference.engine.judging import Judged, Progress
-from inference.engine.kernel_program import with_draws
 from inference.engine.kernels import Captured
 from inference.engine.protocol import Kind
 from inference.engine.proving import proved, truth_of
@@ -169,8 +168,6 @@ def _for_processor(candidate: CompiledModel, proof: tuple[Judged, list[dict[str,
 
 def _on_gpu(request: _Request, into: Path, gpu: Gpu) -> _Proven:
     """What Triton compiles stays beside the artifacts, where an engine finds it."""
-    if request.tuner is not None:
-        raise Unmade("What is tuned is a processor's code; kernels for a GPU are cut by rules. Leave --tune out.")
     return (_decoder_on if request.checkpoint.kind == "chat" else _encoder_on)(gpu, request, into / BESIDE)
 
 
@@ -178,12 +175,11 @@ def _decoder_on(gpu: Gpu, request: _Request, folder: Path) -> _Proven:
     checkpoint, progress, device = request.checkpoint, request.progress, str(gpu.device)
     truth = truth_of(checkpoint, progress, device)
     progress("compiling", 0, 1)
-    kernels = Captured(gpu, folder, gpu.quantized(request.weights))
+    kernels = Captured(gpu, folder, gpu.quantized(request.weights), request.tuner)
     candidate = DecoderRunner(checkpoint, device=device, dtype="auto", kernels=kernels)
     eager = DecoderRunner(checkpoint, device=device, dtype=candidate.dtype)
     proof = proved(checkpoint, truth, eager, candidate, request.contract, progress, gpu.sizes)
-    steps = candidate.kernels
-    fill = partial(write_kernels, steps.program, with_draws(steps.plans))
+    fill = partial(write_kernels, candidate.kernels.program, candidate.kernels.plans)
     return _Proven(*proof, candidate.dtype, gpu.fingerprint, 0, fill)
 
 
@@ -191,8 +187,9 @@ def _encoder_on(gpu: Gpu, request: _Request, folder: Path) -> _Proven:
     checkpoint, progress = request.checkpoint, request.progress
     truth = encoder_truth(checkpoint, progress)
     progress("compiling", 0, 1)
-    candidate = captured_encoder(checkpoint, gpu, folder, quantized=gpu.quantized(request.weights))
+    quantized = gpu.quantized(request.weights)
+    candidate = captured_encoder(checkpoint, gpu, folder, quantized=quantized, tuner=request.tuner)
     eager = EncoderRunner(checkpoint, device=str(gpu.device), dtype=candidate.dtype)
     proof = proved_encoder(checkpoint, truth, eager, candidate, request.contract, progress, gpu.batches)
-    fill = partial(write_kernels, candidate.program, without_more(candidate.plans))
+    fill = partial(write_kernels, candidate.program, candidate.plans)
     return _Proven(*proof, candidate.dtype, gpu.fingerprint, 0, fill)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
+from compiler.artifact.kernel_folder import Sized
 from compiler.backends.triton.graph import Record, Recorded, Recording
 from compiler.backends.triton.launch import Step
-from compiler.backends.triton.plans import Plan
 from compiler.ir.program import Program
 
 Then = Callable[[Step], Callable[[], object]]
@@ -30,7 +30,7 @@ class RecordedSteps:
     def __init__(
         self,
         program: Program,
-        plans: Mapping[int, Plan],
+        plans: Sized,
         states: Mapping[str, torch.Tensor],
         folder: Path,
         device: torch.device,
@@ -52,7 +52,7 @@ class RecordedSteps:
         """The smallest first."""
         # The largest first: the others then live in memory that it has taken.
         for tokens in sorted(plans, reverse=True):
-            plan = plans[tokens]
+            plan = plans[tokens].plan
             step = Step(plan, Program(plan.graph, self.weights, {}), states, folder, device=device, memory=memory)
             memory = step.memory if memory is None else memory
             for given in step.inputs:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from compiler.backends.triton.plans import AnyStep, Argument, Launch, Multiply, Plan, Scratch
+from compiler.backends.triton.plans import AnyStep, Argument, Cuts, Launch, Multiply, Plan, Scratch
+from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.value import TensorType, Value
 
 
@@ -19,6 +21,16 @@ def described(plan: Plan, after: Sequence[Launch] = ()) -> dict[str, Any]:
         "arena_bytes": plan.arena.bytes,
         "offsets": sorted([number[value], offset] for value, offset in plan.arena.offsets.items()),
     }
+
+
+def plain_cuts(cuts: Cuts) -> dict[str, Any]:
+    """As JSON has them."""
+    return {name: asdict(cut) for name, cut in sorted(cuts.items())}
+
+
+def restored_cuts(plain: Mapping[str, Any]) -> Cuts:
+    """From that. Raises TypeError."""
+    return {name: (Tiles if "block_m" in cut else Reach)(**cut) for name, cut in plain.items()}
 
 
 def _step(step: AnyStep, number: dict[Value, int]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from compiler.ir.ops.mixed import LARGEST_BYTE
 from compiler.ir.value import Value
 from compiler.schedule.group import Group
 
+CONTEXT = 1024
+"""Tokens of a text that is attended to, where texts can be of any length."""
+
 
 class Given:
     """Tensors for everything that a group reads and writes: the same for the same seed on the same kind of device. No prompt is
@@ -77,6 +80,8 @@ class Given:
             return torch.randint(-127, 128, shape, dtype=torch.int8, generator=self._generator, device=device)
         if value.dtype == torch.float8_e4m3fn:
             return (32 * torch.randn(shape, generator=self._generator, device=device)).to(value.dtype)
+        if self.group.anchor.op == "paged_attention" and value in self.group.anchor.args[2:]:
+            return self._about_pages(value)
         if not value.dtype.is_floating_point:
             # Places at the end of a cache: attention reads all of it.
             last = max((numbers(each.shape)[2] for each in _caches(self.group)), default=shape[-1] if shape else 1)
@@ -88,6 +93,18 @@ class Given:
             # What comes out is of the size of what went in.
             return drawn / (LARGEST_BYTE * math.sqrt(numbers(anchor.args[1].shape)[1]))
         return (drawn / math.sqrt(shape[-1]) if value.op == "weight" and len(shape) == 2 else drawn).to(value.dtype)
+
+    def _about_pages(self, value: Value) -> torch.Tensor:
+        """Tables of pages that there are, and texts of `CONTEXT` tokens, or as many as a table holds, each with one new."""
+        anchor = self.group.anchor
+        _, cache, tables, lengths, _ = anchor.args
+        shape, block = numbers(value.shape), int(anchor["block"])
+        if value is tables:
+            pages = numbers(cache.shape)[0] // block
+            every = torch.arange(torch.Size(shape).numel(), device=self.device) % pages
+            return every.to(value.dtype).reshape(shape)
+        number = min(CONTEXT, numbers(tables.shape)[1] * block) if value is lengths else -1
+        return torch.full(shape, number, dtype=value.dtype, device=self.device)
 
 
 def cache_of(value: Value) -> Value:

@@ -136,9 +136,9 @@ def planted(folder: Path, of: str, wrong: tuple[str, str]) -> str:
 _plans = encoder_kernels.encoder_plans
 
 
-def _otherwise(*given: Any, **named: Any) -> Any:
+def _otherwise(program: Any, gpu: Gpu, *given: Any) -> Any:
     """What a release plans that multiplies halves otherwise."""
-    return _plans(*given, **{**named, "upcast": True})
+    return _plans(program, replace(gpu, upcast=True), *given)
 
 
 def _encoder(served: ServedModel) -> Encoding:

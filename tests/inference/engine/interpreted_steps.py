@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 from inference.engine.served import LoadOptions, ServedModel, load_model
 from inference.engine.trust import trusted
-from tests.compiler.backends.triton.interpreted_artifacts import gpu
+from tests.compiler.backends.triton.interpreted_artifacts import Split, gpu
 from tests.inference.engine import artifacts, checkpoints
 from tests.inference.engine.harness import generation
 
@@ -192,6 +193,26 @@ def artifact(folder: Path, weights: Weights, sizes: Sequence[int]) -> Artifact:
         torch.equal(*found),
         {what: f"{each.reason}: {each}" for what, each in refused.items() if each is not None},
         serves,
+    )
+
+
+def tuned(folder: Path) -> tuple[list[str], dict[str, Any], bool]:
+    """Of an artifact whose sums a tuner has cut in two: what it was asked, its plans, and whether an engine launches just that."""
+    _quick()
+    source, tuner = checkpoints.save_decoder(folder / "llama", "llama", heads=4), Split()
+    made = artifacts.made(source, folder / "artifacts", tuner=tuner, gpu=interpreter((4,)))
+    options = LoadOptions(
+        device="cpu:0", verify=trusted(artifacts.trust(folder)), compiled=folder / "kept", cache_bytes=1 << 20
+    )
+    with mock.patch.object(Gpu, "at", lambda name: interpreter((4,))):
+        served = load_model("chat", artifacts.version(source, made), options, BlackBox(folder / "socket"))
+    runner = _runner(served)
+    runner.reserve(BLOCKS)
+    [size] = runner.kernels.plans.values()
+    return (
+        tuner.asked,
+        json.loads((made.path / "plans.json").read_bytes())["4"],
+        served.refused is None and bool(size.cuts),
     )
 
 

@@ -40,7 +40,7 @@ def test_what_is_served_is_what_was_proven(
     assert seen.steps == ["decode 1", "prompt 1"]
     plans = json.loads((seen.path / "plans.json").read_bytes())
     assert sorted(plans) == sorted(map(str, sizes))
-    steps = [step for plan in plans.values() for step in plan["steps"]]
+    steps = [step for size in plans.values() for step in size["plan"]["steps"]]
     assert any("library" in step for step in steps) == (128 in sizes) and not any("aten" in step for step in steps)
     launched = {step["kernel"] for step in steps if "kernel" in step}
     assert {path.name for path in (seen.path / "kernels").iterdir()} == launched
@@ -63,3 +63,15 @@ def test_a_wrong_kernel_is_stopped(
     interpret: Interpret, tmp_path: Path, sizes: tuple[int, ...], kernel: str, wrong: tuple[str, str]
 ) -> None:
     assert "the error is" in interpret(interpreted_steps.planted, tmp_path, sizes, kernel, wrong)
+
+
+@pytest.mark.timeout(400)
+def test_what_was_tuned_is_in_the_artifact_and_is_what_is_launched(interpret: Interpret, tmp_path: Path) -> None:
+    asked, plan, launched = interpret(interpreted_steps.tuned, tmp_path)
+
+    # Queries with keys and values, attention, what follows it, gate and up, down, and the head, each once.
+    assert len(asked) == len(set(asked)) == 6
+    assert len(plan["cuts"]) == 6 and {cut["split"] for cut in plan["cuts"].values()} == {2}
+    splits = [max(step["grid"][1:]) for step in plan["plan"]["steps"] if step["kernel"].startswith(("linear", "qkv"))]
+    assert splits == [2] * 5
+    assert launched

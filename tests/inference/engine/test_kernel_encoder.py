@@ -11,7 +11,6 @@ import numpy
 import pytest
 import torch
 
-from compiler.backends.triton.capabilities import capabilities
 from compiler.backends.triton.plans import Multiply
 from compiler.backends.triton.resources import resources
 from inference.engine.architecture import EncoderConfig
@@ -19,10 +18,11 @@ from inference.engine.artifact import manifest_in
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import loaded
 from inference.engine.deployment import Weights
-from inference.engine.kernel_encoder import BATCHES, encoder_plans, encoder_program
+from inference.engine.gpu import Gpu
+from inference.engine.kernel_encoder import encoder_plans, encoder_program
 from inference.engine.models.layers import DtypeName
 from tests.compiler.backends.triton.process import interpreting
-from tests.inference.engine import checkpoints, interpreted_encoders
+from tests.inference.engine import checkpoints, interpreted_encoders, interpreted_steps
 from tests.inference.engine.interpreted_encoders import TEXTS, Form
 
 Interpret = Callable[..., Any]
@@ -71,15 +71,15 @@ def test_all_of_the_real_minilm_is_launched_and_nothing_spills(tmp_path: Path) -
     checkpoint = Checkpoint.open(checkpoints.minilm())
     assert isinstance(checkpoint.config, EncoderConfig)
     program = encoder_program(loaded(checkpoint, checkpoint.config, torch.bfloat16))
-    device = capabilities("sm_90")
+    gpu = interpreted_steps.interpreter((1,))
 
-    plans = encoder_plans(program, device, BATCHES)
+    plans = encoder_plans(program, gpu, {size: {} for size in Gpu.batches})
 
-    for size, plan in plans.items():
-        assert len(plan.steps) <= 7 + 8 * checkpoint.config.layers
-        assert [step for step in plan.steps if isinstance(step, Multiply)] or size <= 64
-    for launch in {each.source: each for each in plans[256].launches}.values():
-        assert resources(launch, device, tmp_path).problem(device) is None, launch.source.entry
+    for size, each in plans.items():
+        assert len(each.plan.steps) <= 7 + 8 * checkpoint.config.layers
+        assert [step for step in each.plan.steps if isinstance(step, Multiply)] or size <= 64
+    for launch in {each.source: each for each in plans[256].plan.launches}.values():
+        assert resources(launch, gpu.chip, tmp_path).problem(gpu.chip) is None, launch.source.entry
 
 
 @pytest.mark.timeout(400)
@@ -94,7 +94,7 @@ def test_what_is_served_is_what_was_proven(interpret: Interpret, tmp_path: Path,
     assert seen.steps == ["encode 1"]
     plans = json.loads((seen.path / "plans.json").read_bytes())
     assert sorted(plans) == ["32", "96"]
-    steps = [step for plan in plans.values() for step in plan["steps"]]
+    steps = [step for size in plans.values() for step in size["plan"]["steps"]]
     assert not any("aten" in step for step in steps) and any("library" in step for step in steps)
     # All texts, and those that fill each size.
     rows = sum(map(len, TEXTS)) if form == "tagger" else len(TEXTS)

@@ -26,8 +26,10 @@ from compiler.frontend.exported import capture
 from compiler.ir.interpret import interpret
 from compiler.ir.program import Program
 from compiler.passes.manager import for_gpu, optimized
+from compiler.schedule.fuse import fuse
 from compiler.tune.knobs import Candidate
 from tests.compiler.backends.triton.layers import Layer
+from tests.compiler.backends.triton.prompts import step_of_pages
 from tests.compiler.graphs import Drawn, programs
 from tests.compiler.networks import DecodeStep, Encoder, decoder_example, encoder_example
 
@@ -168,6 +170,15 @@ def tuned(layer: Layer, name: str, candidate: Candidate, folder: Path) -> tuple[
     tunable.build({**tunable.space.default, **candidate})()
     parity = tunable.parity({**tunable.space.default, **candidate})
     return parity.passed, float(parity.measures["error"])
+
+
+def over_pages_alone(folder: Path) -> list[float]:
+    """How far attention of a few answers is off by itself, cut by rules and by a tuner."""
+    program, _ = step_of_pages(4, 2, 16, 0, torch.float32, tokens=3)
+    [group] = fuse(program.graph)
+    tunable = Tunable(group, DEVICE, folder, on="cpu")
+    candidates = tunable.space.default, {**tunable.space.default, "split": 2}
+    return [float(tunable.parity(candidate).measures["error"]) for candidate in candidates]
 
 
 def over_pages(

@@ -34,9 +34,10 @@ class OverPages(nn.Module):
 
 
 def step_of_pages(
-    heads: int, groups: int, width: int, window: int, dtype: torch.dtype
+    heads: int, groups: int, width: int, window: int, dtype: torch.dtype, tokens: int = TOKENS
 ) -> tuple[Program, tuple[torch.Tensor, ...]]:
-    """Ten answers, pieces of 50, 20 and 1 token of prompts that have begun before, an answer behind them, and padding."""
+    """Ten answers, pieces of 50, 20 and 1 token of prompts that have begun before, an answer behind them, and padding; or the first
+    `tokens` of these."""
     torch.manual_seed(0)
     q = torch.randn(TOKENS, heads, width).to(dtype)
     tables, lengths = torch.zeros(TOKENS, WIDE, dtype=torch.int32), torch.zeros(TOKENS, dtype=torch.int32)
@@ -47,7 +48,7 @@ def step_of_pages(
         own = slice(at, at + count)
         tables[own], pieces[own] = torch.randint(1, PAGES, (WIDE,)), at
         lengths[own] = torch.arange(before + 1, before + count + 1)
-    inputs = q, tables, lengths, pieces
+    inputs = q[:tokens], tables[:tokens], lengths[:tokens], pieces[:tokens]
     return for_gpu(optimized(capture(OverPages(groups, width, window, dtype), inputs))), inputs
 
 

@@ -42,6 +42,13 @@ def test_answers_and_prompts_attend_in_one_step(
     assert not found[inputs[2] == 0].any()
 
 
+def test_attention_over_pages_is_tried_on_pages_that_there_are(interpret: Interpret, kernels: Path) -> None:
+    """What a tuner measures and proves, by the rules' cut and by another."""
+    errors = interpret(interpreted.over_pages_alone, kernels)
+
+    assert len(errors) == 2 and max(errors) < 1e-5
+
+
 @pytest.mark.parametrize(("tokens", "dtype"), [(40, torch.float32), (70, torch.bfloat16)])
 def test_a_prompt_attends_to_a_cache_tile_by_tile(
     interpret: Interpret, kernels: Path, tokens: int, dtype: torch.dtype
