@@ -19,7 +19,7 @@ from typing import Any, TextIO, cast
 import torch
 
 from bench import fairness
-from bench.gpu import checks
+from bench.gpu import checks, encoders
 from bench.peers import decoding, llama
 from bench.peers.orders import Decoded, Order
 from bench.report import Options
@@ -69,11 +69,13 @@ class Report:
             torch.cuda.empty_cache()
 
 
-def artifact(weights: Weights | None = None) -> dict[str, Any]:
-    """Of a decoder with those weights, or of a plain module."""
+def artifact(weights: Weights | None = None, of: str = "decoder") -> dict[str, Any]:
+    """Of a decoder or an encoder with those weights, or of a plain module."""
     from bench.gpu import artifacts  # needs packages that the other sections do without
 
-    return artifacts.module() if weights is None else artifacts.decoder("tiny", weights)
+    if weights is None:
+        return artifacts.module()
+    return artifacts.encoder(weights) if of == "encoder" else artifacts.decoder("tiny", weights)
 
 
 def serve(name: str, way: str) -> ServedModel:
@@ -203,12 +205,15 @@ def main() -> int:
         report = Report(file, given.budget)
         report.section("machine", machine, needs_s=0)
         report.section("decoder parity", checks.decoder_parity, needs_s=10)
-        report.section("encoder parity", checks.encoder_parity, needs_s=10)
+        report.section("encoder parity", encoders.parity, needs_s=10)
         report.section("determinism", checks.determinism, needs_s=10)
         report.section("module artifact", artifact, needs_s=15)
         kinds: tuple[Weights, ...] = "as-they-are", "int8"
         for weights in kinds:
             report.section(f"decoder artifact {weights}", lambda w=weights: artifact(w), needs_s=20)
+        report.section("encoder artifact", lambda: artifact("as-they-are", of="encoder"), needs_s=20)
+        for size in ("MINILM", "LARGE"):
+            report.section(f"encoder speed {size}", lambda s=size: encoders.speed(getattr(encoders, s)), needs_s=20)
         report.section("fairness", fair, needs_s=60)
         for name in ("260m", "1b"):
             for way in ("kernels", "graphs", "eager"):

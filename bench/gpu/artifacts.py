@@ -1,4 +1,4 @@
-"""Whether what is compiled for a CUDA device is proven there, saved, and opened again: a decoder's, and a plain module's.
+"""Whether what is compiled for a CUDA device is proven there, saved, and opened again: of models, and of a plain module.
 
 Needs `cryptography` and `llguidance` beside torch, as the engine itself does.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,10 +16,10 @@ from torch import nn
 
 import compiler
 from bench.gpu.checks import KERNELS
+from bench.gpu.encoders import MINILM, checkpoint
 from bench.peers import llama
 from compiler.artifact.signature import ed25519_signer, ed25519_verifier
 from inference.engine.blackbox import BlackBox
-from inference.engine.decoder_worker import DecoderWorker
 from inference.engine.deployment import Compiled, Version, Weights
 from inference.engine.gpu import Gpu
 from inference.engine.making import make
@@ -28,7 +28,11 @@ from inference.engine.served import LoadOptions, load_model
 
 def decoder(model: str, weights: Weights) -> dict[str, Any]:
     """An artifact of the checkpoint: its parity, its measurements, and whether an engine runs it."""
-    key, source = Ed25519PrivateKey.generate(), llama.checkpoint(model)
+    return _made(llama.checkpoint(model), model, weights)
+
+
+def _made(source: Path, model: str, weights: Weights) -> dict[str, Any]:
+    key = Ed25519PrivateKey.generate()
     with tempfile.TemporaryDirectory() as name:
         folder, began = Path(name), perf_counter()
         made = make(
@@ -45,13 +49,19 @@ def decoder(model: str, weights: Weights) -> dict[str, Any]:
         version = Version(str(source), made.manifest.checkpoint, compiled=compiled)
         served = load_model(model, version, options, BlackBox(folder / "socket"))
         return {
-            "ok": served.refused is None and cast(DecoderWorker, served.worker).stats(model).slow_path == 0,
+            "ok": served.refused is None and served.worker.stats(model).slow_path == 0,
             "refused": str(served.refused or ""),
             "make_s": took,
             "load_s": perf_counter() - began,
             "parity": made.manifest.evidence.parity,
             "measurements": made.manifest.evidence.measurements,
         }
+
+
+def encoder(weights: Weights) -> dict[str, Any]:
+    """Likewise of an encoder as large as MiniLM."""
+    with checkpoint(**MINILM) as source:
+        return _made(source.path, "texts", weights)
 
 
 def module() -> dict[str, Any]:

@@ -12,7 +12,6 @@ from bench.peers import llama
 from inference.engine.blocks import DETERMINISTIC_PIECE, blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
-from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.gpu import Gpu
 from inference.engine.kernels import Captured
 from inference.engine.models.layers import DtypeName
@@ -146,29 +145,3 @@ def determinism() -> dict[str, Any]:
         together = again.answers(company, 12)[17]
         result[dtype] = {"ok": bool(torch.equal(alone, together)), "pinned_rows": drive.runner._pinned_rows}
     return result
-
-
-def encoder_parity() -> dict[str, Any]:
-    """Cosine of a tiny random BERT's vectors on the device to the CPU's."""
-    import transformers
-
-    torch.manual_seed(5)
-    config = transformers.BertConfig(
-        vocab_size=2000, hidden_size=96, intermediate_size=192, num_hidden_layers=3, num_attention_heads=4
-    )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        transformers.BertModel(config).save_pretrained(folder)
-        (folder / "tokenizer.json").write_text(llama.tokenizer(2000))
-        checkpoint = Checkpoint.open(folder)
-        texts = [[2 + (i * 31 + j * 7) % 1900 for j in range(1 + (i * 37) % 200)] for i in range(24)]
-        vectors = {}
-        ways: tuple[tuple[str, DtypeName], ...] = (("cpu", "float32"), ("cuda", "float32"), ("cuda", "bfloat16"))
-        for device, dtype in ways:
-            data = EncoderRunner(checkpoint, device=device, dtype=dtype).embed(texts, [None] * len(texts))
-            vectors[f"{device} {dtype}"] = torch.stack(
-                [torch.frombuffer(bytearray(one or b""), dtype=torch.float32) for one in data]
-            )
-    expected = vectors.pop("cpu float32")
-    cosines = {way: float(torch.cosine_similarity(found, expected, dim=-1).min()) for way, found in vectors.items()}
-    return {way: {"cosine": value, "ok": value > 0.999} for way, value in cosines.items()}
