@@ -54,14 +54,13 @@ class Launched:
         if self._step is not None and len(caches) == len(self._states) and all(map(is_, caches, self._states)):
             return self._step
         step = Step(self._plan, Program(self._plan.graph, self._weights, {}), states, self._folder, device=self._device)
-        if self._plan.references:
-            # What ATen does may want to look at numbers, which a recording cannot.
-            self._run = step.run
-        else:
+        if all(reference.is_recordable for reference in self._plan.references):
             # A recording is made by running it, and that writes to the caches.
             before = [cache.clone() for cache in caches]
             self._run = self._record(step.run, self._device, None)
             for cache, kept in zip(caches, before, strict=True):
                 cache.copy_(kept)
+        else:
+            self._run = step.run
         self._step, self._states = step, caches
         return step

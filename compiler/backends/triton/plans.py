@@ -11,10 +11,15 @@ from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.sources import Constant, Source
 from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.graph import Graph
+from compiler.ir.op import Family
+from compiler.ir.ops import OPS
 from compiler.ir.size import Shape, product
 from compiler.ir.value import TensorType, Value
 from compiler.memory.plan import Plan as Arena
 from compiler.schedule.group import Group, is_leaf
+
+_BLIND = frozenset({Family.ELEMENTWISE, Family.MOVEMENT, Family.CONTRACTION, Family.REDUCTION})
+_BLIND_COMPOUNDS = frozenset({"rms_norm", "layer_norm", "rope", "gated", "attention", "cached_attention"})
 
 
 class NotPlanned(ValueError):
@@ -68,6 +73,14 @@ class Reference:
 
     group: Group
     reason: str
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether all of it can be, for it looks at no number."""
+        return all(
+            OPS[value.op].family in _BLIND or value.op in _BLIND_COMPOUNDS or value.op == "write"
+            for value in self.group.values
+        )
 
 
 AnyStep = Launch | Multiply | Reference
