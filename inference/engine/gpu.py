@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -25,6 +25,7 @@ from compiler.passes.quantize import Unquantizable
 from compiler.tune.tuner import Tuner
 from inference.engine.deployment import Weights
 from inference.engine.errors import NoKernels
+from inference.engine.ladder import fitted_to
 
 _QUANTIZED: dict[Weights, torch.dtype] = {"int8": torch.int8, "float8": torch.float8_e4m3fn}
 _NONE = NoGraphs, NoTriton, NotCompiled, NotPlanned, Unsupported, Unquantizable
@@ -50,6 +51,10 @@ class Gpu(target.Gpu):
             return super().at(name)
         except ValueError as error:
             raise NoKernels(str(error)) from error
+
+    def fitted_to(self, seen: Mapping[int, int]) -> Self:
+        """With sizes that fit steps that an engine has computed, by their tokens."""
+        return replace(self, sizes=fitted_to(seen, self.sizes), batches=fitted_to(seen, self.batches))
 
     def quantized(self, weights: Weights) -> torch.dtype | None:
         """What kernels read for `weights`; None is what the network has. Raises NoKernels."""

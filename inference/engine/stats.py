@@ -92,6 +92,8 @@ class ModelStats(msgspec.Struct, omit_defaults=True):
     """The same by texts in the batch: window, size, count."""
     step_tokens: list[int] = []
     """Steps by how many tokens they computed: one count for each bound of `STEP_TOKENS`, and one for more than the last."""
+    sizes: list[tuple[int, int]] = []
+    """The same exactly: tokens, rising, and how many steps computed so many."""
     computed_tokens: int = 0
     """Of all those steps: prompts' pieces, and one for each running answer."""
     memory: Memory = msgspec.field(default_factory=Memory)

@@ -69,7 +69,8 @@ class Worker(ABC, Generic[R]):
         """Requests that were not queued, by the code of their error."""
         self._ended: Counter[str] = Counter()
         """Requests that were ended from outside, by why."""
-        self._step_tokens = [0] * (len(STEP_TOKENS) + 1)
+        self._sizes: Counter[int] = Counter()
+        """Steps, by how many tokens they computed."""
         self._computed_tokens = 0
 
     @property
@@ -100,9 +101,16 @@ class Worker(ABC, Generic[R]):
         else:
             request.finish(error)
 
+    def _step_tokens(self) -> list[int]:
+        """As `ModelStats.step_tokens`."""
+        counts = [0] * (len(STEP_TOKENS) + 1)
+        for tokens, steps in self._sizes.items():
+            counts[bisect_left(STEP_TOKENS, tokens)] += steps
+        return counts
+
     def _count_step(self, tokens: int) -> None:
         """Counts a step that computed `tokens`."""
-        self._step_tokens[bisect_left(STEP_TOKENS, tokens)] += 1
+        self._sizes[tokens] += 1
         self._computed_tokens += tokens
 
     def pause(self, request: R, paused: bool) -> None:

@@ -42,9 +42,11 @@ def compile_checkpoint(
     wanted: str | None,
     tune: bool,
     device: str,
+    seen: Mapping[int, int],
     progress: Progress,
 ) -> Made:
-    """Of the cell's folder of models, for that device of this machine; what tuning finds is kept there, too.
+    """Of the cell's folder of models, for that device of this machine; what tuning finds is kept there, too. On a GPU for the sizes
+    of steps that fit those `seen`, by their tokens.
 
     Raises ModelError, once the log has what went wrong, or CheckpointError.
     """
@@ -60,7 +62,7 @@ def compile_checkpoint(
         )
 
     try:
-        gpu = None if device == "cpu" else Gpu.at(device)
+        gpu = None if device == "cpu" else Gpu.at(device).fitted_to(seen)
         made = make(
             folder,
             models / rollout.ARTIFACTS,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,6 +77,16 @@ def trials(engine: Path) -> list[TrialStats]:
     """What the engine has seen of canaries that go on by themselves. Raises ModelError."""
     result = asyncio.run(ask(engine, protocol.Stats()))
     return result.trials if isinstance(result, StatsReport) else []
+
+
+def sizes_seen(engine: Path, name: str) -> Mapping[int, int]:
+    """Steps of a model, by how many tokens they computed, of all its versions. Raises ModelError."""
+    result = asyncio.run(ask(engine, protocol.Stats()))
+    counted: Counter[int] = Counter()
+    for model in result.models if isinstance(result, StatsReport) else []:
+        if name in (model.model, model.model.rpartition(".")[0]):
+            counted.update(dict(model.sizes))
+    return counted
 
 
 async def ask(engine: Path, question: protocol.Request) -> protocol.Result:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import msgspec
 from bailiwick import models
 from bailiwick.embedded.errors import CellError
 from bailiwick.embedded.home import Home, read_json, write
-from bailiwick.models import ModelError
+from bailiwick.models import ModelError, sizes_seen
 from inference.engine import deployment as files
 from inference.engine.deployment import Deployment, DeploymentError, Stages, Version, Weights
 from inference.engine.errors import CheckpointError
@@ -83,8 +83,11 @@ class Operator:
             main = _serving(_existing(self._now(name), name))
             _bring(self._home, main)
             device, folder = self._home.device, self._home.models
+            seen: Mapping[int, int] = {}
+            with suppress(ModelError):  # an engine that is down has nothing to tell
+                seen = sizes_seen(self.engine, name)
             with keeping(folder):
-                return compile_checkpoint(folder, name, main.digest, weights, contract, tune, device, progress)
+                return compile_checkpoint(folder, name, main.digest, weights, contract, tune, device, seen, progress)
 
     def compiled_canary(self, name: str, wanted: str, share: float | None, stages: Stages) -> Deployment:
         """Has an artifact of the checkpoint that serves, by its weights or the beginning of its address, go through the stages,

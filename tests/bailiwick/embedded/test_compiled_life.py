@@ -20,6 +20,8 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bailiwick.embedded.home import Home
+from bailiwick.models import sizes_seen
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.tokenizer import Tokenizer
 from tests.bailiwick.embedded.cells import Cell, running, until
@@ -158,6 +160,9 @@ def test_it_is_compared_gets_more_and_more_and_is_promoted_over_crashes_and_take
     shown = deployment(cell, "life")
     assert shown["versions"][0]["artifact"].startswith(address) and shown["stages"] is None
     assert "compiled, weights as-they-are" in models(cell, "list")
+    # What an artifact for a GPU would be made for: answers of one or two, and prompts.
+    seen_sizes = sizes_seen(Home(cell.home).engine_socket, "life")
+    assert seen_sizes[1] > 0 and max(seen_sizes) > 2
 
     assert "again" in models(cell, "rollback", "life")
     assert fingerprint(cell, "life") == reference

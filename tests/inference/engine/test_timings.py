@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,9 @@ def test_steps_are_counted_by_their_tokens(worker: DecoderWorker) -> None:
     assert after.computed_tokens - before.computed_tokens == 40 + 2
     grown = [now - then for now, then in zip(after.step_tokens, before.step_tokens, strict=True)]
     assert {STEP_TOKENS[place]: count for place, count in enumerate(grown) if count} == {1: 2, 64: 1}
+    exactly = Counter(dict(after.sizes))
+    exactly.subtract(dict(before.sizes))
+    assert +exactly == {1: 2, 40: 1}
 
 
 def test_an_embedding_tells_how_long_it_waited_and_was_computed(tmp_path: Path) -> None:
