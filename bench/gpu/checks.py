@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ BLOCKS = 600
 ROOM = 16
 KERNELS = Path(tempfile.gettempdir()) / "bench-gpu-kernels"
 """Where kernels are kept, for a second run."""
+
+
+def few_sizes(device: str = "cuda") -> Gpu:
+    """Of steps and batches: each is compiled, which takes seconds."""
+    return replace(Gpu.at(device), sizes=(1, 8, 64, 512), batches=(64, 512, 2048, 8192))
 
 
 class _Nowhere:
@@ -48,7 +54,7 @@ class Drive:
     ) -> None:
         self.tokenizer: Tokenizer = checkpoint.tokenizer()
         self.vocabulary = checkpoint.config.vocab_size
-        made = None if kernels is None else Captured(Gpu.at(device), kernels)
+        made = None if kernels is None else Captured(few_sizes(device), kernels)
         self.runner = DecoderRunner(checkpoint, device=device, dtype=dtype, graphs=graphs, kernels=made)
         self.runner.reserve(BLOCKS)
         self._next = 1

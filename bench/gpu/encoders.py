@@ -12,13 +12,12 @@ from typing import Any
 
 import torch
 
-from bench.gpu.checks import KERNELS
+from bench.gpu.checks import KERNELS, few_sizes
 from bench.peers import llama
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.encoder_kernels import captured_encoder
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoding import Encoding
-from inference.engine.gpu import Gpu
 from inference.engine.models.layers import DtypeName
 
 TINY = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 4}
@@ -51,7 +50,7 @@ def parity() -> dict[str, Any]:
         for dtype in types:
             ways: dict[str, Encoding] = {
                 "torch": EncoderRunner(made, device="cuda", dtype=dtype),
-                "kernels": captured_encoder(made, Gpu.at("cuda"), KERNELS, dtype=dtype),
+                "kernels": captured_encoder(made, few_sizes(), KERNELS, dtype=dtype),
             }
             for way, encoder in ways.items():
                 vectors = torch.from_numpy(encoder.computed(texts))
@@ -66,7 +65,7 @@ def speed(sizes: dict[str, int]) -> dict[str, Any]:
     found = {}
     with checkpoint(**sizes) as made:
         pair: tuple[Encoding, ...] = (
-            captured_encoder(made, Gpu.at("cuda"), KERNELS, dtype="bfloat16"),
+            captured_encoder(made, few_sizes(), KERNELS, dtype="bfloat16"),
             EncoderRunner(made, device="cuda", dtype="bfloat16"),
         )
         for count in (1, 8, 64, 256):
