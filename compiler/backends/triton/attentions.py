@@ -8,7 +8,7 @@ from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.linears import FLOATS
 from compiler.backends.triton.plans import Argument, Launch, Scratch, numbers, require, title_of
 from compiler.backends.triton.sources import Constant, from_template
-from compiler.backends.triton.tiles import LEAST, MOST_ROWS, Reach, power_above, prompt_tile, reach
+from compiler.backends.triton.tiles import LEAST, MOST_ROWS, PromptTile, Reach, power_above, prompt_tile, reach
 from compiler.schedule.group import Group
 
 
@@ -29,11 +29,13 @@ def _over_places(group: Group, device: Capabilities, cut: Reach | None, upcast: 
     groups, places = numbers(k.shape)[1:3]
     require(k.shape == v.shape, "keys as wide as values")
     require(q.dtype == k.dtype == v.dtype and q.dtype in FLOATS, f"queries of {q.dtype} over a cache of {k.dtype}")
-    block_q = _together(tokens, heads // groups, head, q.dtype, device)
+    share = heads // groups
+    require(share <= MOST_ROWS, f"{share} heads share keys")
+    tile = None if tokens * share <= MOST_ROWS else prompt_tile(head, q.dtype, device)
+    block_q = tokens if tile is None else _tokens_in(tile, share)
     tiles = -(-tokens // block_q)
-    rows = max(LEAST, power_above(block_q * heads // groups))
-    programs = texts * groups * tiles
-    cut = cut or reach(programs, rows, places, head, device)
+    rows, programs = _rows(block_q, share), texts * groups * tiles
+    cut = cut or reach(programs, rows, places, head, device, tile)
     found = constants(
         heads=heads,
         groups=groups,
@@ -51,59 +53,79 @@ def _over_places(group: Group, device: Capabilities, cut: Reach | None, upcast: 
     return Launch(group, source, grid, (*arguments, *own), found, cut.warps, cut.stages, cut)
 
 
-def _together(tokens: int, share: int, head: int, dtype: torch.dtype, device: Capabilities) -> int:
-    """How many of `tokens` a program has, each with `share` rows. Few tokens are one tile. Raises NotPlanned."""
-    require(share <= MOST_ROWS, f"{share} heads share keys")
-    if tokens * share <= MOST_ROWS:
-        return tokens
-    # A power of two: the largest for which the rows are in the tile.
-    return max(1, power_above(prompt_tile(head, dtype, device).rows // share + 1) // 2)
-
-
 def _over_pages(group: Group, device: Capabilities, cut: Reach | None, upcast: bool) -> Launch:
-    """Of few tokens each by itself, also where neighbours of a prompt could attend together: keys take the time."""
     anchor = group.anchor
-    q, cache, tables, lengths, pieces = anchor.args
+    q, cache, tables, _, _ = anchor.args
     _alone(group, "paged_attention")
-    tokens, heads, head = numbers(q.shape)
-    groups, pages = numbers(cache.shape)[1] // 2, numbers(tables.shape)[1]
+    tokens, heads, _ = numbers(q.shape)
+    share = 2 * heads // numbers(cache.shape)[1]
     require(q.dtype == cache.dtype and q.dtype in FLOATS, f"queries of {q.dtype} over pages of {cache.dtype}")
-    share, page, out = heads // groups, int(anchor["block"]), group.outputs[0]
-    about: dict[str, Constant] = {"PAGE": page, "PAGES": pages, "WINDOW": int(anchor["window"])}
+    require(share <= MOST_ROWS, f"{share} heads share keys")
+    pages: dict[str, Constant] = {
+        "PAGE": int(anchor["block"]),
+        "PAGES": numbers(tables.shape)[1],
+        "WINDOW": int(anchor["window"]),
+    }
     if tokens > MOST_ROWS:
-        block_q = _together(tokens, share, head, q.dtype, device)
-        tile = prompt_tile(head, q.dtype, device)
-        found: dict[str, Constant] = {
-            "TOKENS": tokens,
-            "HEADS": heads,
-            "GROUPS": groups,
-            "HEAD": head,
-            **about,
-            "SCALE": float(anchor["scale"]),
-            "LONE": MOST_ROWS,
-            "BLOCK_Q": block_q,
-            "BLOCK_L": max(LEAST, power_above(share)),
-            "BLOCK_R": max(LEAST, power_above(block_q * share)),
-            "BLOCK_D": max(LEAST, power_above(head)),
-            "BLOCK_P": tile.places,
-            "STAGES": tile.stages,
-            "UPCAST": upcast,
-        }
-        source = from_template("prompts", title_of(group), found)
-        grid = MOST_ROWS + -(-tokens // block_q), groups, 1
-        arguments: tuple[Argument, ...] = q, cache, cache, tables, lengths, pieces, out
-        return Launch(group, source, grid, arguments, found, tile.warps, tile.stages)
-    rows = max(LEAST, power_above(share))
-    require(rows <= MOST_ROWS, f"{share} heads share keys")
-    cut = cut or reach(tokens * groups, rows, pages * page, head, device)
+        return _prompts(group, pages, share, device, upcast)
+    return _answers(group, pages, share, device, cut, upcast)
+
+
+def _answers(
+    group: Group, pages: dict[str, Constant], share: int, device: Capabilities, cut: Reach | None, upcast: bool
+) -> Launch:
+    """Each token by itself, also where neighbours of a prompt could attend together: of few tokens, keys take the time."""
+    q, cache, tables, lengths, _ = group.anchor.args
+    tokens, heads, head = numbers(q.shape)
+    groups, places = heads // share, int(pages["PAGES"]) * int(pages["PAGE"])
+    rows = _rows(1, share)
+    cut = cut or reach(tokens * groups, rows, places, head, device)
     found = constants(
-        heads=heads, groups=groups, head=head, tokens=1, block_q=1, cut=cut, scale=anchor["scale"], upcast=upcast
-    ) | {"PLACES": pages * page, "PAGED": True, **about}
+        heads=heads, groups=groups, head=head, tokens=1, block_q=1, cut=cut, scale=group.anchor["scale"], upcast=upcast
+    ) | {"PLACES": places, "PAGED": True, **pages}
     source = from_template("attention", title_of(group), found)
-    arguments = q, cache, cache, tables, lengths, out
+    arguments: tuple[Argument, ...] = q, cache, cache, tables, lengths, group.outputs[0]
     own = scratch(tokens * groups, rows, head, cut)
     grid = tokens * groups, cut.split, 1
     return Launch(group, source, grid, (*arguments, *own), found, cut.warps, cut.stages, cut)
+
+
+def _prompts(group: Group, pages: dict[str, Constant], share: int, device: Capabilities, upcast: bool) -> Launch:
+    """Neighbours together, and answers beside them each alone."""
+    q, cache, tables, lengths, pieces = group.anchor.args
+    tokens, heads, head = numbers(q.shape)
+    tile = prompt_tile(head, q.dtype, device)
+    block_q = _tokens_in(tile, share)
+    found: dict[str, Constant] = {
+        "TOKENS": tokens,
+        "HEADS": heads,
+        "GROUPS": heads // share,
+        "HEAD": head,
+        **pages,
+        "SCALE": float(group.anchor["scale"]),
+        "LONE": MOST_ROWS,
+        "BLOCK_Q": block_q,
+        "BLOCK_L": _rows(1, share),
+        "BLOCK_R": _rows(block_q, share),
+        "BLOCK_D": max(LEAST, power_above(head)),
+        "BLOCK_P": tile.places,
+        "STAGES": tile.stages,
+        "UPCAST": upcast,
+    }
+    source = from_template("prompts", title_of(group), found)
+    grid = MOST_ROWS + -(-tokens // block_q), heads // share, 1
+    arguments: tuple[Argument, ...] = q, cache, cache, tables, lengths, pieces, group.outputs[0]
+    return Launch(group, source, grid, arguments, found, tile.warps, tile.stages)
+
+
+def _tokens_in(tile: PromptTile, share: int) -> int:
+    """The largest power of two of tokens whose rows, each with those of `share` heads, are in a tile."""
+    return max(1, power_above(tile.rows // share + 1) // 2)
+
+
+def _rows(tokens: int, share: int) -> int:
+    """As tensor cores take them."""
+    return max(LEAST, power_above(tokens * share))
 
 
 def _within_texts(group: Group, device: Capabilities, upcast: bool) -> Launch:
@@ -158,7 +180,7 @@ def constants(
         "BY_TOKEN": True,
         "SCALE": float(scale),
         "BLOCK_Q": block_q,
-        "BLOCK_R": max(LEAST, power_above(block_q * heads // groups)),
+        "BLOCK_R": _rows(block_q, heads // groups),
         "BLOCK_D": max(LEAST, power_above(head)),
         "BLOCK_P": cut.block_p,
         "SPLIT": cut.split,

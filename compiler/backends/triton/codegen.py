@@ -7,15 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from compiler.backends.triton import attentions, linears, loops, rows
 from compiler.backends.triton.capabilities import Capabilities
 from compiler.backends.triton.heads import turned
-from compiler.backends.triton.plans import (
-    AnyStep,
-    Cuts,
-    Launch,
-    NotPlanned,
-    Plan,
-    Reference,
-    require,
-)
+from compiler.backends.triton.plans import AnyStep, Cuts, Launch, NotPlanned, Plan, Reference, require
 from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.graph import Graph
 from compiler.ir.value import TupleType, Value

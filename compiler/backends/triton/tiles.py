@@ -126,8 +126,10 @@ def whole_heads(made: Tiles, head: int, rows: int, depth: int, heads: int, devic
     return replace(made, block_n=block_n, block_k=block_k, split=split, warps=warps)
 
 
-def reach(texts: int, rows: int, places: int, head: int, device: Capabilities) -> Reach:
-    """Of attention of `texts` (each with each head of keys) over a cache of at most `places`."""
+def reach(texts: int, rows: int, places: int, head: int, device: Capabilities, tile: PromptTile | None = None) -> Reach:
+    """Of attention of `texts` (each with each head of keys) over a cache of at most `places`, in tiles where these are given."""
+    if tile is not None:
+        return Reach(tile.places, splits(texts, -(-places // (4 * tile.places)), device), tile.warps, tile.stages)
     block_p = min(64 if head <= 128 else 32, max(LEAST, power_above(places)))
     return Reach(block_p, splits(texts, -(-places // (4 * block_p)), device), 4, 2 if rows > LEAST else 3)
 

@@ -13,6 +13,7 @@ from compiler.backends.triton.capabilities import capabilities
 from compiler.backends.triton.codegen import planned
 from compiler.backends.triton.resources import resources
 from tests.compiler.backends.triton import interpreted
+from tests.compiler.backends.triton.layers import Layer
 from tests.compiler.backends.triton.prompts import Texts, over_places, step_of_pages, texts
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -97,6 +98,20 @@ def test_prompts_do_not_spill(kernels: Path, name: str, heads: int, groups: int,
     assert found.problem(device) is None
     assert found.tensor_cores and found.async_copies == device.async_copies
     assert found.warpgroups == device.warpgroups
+
+
+@pytest.mark.parametrize("name", ["sm_80", "sm_90", "sm_100", "gfx942"])
+def test_a_prompt_over_a_cache_does_not_spill(kernels: Path, name: str) -> None:
+    device = capabilities(name)
+    layer = Layer(
+        texts=1, tokens=512, dtype=torch.bfloat16, hidden=4096, heads=32, groups=8, head=128, wide=14336, places=1024
+    )
+
+    launches = [launch for launch in planned(layer.graph(), device).launches if launch.group is not None]
+
+    assert {launch.source.entry for launch in launches} == {"norm", "turned", "attention", "loop"}
+    for launch in launches:
+        assert resources(launch, device, kernels).problem(device) is None, launch.source.entry
 
 
 @pytest.mark.parametrize("name", ["sm_80", "sm_90", "sm_100", "gfx942"])
