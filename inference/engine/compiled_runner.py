@@ -83,7 +83,7 @@ class CompiledRunner(CompiledModel):
         return self._step.wipe()
 
     def _computed(self, pieces: Sequence[Piece], draws: Sequence[Draw | None]) -> tuple[torch.Tensor, torch.Tensor]:
-        made = flat(pieces)
+        made = flat(pieces, apart=True)
         rows = [last for last, (chunk, _, end) in zip(made.lasts, pieces, strict=True) if _is_wanted(chunk, end)]
         return self._step(
             torch.from_numpy(made.tokens),

@@ -25,13 +25,14 @@ class Flat:
     """As wide as the longest of them needs."""
     lengths: _Ints
     firsts: _Ints
-    """By token the row of the first of those of its prompt that it attends with, or -1."""
+    """By token the row of the first of the neighbours that it attends with, or -1."""
     lasts: list[int]
     """The row of each piece's last token."""
 
 
-def flat(pieces: Sequence[Piece], size: int | None = None) -> Flat:
-    """The pieces in their order, and padding up to `size` tokens behind them."""
+def flat(pieces: Sequence[Piece], size: int | None = None, *, apart: bool = False) -> Flat:
+    """The pieces in their order, and padding up to `size` tokens behind them. With `apart` an answer's token attends alone even
+    when it is computed again with others: its bits are those of the first time."""
     total = sum(end - start for _, start, end in pieces)
     size = size or total
     widest = max((blocks_for(end) for _, _, end in pieces), default=1)
@@ -49,8 +50,10 @@ def flat(pieces: Sequence[Piece], size: int | None = None) -> Flat:
         slots[at:past] = blocks[places // BLOCK_TOKENS] * BLOCK_TOKENS + places % BLOCK_TOKENS
         tables[at:past, : len(blocks)] = blocks
         lengths[at:past] = places + 1
-        # An answer's token attends alone even when it is computed again with others: its bits are those of the first time.
-        firsts[at : at + max(0, min(end, chunk.generation.prompt_tokens) - start)] = at
+        if apart:
+            firsts[at : at + max(0, min(end, chunk.generation.prompt_tokens) - start)] = at
+        elif end - start > 1:
+            firsts[at:past] = at
         lasts.append(past - 1)
         at = past
     # Padding is a piece of nobody's prompt, which sees nothing, at once.

@@ -87,8 +87,8 @@ class KernelSteps:
         size = next(fitting, None)
         if size is None or max(blocks_for(chunk.end) for chunk in chunks) > self._width:
             return None
-        # Answers attend alone, and stand before all prompts: the kernel has programs of their own for them.
-        order = sorted(range(len(chunks)), key=lambda number: is_of_prompt(chunks[number]))
+        # What attends alone stands before all that does not: the kernel has programs of its own for it.
+        order = sorted(range(len(chunks)), key=lambda number: chunks[number].end - chunks[number].start > 1)
         made = flat([(chunks[number], chunks[number].start, chunks[number].end) for number in order], size.tokens)
         last = dict(zip(order, made.lasts, strict=True))
         padding = rows_of(size.tokens) - wanted
@@ -116,11 +116,6 @@ class KernelSteps:
     def _memories(self) -> Sequence[torch.Tensor]:
         largest = next(iter(self._samplers.values()))
         return *self._steps.memories(), *largest.memories
-
-
-def is_of_prompt(chunk: Chunk) -> bool:
-    """Whether any of its tokens is."""
-    return chunk.start < chunk.generation.prompt_tokens
 
 
 def _is_asked(draw: Draw | None) -> bool:
