@@ -9,9 +9,10 @@ a batch has begun; a prefill is a fresh prompt of 512 tokens until its first tok
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 
 from bench.peers import bandwidth, llama, packages
@@ -105,13 +106,14 @@ def measures(options: Options, models: tuple[str, ...] = MODELS, peers: tuple[Pe
         for name in models:
             for batch in BATCHES:
                 order = Order(name, "compiled int8", batch, PROMPT, GENERATE, options.seconds, seed=0)
-                seen = _by_turns(order, rivals, options)
+                limits: list[float] = []
+                seen = _by_turns(order, rivals, options, partial(_read, limits) if batch == 1 else None)
                 yield from _beside(f"{name}/b{batch}", {who: [d.per_second for d in seen[who]] for who in seen}, peers)
                 for who, found in seen.items():
                     cores = median(decoded.cpu_s / decoded.decode_s for decoded in found)
                     yield Measure(f"compiler/engines/cores/{name}/b{batch}/{who}", cores, "cores", samples=REPEATS)
                 if batch == 1:
-                    yield from _bandwidth(name, [d.per_second for d in seen[OURS]])
+                    yield from _bandwidth(name, [d.per_second for d in seen[OURS]], limits[1:])
             order = Order(name, "compiled int8", 1, LONG, 2, options.seconds, seed=100)
             yield from _memory(name, options)
             prefill = _by_turns(order, rivals, options)
@@ -120,7 +122,9 @@ def measures(options: Options, models: tuple[str, ...] = MODELS, peers: tuple[Pe
             )
 
 
-def _by_turns(order: Order, rivals: dict[str, Rival], options: Options) -> dict[str, list[Decoded]]:
+def _by_turns(
+    order: Order, rivals: dict[str, Rival], options: Options, after_ours: Callable[[], object] | None = None
+) -> dict[str, list[Decoded]]:
     seen: dict[str, list[Decoded]] = {who: [] for who in rivals}
     for number in range(REPEATS + 1):
         options.say(f"{order.model}, batch {order.batch}, prompts of {order.prompt}: turn {number} of {REPEATS}")
@@ -128,6 +132,8 @@ def _by_turns(order: Order, rivals: dict[str, Rival], options: Options) -> dict[
             # The first turn warms up.
             some = replace(order, seed=order.seed + number, seconds=order.seconds if number else min(1, order.seconds))
             seen[who].append(rival.decode(some))
+            if who == OURS and after_ours is not None:
+                after_ours()
     return {who: found[1:] for who, found in seen.items()}
 
 
@@ -157,11 +163,16 @@ def _memory(name: str, options: Options) -> Iterator[Measure]:
     yield Measure(f"compiler/engines/memory_before_a_model/{name}", found["bare"] / 1e6, "MB")
 
 
-def _bandwidth(name: str, rates: list[float]) -> Iterator[Measure]:
-    """What share of the bytes a second that memory gives is read as weights."""
-    limit = bandwidth.read_bytes_per_second(os.cpu_count() or 1)
-    share = median(rates) * llama.read_per_token(name) / limit
-    yield Measure("compiler/engines/read_bandwidth", limit / 1e9, "GB/s")
+def _read(limits: list[float]) -> None:
+    limits.append(bandwidth.read_bytes_per_second(os.cpu_count() or 1))
+
+
+def _bandwidth(name: str, rates: list[float], limits: list[float]) -> Iterator[Measure]:
+    """What share of the bytes a second that memory gives, right after each turn, is read as weights: on a machine that is shared it
+    gives twice as much at one time as at another."""
+    size = llama.read_per_token(name)
+    share = median(rate * size / limit for rate, limit in zip(rates, limits, strict=True))
+    yield Measure(f"compiler/engines/read_bandwidth/{name}", median(limits) / 1e9, "GB/s", samples=len(limits))
     figure = f"compiler/engines/share_of_bandwidth/{name}/b1"
     # The smaller one's weights lie in the L3 cache.
     yield at_least(figure, share, "", 0.72) if name == "260m" else Measure(figure, share, "")
