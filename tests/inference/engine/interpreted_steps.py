@@ -88,6 +88,7 @@ def followed(family: str, dtype: DtypeName, folder: Path, draws: list[Draw], qua
     """Three answers go on for two steps by kernels, and one with a prompt, beside a network that goes on with the same tokens."""
     # A processor reads packed weights, and what a GPU computes with is asked for. This process is the interpreter's own.
     decoder_runner.pack = lambda network: None  # type: ignore[attr-defined]
+    checkpoints.SIZES["num_hidden_layers"] = 2
     checkpoint = Checkpoint.open(checkpoints.save_decoder(folder / family, family, heads=4))
     runners = [DecoderRunner(checkpoint, dtype=dtype) for _ in range(2)]
     reference, ours = runners
