@@ -16,6 +16,11 @@ ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector of any processor here."""
 
 
+def aligned(size: int) -> int:
+    """The next multiple of that."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     offsets: Mapping[Value, int]
@@ -80,8 +85,7 @@ def _chains(buffers: Sequence[Buffer]) -> list[_Chain]:
             chain.values.append(buffer.value)
             chain.last = buffer.last
         else:
-            aligned = -(-buffer.bytes // ALIGNMENT) * ALIGNMENT
-            chain = _Chain([buffer.value], aligned, buffer.first, buffer.last)
+            chain = _Chain([buffer.value], aligned(buffer.bytes), buffer.first, buffer.last)
             chains.append(chain)
         of[buffer.value] = chain
     return chains

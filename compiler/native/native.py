@@ -20,7 +20,7 @@ from compiler.ir.ops import make
 from compiler.ir.program import Program
 from compiler.ir.size import bound
 from compiler.ir.value import TensorType
-from compiler.memory.plan import ALIGNMENT
+from compiler.memory.plan import ALIGNMENT, aligned
 from compiler.native.fit import Fit
 from compiler.native.source import Source, source_of
 from compiler.native.step import Step
@@ -55,7 +55,7 @@ class Compiled:
         self._states: list[torch.Tensor] = []
         self._state_places = _pointers([])
         self._memory = torch.zeros(step.arena_bytes + step.scratch_bytes + 2 * ALIGNMENT, dtype=torch.uint8)
-        arena = -(-self._memory.data_ptr() // ALIGNMENT) * ALIGNMENT
+        arena = aligned(self._memory.data_ptr())
         self._weights = _pointers(self._kept)
         self._step = _Step(weights=ctypes.addressof(self._weights), arena=arena, scratch=arena + step.arena_bytes)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from compiler.backends.triton import attentions, linears, loops, rows
+from compiler.backends.triton import attentions, heads, linears, loops, rows
 from compiler.backends.triton.capabilities import Capabilities
-from compiler.backends.triton.heads import turned
 from compiler.backends.triton.plans import AnyStep, Cuts, Launch, NotPlanned, Plan, Reference, require
 from compiler.backends.triton.tiles import Reach, Tiles
 from compiler.ir.graph import Graph
@@ -41,10 +40,11 @@ _Part = tuple[Kind, Value, Sequence[Value]]
 
 
 def _parts(group: Group, cut: Callable[[Group], list[_Part]], device: Capabilities) -> list[_Part]:
-    """The group as it is where a kernel is for all of it, or nothing is to be cut; else what `cut` makes of it."""
+    """What `cut` makes of a group that no kernel is for as a whole; the group as it is otherwise, and where that is nothing."""
+    whole: list[_Part] = [(group.kind, group.anchor, group.values)]
     if len(group.values) == 1 or isinstance(step_of(group, device), Launch):
-        return [(group.kind, group.anchor, group.values)]
-    return cut(group)
+        return whole
+    return cut(group) or whole
 
 
 def _without_tail(group: Group) -> list[_Part]:
@@ -52,18 +52,15 @@ def _without_tail(group: Group) -> list[_Part]:
     end = group.values.index(group.anchor) + 1
     # Several tensors are taken apart where they are made.
     if end == len(group.values) or isinstance(group.anchor.type, TupleType):
-        return [(group.kind, group.anchor, group.values)]
-    return [
-        (group.kind, group.anchor, group.values[:end]),
-        (Kind.LOOP, group.values[-1], group.values[end:]),
-    ]
+        return []
+    return [(group.kind, group.anchor, group.values[:end]), (Kind.LOOP, group.values[-1], group.values[end:])]
 
 
 def _without_norm(group: Group) -> list[_Part]:
     """Where a product is not computed by a kernel here, neither is the norm on its way."""
     *before, last = group.values
     if group.kind is not Kind.LINEAR or last is not group.anchor or len(before) != 1:
-        return [(group.kind, group.anchor, group.values)]
+        return []
     return [(Kind.NORM, before[0], before), (group.kind, last, [last])]
 
 
@@ -102,5 +99,5 @@ def launch_of(group: Group, device: Capabilities, *, cut: Tiles | Reach | None =
     if group.kind is Kind.REDUCTION:
         return rows.means(group) if group.anchor.op == "ragged_mean" else rows.reduced(group)
     if group.kind is Kind.LOOP:
-        return turned(group) if any(value.op == "write" for value in group.values) else loops.launch(group)
+        return heads.launch(group) if any(value.op == "write" for value in group.values) else loops.launch(group)
     raise NotPlanned(f"there is no kernel for {group.anchor.attributes.get('target', group.anchor.op)}")

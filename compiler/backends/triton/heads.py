@@ -75,7 +75,7 @@ class Heads:
         }
 
 
-def turned(group: Group) -> Launch:
+def launch(group: Group) -> Launch:
     """Of what follows a product that the vendor's library computed. Raises NotPlanned."""
     products = [value for value in group.inputs if value.op in ("linear", "scaled_linear")]
     require(len(products) == 1, "a write that follows no product")

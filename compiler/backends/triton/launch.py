@@ -17,7 +17,7 @@ from compiler.ir.ops import OPS
 from compiler.ir.program import Program
 from compiler.ir.value import TensorType, Value
 from compiler.memory.liveness import size_of
-from compiler.memory.plan import ALIGNMENT
+from compiler.memory.plan import ALIGNMENT, aligned
 from compiler.schedule.group import is_leaf
 
 
@@ -48,13 +48,14 @@ class Step:
         Raises Unfit for a weight or a cache that is missing or on another device, NoTriton, NotCompiled.
         """
         self.plan, self.device = plan, torch.device(device)
-        beside = sum(_aligned(size_of(value, {})) for value in plan.beside)
+        beside = sum(aligned(size_of(value, {})) for value in plan.beside)
         wanted = plan.arena.bytes + beside + ALIGNMENT
-        fits = memory is not None and memory.numel() >= wanted
-        self.memory = memory if memory is not None and fits else torch.zeros(wanted, dtype=torch.uint8, device=device)
+        if memory is None or memory.numel() < wanted:
+            memory = torch.zeros(wanted, dtype=torch.uint8, device=device)
+        self.memory = memory
         """What it computes in, comes in and goes out."""
         self._start = -self.memory.data_ptr() % ALIGNMENT
-        self._past = _aligned(plan.arena.bytes)
+        self._past = plan.arena.bytes
         self._places: dict[Value, torch.Tensor] = {}
         self._weights, self._states = program.weights, states
         self.inputs = [self._empty(value) for value in plan.graph.inputs]
@@ -167,7 +168,7 @@ class Step:
     def _empty(self, value: Value) -> torch.Tensor:
         """Memory beside the arena, for what comes in and what goes out."""
         start = self._start + self._past
-        self._past += _aligned(size_of(value, {}))
+        self._past += aligned(size_of(value, {}))
         return self._view(value, start)
 
     def _view(self, value: Value, start: int) -> torch.Tensor:
@@ -188,10 +189,6 @@ class Step:
 
     def _operand(self, value: Value) -> Any:
         return value["number"] if value.op == "constant" else self._place(value)
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def bound(launch: Launch, tensors: Sequence[torch.Tensor | None], folder: Path) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -105,10 +105,11 @@ def _gather(name: str, functions: Mapping[str, str], needed: dict[str, None]) ->
     needed[name] = None
 
 
-def _names(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            yield node.func.id
+@cache
+def _names(text: str) -> tuple[str, ...]:
+    """Of what it calls. Kept, for a plan asks of the same templates at every launch."""
+    calls = (node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return tuple(function.id for function in calls if isinstance(function, ast.Name))
 
 
 def _constants(constants: Mapping[str, Constant]) -> str:

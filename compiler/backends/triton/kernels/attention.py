@@ -11,7 +11,7 @@ Programs: [texts * GROUPS, splits, tiles of tokens].
 import triton
 import triton.language as tl
 
-from compiler.backends.triton.kernels.glance import glance
+from compiler.backends.triton.kernels.glance import glance, settled
 
 
 @triton.jit
@@ -32,7 +32,7 @@ def combined(partial, slot, SPLIT: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_D:
         part = tl.load(at + 2 * BLOCK_R + r[:, None] * BLOCK_D + d[None, :], cache_modifier=".cg")
         mixed = mixed * ours[:, None] + part * its[:, None]
         top = higher
-    return mixed / tl.where(total > 0.0, total, 1.0)[:, None]
+    return settled(mixed, total)
 
 
 @triton.jit
@@ -81,9 +81,7 @@ def attention(
     else:
         to = ((text * HEADS + head) * TOKENS + token)[:, None] * HEAD + d[None, :]
     if SPLIT == 1:
-        # Who sees nothing gets zeros.
-        found = mixed / tl.where(total > 0.0, total, 1.0)[:, None]
-        tl.store(out + to, found.to(out.dtype.element_ty), mask=inside)
+        tl.store(out + to, settled(mixed, total).to(out.dtype.element_ty), mask=inside)
     else:
         tile = tl.program_id(2) * tl.num_programs(0) + tl.program_id(0)
         slot = tile * SPLIT

@@ -8,6 +8,12 @@ import triton.language as tl
 
 
 @triton.jit
+def settled(mixed, total):
+    """The means of what was seen; of who saw nothing zeros."""
+    return mixed / tl.where(total > 0.0, total, 1.0)[:, None]
+
+
+@triton.jit
 def glance(
     asked, keys, values, row, begin, end, first, last,
     STRIDE: tl.constexpr, PAGED: tl.constexpr, PAGE: tl.constexpr, BOUNDED: tl.constexpr, SCALE: tl.constexpr,

@@ -7,13 +7,7 @@ comes out is in `out`, in `narrow` in another type, or in both.
 import triton
 import triton.language as tl
 
-
-@triton.jit
-def summed(x, other, at, inside):
-    found = tl.load(x + at, mask=inside, other=0.0)
-    if other is not None:
-        found = (found.to(tl.float32) + tl.load(other + at, mask=inside, other=0.0).to(tl.float32)).to(found.dtype)
-    return found.to(tl.float32)
+from compiler.backends.triton.kernels.products import statistics, summed
 
 
 @triton.jit
@@ -23,34 +17,23 @@ def norm(
     EPS: tl.constexpr,
 ):  # fmt: skip
     m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
-    row = tl.minimum(m, ROWS - 1)[:, None] * DEPTH
-    there = (m < ROWS)[:, None]
-    mean = tl.zeros((BLOCK_M,), tl.float32)
-    if CENTERED:
-        for start in range(0, DEPTH, BLOCK_K):
-            place = start + tl.arange(0, BLOCK_K)[None, :]
-            mean += tl.sum(summed(x, other, row + place, there & (place < DEPTH)), 1)
-        mean = mean / DEPTH
-    squares = tl.zeros((BLOCK_M,), tl.float32)
+    rows = tl.minimum(m, ROWS - 1)
+    mean, variance = statistics(x, other, rows, DEPTH, BLOCK_K, CENTERED)
+    scale = tl.rsqrt(variance + EPS)[:, None]
     for start in range(0, DEPTH, BLOCK_K):
-        place = start + tl.arange(0, BLOCK_K)[None, :]
-        part = summed(x, other, row + place, there & (place < DEPTH))
-        part = tl.where(place < DEPTH, part - mean[:, None], 0.0)
-        squares += tl.sum(part * part, 1)
-    scale = tl.rsqrt(squares / DEPTH + EPS)[:, None]
-    for start in range(0, DEPTH, BLOCK_K):
-        place = start + tl.arange(0, BLOCK_K)[None, :]
-        inside = there & (place < DEPTH)
-        part = summed(x, other, row + place, inside)
+        place = start + tl.arange(0, BLOCK_K)
+        inside = (m < ROWS)[:, None] & (place < DEPTH)[None, :]
+        at = rows[:, None] * DEPTH + place[None, :]
+        part = summed(x, other, at, inside)
         if added is not None:
-            tl.store(added + row + place, part.to(added.dtype.element_ty), mask=inside)
+            tl.store(added + at, part.to(added.dtype.element_ty), mask=inside)
         found = (part - mean[:, None]) * scale
-        found *= tl.load(weight + place, mask=place < DEPTH, other=0.0).to(tl.float32)
+        found *= tl.load(weight + place, mask=place < DEPTH, other=0.0).to(tl.float32)[None, :]
         if bias is not None:
-            found += tl.load(bias + place, mask=place < DEPTH, other=0.0).to(tl.float32)
+            found += tl.load(bias + place, mask=place < DEPTH, other=0.0).to(tl.float32)[None, :]
         # What is narrow was rounded before as `out` is.
         found = found.to(x.dtype.element_ty)
         if out is not None:
-            tl.store(out + row + place, found, mask=inside)
+            tl.store(out + at, found, mask=inside)
         if narrow is not None:
-            tl.store(narrow + row + place, found.to(narrow.dtype.element_ty), mask=inside)
+            tl.store(narrow + at, found.to(narrow.dtype.element_ty), mask=inside)

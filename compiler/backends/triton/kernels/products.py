@@ -23,24 +23,28 @@ def activated(x, ACTIVATION: tl.constexpr):
 
 
 @triton.jit
-def statistics(x, rows, DEPTH: tl.constexpr, BLOCK_K: tl.constexpr, CENTERED: tl.constexpr):
-    """Mean (0 unless `CENTERED`) and mean of squares about it, of each row."""
+def summed(x, other, at, inside):
+    """x, or where there is another its sum with that, rounded as x is."""
+    found = tl.load(x + at, mask=inside, other=0.0)
+    if other is not None:
+        found = (found.to(tl.float32) + tl.load(other + at, mask=inside, other=0.0).to(tl.float32)).to(found.dtype)
+    return found.to(tl.float32)
+
+
+@triton.jit
+def statistics(x, other, rows, DEPTH: tl.constexpr, BLOCK_K: tl.constexpr, CENTERED: tl.constexpr):
+    """Mean (0 unless `CENTERED`) and mean of squares about it, of each row of x, or of its sum with another."""
     mean = tl.zeros(rows.shape, tl.float32)
     if CENTERED:
         for at in range(0, DEPTH, BLOCK_K):
             place = at + tl.arange(0, BLOCK_K)
-            mean += tl.sum(
-                tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=place[None, :] < DEPTH, other=0.0).to(
-                    tl.float32
-                ),
-                1,
-            )
+            mean += tl.sum(summed(x, other, rows[:, None] * DEPTH + place[None, :], place[None, :] < DEPTH), 1)
         mean = mean / DEPTH
     squares = tl.zeros(rows.shape, tl.float32)
     for at in range(0, DEPTH, BLOCK_K):
         place = at + tl.arange(0, BLOCK_K)
         inside = place[None, :] < DEPTH
-        part = tl.load(x + rows[:, None] * DEPTH + place[None, :], mask=inside, other=0.0).to(tl.float32)
+        part = summed(x, other, rows[:, None] * DEPTH + place[None, :], inside)
         part = tl.where(inside, part - mean[:, None], 0.0)
         squares += tl.sum(part * part, 1)
     return mean, squares / DEPTH
@@ -120,7 +124,7 @@ def products(
     """
     EVEN: tl.constexpr = DEPTH % BLOCK_K == 0
     if NORM == "rms" or NORM == "layer":
-        mean, variance = statistics(x, rows, DEPTH, BLOCK_K, NORM == "layer")
+        mean, variance = statistics(x, None, rows, DEPTH, BLOCK_K, NORM == "layer")
         scale = tl.rsqrt(variance + EPS)
     if DOT:
         first = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)

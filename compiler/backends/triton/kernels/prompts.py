@@ -11,7 +11,7 @@ Programs: [LONE + tiles of tokens, GROUPS].
 import triton
 import triton.language as tl
 
-from compiler.backends.triton.kernels.glance import glance
+from compiler.backends.triton.kernels.glance import glance, settled
 
 
 @triton.jit
@@ -38,9 +38,7 @@ def attend(
         last - WINDOW + 1, last, 2 * GROUPS * HEAD, True, PAGE, WINDOW > 0,
         SCALE, HEAD, BLOCK_R, BLOCK_D, BLOCK_P, STAGES, UPCAST,
     )  # fmt: skip
-    # Who sees nothing gets zeros.
-    found = mixed / tl.where(total > 0.0, total, 1.0)[:, None]
-    tl.store(out + place, found.to(out.dtype.element_ty), mask=inside)
+    tl.store(out + place, settled(mixed, total).to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit

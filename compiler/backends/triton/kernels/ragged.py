@@ -7,7 +7,7 @@ does a text of no token.
 import triton
 import triton.language as tl
 
-from compiler.backends.triton.kernels.glance import glance
+from compiler.backends.triton.kernels.glance import glance, settled
 
 
 @triton.jit
@@ -37,9 +37,8 @@ def ragged(
         asked, qkv + (HEADS + head) * HEAD, qkv + (2 * HEADS + head) * HEAD, None, tl.min(first, 0), tl.max(past, 0),
         first, past - 1, STRIDE, False, 1, True, SCALE, HEAD, BLOCK_R, BLOCK_D, BLOCK_P, STAGES, UPCAST,
     )  # fmt: skip
-    found = mixed / tl.where(total > 0.0, total, 1.0)[:, None]
     to = (r.to(tl.int64)[:, None] * HEADS + head) * HEAD + d[None, :]
-    tl.store(out + to, found.to(out.dtype.element_ty), mask=inside)
+    tl.store(out + to, settled(mixed, total).to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit
