@@ -18,6 +18,7 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.encoder_kernels import captured_encoder
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoding import Encoding
+from inference.engine.kernels import Captured
 from inference.engine.models.layers import DtypeName
 
 TINY = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 4}
@@ -50,7 +51,7 @@ def parity() -> dict[str, Any]:
         for dtype in types:
             ways: dict[str, Encoding] = {
                 "torch": EncoderRunner(made, device="cuda", dtype=dtype),
-                "kernels": captured_encoder(made, few_sizes(), KERNELS, dtype=dtype),
+                "kernels": captured_encoder(Captured(few_sizes(), KERNELS), made, dtype),
             }
             for way, encoder in ways.items():
                 vectors = torch.from_numpy(encoder.computed(texts))
@@ -65,7 +66,7 @@ def speed(sizes: dict[str, int]) -> dict[str, Any]:
     found = {}
     with checkpoint(**sizes) as made:
         pair: tuple[Encoding, ...] = (
-            captured_encoder(made, few_sizes(), KERNELS, dtype="bfloat16"),
+            captured_encoder(Captured(few_sizes(), KERNELS), made, "bfloat16"),
             EncoderRunner(made, device="cuda", dtype="bfloat16"),
         )
         for count in (1, 8, 64, 256):

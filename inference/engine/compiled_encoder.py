@@ -21,8 +21,7 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_model import HERE, CompiledModel
 from inference.engine.deployment import Weights
 from inference.engine.encoder_step import EncoderStep, byte_steps, plain_step
-from inference.engine.encoding import Encoding, batches
-from inference.engine.errors import CheckpointError
+from inference.engine.encoding import Encoding, batches, encoder_config
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.ragged import Ragged
 
@@ -45,9 +44,7 @@ class CompiledEncoder(CompiledModel, Encoding):
     device = torch.device("cpu")
 
     def _take(self, checkpoint: Checkpoint) -> None:
-        if not isinstance(checkpoint.config, EncoderConfig):
-            raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
-        self.config = checkpoint.config
+        self.config = encoder_config(checkpoint)
 
     def _load(self, folder: Path) -> None:
         self._step = self._loaded_step(self.held, folder)

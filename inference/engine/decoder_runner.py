@@ -159,11 +159,11 @@ class DecoderRunner:
             found = self._kernels.draw(chunks, [None] * sum(chunk.samples for chunk in chunks))
             if found is not None:
                 return found[0]
-        if self._graphs is not None and _are_answers(chunks):
-            logits = self._graphs.step(chunks)
-            if logits is not None:
-                return logits
-        if self._kernels is not None or (self._graphs is not None and _are_answers(chunks)):
+        graphs = self._graphs if _are_answers(chunks) else None
+        logits = None if graphs is None else graphs.step(chunks)
+        if logits is not None:
+            return logits
+        if self._kernels is not None or graphs is not None:
             self.slow_path += not self._stands_in
         with self._threads.fit(sum(chunk.end - chunk.start for chunk in chunks)):
             return self._network(self._batches.mixed(chunks), self.store.layers)  # type: ignore[no-any-return]

@@ -180,7 +180,6 @@ class DecoderWorker(Worker[Generation]):
             slow_path=self._runner.slow_path,
             refused=dict(self._refused),
             ended=dict(self._ended),
-            step_tokens=self._step_tokens(),
             sizes=sorted(self._sizes.items()),
             computed_tokens=self._computed_tokens,
             memory=self._runner.memory,

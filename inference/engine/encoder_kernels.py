@@ -2,76 +2,45 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 import numpy
 import torch
 
-from compiler.artifact.fingerprint import fits_gpu
 from compiler.artifact.kernel_folder import check_plans, cuts_in, read_program
-from compiler.artifact.signature import Verify
-from compiler.tune.tuner import Tuner
-from inference.engine.architecture import EncoderConfig
-from inference.engine.artifact import opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import loaded
-from inference.engine.deployment import Compiled
+from inference.engine.encoding import encoder_config
 from inference.engine.errors import CheckpointError
-from inference.engine.gpu import BESIDE, Gpu, or_no_kernels
+from inference.engine.gpu import or_no_kernels
 from inference.engine.kernel_encoder import KernelEncoder, encoder_plans, encoder_program
+from inference.engine.kernels import Captured, Proven
 from inference.engine.models.layers import DtypeName, best_dtype
-from inference.engine.proven_runner import check_survived
 
 
-def captured_encoder(
-    checkpoint: Checkpoint,
-    gpu: Gpu,
-    folder: Path,
-    *,
-    dtype: DtypeName = "auto",
-    quantized: torch.dtype | None = None,
-    tuner: Tuner | None = None,
-) -> KernelEncoder:
-    """Of the checkpoint itself, cut by rules, or as `tuner` finds. What Triton compiles is kept in `folder`. Raises NoKernels,
-    CheckpointError."""
-    config = _config(checkpoint)
+def captured_encoder(captured: Captured, checkpoint: Checkpoint, dtype: DtypeName = "auto") -> KernelEncoder:
+    """Of the checkpoint itself. Raises NoKernels, CheckpointError."""
+    config, gpu = encoder_config(checkpoint), captured.gpu
     chosen = best_dtype(gpu.device) if dtype == "auto" else dtype
     try:
         encoder = loaded(checkpoint, config, getattr(torch, chosen))
     except OverflowError as error:
         raise CheckpointError(f"a weight is beyond what {chosen} holds; load it as float32") from error
     with or_no_kernels():
-        program = encoder_program(encoder, quantized)
-        tune = None if tuner is None else gpu.tuning(tuner, folder)
-        plans = encoder_plans(program, gpu, {size: {} for size in gpu.batches}, tune)
-        return KernelEncoder(config, program, plans, chosen, folder, gpu.device, gpu.record)
+        program = encoder_program(encoder, captured.quantized)
+        plans = encoder_plans(program, gpu, dict.fromkeys(gpu.batches, captured.cutting))
+        return KernelEncoder(config, program, plans, chosen, captured.folder, gpu.device, gpu.record)
 
 
-def proven_encoder(
-    checkpoint: Checkpoint,
-    digest: str,
-    compiled: Compiled,
-    verify: Verify | None,
-    box: BlackBox,
-    gpu: Gpu,
-    folder: Path | None,
-) -> KernelEncoder:
-    """The artifact that was made of the checkpoint of that digest, and nothing else than what was proven. What Triton compiles is
-    kept in `folder`, or beside the artifacts. Raises Refused, NoKernels."""
-    check_survived(compiled, box)
-    manifest = opened(compiled, digest, verify, partial(fits_gpu, mine=gpu.fingerprint))
-    path, config = Path(compiled.path), _config(checkpoint)
+def proven_encoder(proven: Proven, checkpoint: Checkpoint) -> KernelEncoder:
+    """Of an artifact of the checkpoint. Raises NoKernels, CheckpointError."""
+    config, gpu, address = encoder_config(checkpoint), proven.gpu, proven.manifest.address
     with or_no_kernels():
-        program = read_program(path)
-        plans = encoder_plans(program, gpu, cuts_in(path))
-        check_plans(path, plans)
-        with box.running(manifest.address, "load"):
-            return _Boxed(
-                manifest.address, box, config, program, plans, manifest.dtype, folder or path.parent / BESIDE, gpu.device,
-                gpu.record,
-            )  # fmt: skip
+        program = read_program(proven.path)
+        plans = encoder_plans(program, gpu, cuts_in(proven.path))
+        check_plans(proven.path, plans)
+        with proven.box.running(address, "load"):
+            given = config, program, plans, proven.dtype, proven.folder, gpu.device, gpu.record
+            return _Boxed(address, proven.box, *given)
 
 
 class _Boxed(KernelEncoder):
@@ -85,9 +54,3 @@ class _Boxed(KernelEncoder):
     def computed(self, texts: list[list[int]]) -> numpy.ndarray:
         with self._box.running(self._address, "step"):
             return super().computed(texts)
-
-
-def _config(checkpoint: Checkpoint) -> EncoderConfig:
-    if not isinstance(checkpoint.config, EncoderConfig):
-        raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
-    return checkpoint.config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle, islice
 from time import perf_counter_ns
 from typing import Any
 
@@ -15,7 +14,7 @@ from inference.engine.checkpoint import Checkpoint
 from inference.engine.compiled_encoder import CompiledEncoder, synthetic
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoding import Encoding
-from inference.engine.errors import NoKernels
+from inference.engine.filling import check_asked, filling
 from inference.engine.judging import Judged, Progress, judged_labels, judged_vectors, measurement
 from inference.engine.kernel_encoder import KernelEncoder, texts_in
 
@@ -51,25 +50,14 @@ def proved_encoder(
     compared = [*zip(truth, theirs, found, strict=True)]
     for number, size in enumerate(sizes):
         progress(f"proving {size} tokens at once", number, len(sizes))
-        numbers = _filling(texts, size)
+        numbers = filling(texts, size, texts_in(size))
         together = _rows(candidate, [texts[each] for each in numbers], len(numbers))
         compared += [(truth[each], theirs[each], one) for each, one in zip(numbers, together, strict=True)]
-    if isinstance(candidate, KernelEncoder) and (unasked := set(sizes) - candidate.used.keys()):
-        raise NoKernels(f"no texts of this model fill batches of {', '.join(map(str, sorted(unasked)))} tokens")
+    if isinstance(candidate, KernelEncoder):
+        check_asked(sizes, candidate.used)
     judge = judged_labels if checkpoint.kind == "tagging" else judged_vectors
     judged = judge(contract, getattr(torch, candidate.dtype), *map(torch.cat, zip(*compared, strict=True)))
     return judged, _measured(checkpoint, encoders, progress)
-
-
-def _filling(texts: Sequence[list[int]], size: int) -> list[int]:
-    """Numbers of texts that together have as many tokens as go into a batch of that size."""
-    found: list[int] = []
-    left = size
-    for number in islice(cycle(range(len(texts))), len(texts) * size):
-        if len(texts[number]) <= left and len(found) < texts_in(size):
-            found.append(number)
-            left -= len(texts[number])
-    return found
 
 
 def _rows(encoder: Encoding, texts: list[list[int]], at_once: int = _AT_ONCE) -> Sequence[torch.Tensor]:

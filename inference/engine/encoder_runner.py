@@ -7,9 +7,8 @@ from functools import partial
 import numpy
 import torch
 
-from inference.engine.architecture import EncoderConfig
 from inference.engine.checkpoint import Checkpoint
-from inference.engine.encoding import Encoding
+from inference.engine.encoding import Encoding, encoder_config
 from inference.engine.errors import CheckpointError
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName, best_dtype, pack, weights_of
@@ -28,9 +27,7 @@ class EncoderRunner(Encoding):
 
         With `counted` it stands in for something faster that could not be had.
         """
-        if not isinstance(checkpoint.config, EncoderConfig):
-            raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
-        self.config = checkpoint.config
+        self.config = encoder_config(checkpoint)
         self.device = torch.device(device)
         self.dtype: DtypeName = best_dtype(self.device) if dtype == "auto" else dtype
         """What the weights are held in."""

@@ -125,7 +125,6 @@ class EncoderWorker(Worker[Texts]):
             refused=dict(self._refused),
             ended=dict(self._ended),
             flushes=[(window, reason, count) for (window, reason), count in self.flushes.reasons.items()],
-            step_tokens=self._step_tokens(),
             sizes=sorted(self._sizes.items()),
             computed_tokens=self._computed_tokens,
             memory=self._runner.memory,

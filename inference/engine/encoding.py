@@ -10,7 +10,16 @@ import numpy
 import torch
 
 from inference.engine.architecture import EncoderConfig
+from inference.engine.checkpoint import Checkpoint
+from inference.engine.errors import CheckpointError
 from inference.engine.stats import Memory
+
+
+def encoder_config(checkpoint: Checkpoint) -> EncoderConfig:
+    """Raises CheckpointError for a checkpoint of another kind."""
+    if not isinstance(checkpoint.config, EncoderConfig):
+        raise CheckpointError(f"{checkpoint.config.architecture} is not an encoder")
+    return checkpoint.config
 
 
 class Encoding(ABC):

@@ -31,8 +31,8 @@ _QUANTIZED: dict[Weights, torch.dtype] = {"int8": torch.int8, "float8": torch.fl
 _NONE = NoGraphs, NoTriton, NotCompiled, NotPlanned, Unsupported, Unquantizable
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _BATCHES = (32, 64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
-Tune = Callable[[Plan], Cuts]
-"""From a plan by rules, how its launches are cut best."""
+Cutting = Cuts | Callable[[Plan], Cuts]
+"""How launches are cut that the rules would cut otherwise, or what finds that for a plan by the rules."""
 BESIDE = ".kernels"
 """A folder beside those of artifacts, which have nothing in them but what was proven."""
 
@@ -66,22 +66,24 @@ class Gpu(target.Gpu):
             raise NoKernels(f"{self.chip.name} has no floats of eight bits; it reads int8, or weights as they are")
         return _QUANTIZED.get(weights)
 
-    def tuning(self, tuner: Tuner, folder: Path) -> Tune:
-        """By measuring here, which takes a minute for each kernel that the tuner does not know yet. What Triton compiles is kept in
-        `folder`."""
+    def cutting(self, tuner: Tuner | None, folder: Path) -> Cutting:
+        """By rules, or by measuring here, which takes a minute for each kernel that the tuner does not know yet. What Triton
+        compiles is kept in `folder`."""
+        if tuner is None:
+            return {}
         return partial(cuts_of, tuner=tuner, folder=folder, device=self.model, on=str(self.device), upcast=self.upcast)
 
-
-def sized(graph: Graph, gpu: Gpu, known: Cuts, tune: Tune | None = None) -> SizePlan:
-    """The plan of a graph of one size, of which the launches in `known` are cut as that says, and others as `tune` finds. Raises
-    NotPlanned, also where ATen would have to compute something: what that does is not recorded, and knows of no padding."""
-    plan = planned(graph, gpu.chip, cuts=known, upcast=gpu.upcast)
-    if plan.references:
-        raise NotPlanned("; ".join(sorted({reference.reason for reference in plan.references})))
-    if tune is None:
-        return SizePlan(plan, cuts=known)
-    found = tune(plan)
-    return SizePlan(planned(graph, gpu.chip, cuts=found, upcast=gpu.upcast), cuts=found)
+    def plan(self, graph: Graph, cutting: Cutting) -> SizePlan:
+        """Of one size. Raises NotPlanned, also where ATen would have to compute something: what that does is not recorded, and
+        knows of no padding."""
+        known = cutting if isinstance(cutting, Mapping) else {}
+        plan = planned(graph, self.chip, cuts=known, upcast=self.upcast)
+        if plan.references:
+            raise NotPlanned("; ".join(sorted({reference.reason for reference in plan.references})))
+        if isinstance(cutting, Mapping):
+            return SizePlan(plan, cuts=known)
+        found = cutting(plan)
+        return SizePlan(planned(graph, self.chip, cuts=found, upcast=self.upcast), cuts=found)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import torch
 
 from compiler.artifact.kernel_folder import Sized, SizePlan
 from compiler.backends.triton.graph import Record, Recorded
-from compiler.backends.triton.plans import Cuts
 from compiler.ir.program import Program
 from compiler.passes.manager import for_gpu
 from compiler.passes.specialize import specialize
@@ -18,7 +17,7 @@ from inference.engine.architecture import EncoderConfig
 from inference.engine.encoder_step import arrays, captured
 from inference.engine.encoding import Encoding, batches
 from inference.engine.errors import NoKernels
-from inference.engine.gpu import Gpu, Tune, sized
+from inference.engine.gpu import Cutting, Gpu
 from inference.engine.models.encoder import Encoder
 from inference.engine.models.layers import DtypeName
 from inference.engine.recorded import RecordedSteps
@@ -35,13 +34,11 @@ def encoder_program(encoder: Encoder, quantized: torch.dtype | None = None) -> P
     return for_gpu(captured(encoder), quantized=quantized)
 
 
-def encoder_plans(
-    program: Program, gpu: Gpu, cuts: Mapping[int, Cuts], tune: Tune | None = None
-) -> dict[int, SizePlan]:
-    """By number of tokens. `cuts` has the sizes, and of each what was tuned before; `tune` finds more. Raises NotPlanned."""
+def encoder_plans(program: Program, gpu: Gpu, cuttings: Mapping[int, Cutting]) -> dict[int, SizePlan]:
+    """By number of tokens, each cut in its way. Raises NotPlanned."""
     return {
-        size: sized(specialize(program, {"T": size, "N": texts_in(size)}).graph, gpu, known, tune)
-        for size, known in cuts.items()
+        size: gpu.plan(specialize(program, {"T": size, "N": texts_in(size)}).graph, cutting)
+        for size, cutting in cuttings.items()
     }
 
 
@@ -96,17 +93,14 @@ class KernelEncoder(Encoding):
 
     @torch.inference_mode()
     def _batch(self, texts: list[list[int]]) -> numpy.ndarray:
-        rows = sum(map(len, texts)) if self.config.labels else len(texts)
-        size = next(
-            each
-            for each in self._steps.sizes
-            if each.tokens >= sum(map(len, texts)) and texts_in(each.tokens) >= len(texts)
-        )
+        tokens = sum(map(len, texts))
+        size = next(each for each in self._steps.sizes if each.tokens >= tokens and texts_in(each.tokens) >= len(texts))
         inputs = arrays(texts, self.config.first_position)
         found = self._steps.run(
             size, [_padded(given, mine) for given, mine in zip(inputs, size.step.inputs, strict=True)]
         )
         # The caller's own: what is computed next is computed in the same memory.
+        rows = tokens if self.config.labels else len(texts)
         values: numpy.ndarray = found[:rows].to("cpu", torch.float32, copy=True).numpy()
         return values.astype("<f4", copy=False)
 

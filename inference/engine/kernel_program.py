@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from compiler.artifact.kernel_folder import SizePlan
-from compiler.backends.triton.plans import Cuts, numbers
+from compiler.backends.triton.plans import numbers
 from compiler.backends.triton.sampling import drawing
 from compiler.frontend.exported import capture
 from compiler.ir.graph import Graph
@@ -19,7 +19,7 @@ from compiler.passes.specialize import generalize, specialize
 from inference.engine.architecture import DecoderConfig
 from inference.engine.blocks import BLOCK_TOKENS, blocks_for
 from inference.engine.compiled_step import example
-from inference.engine.gpu import Gpu, Tune, sized
+from inference.engine.gpu import Cutting, Gpu
 from inference.engine.models.decoder import Decoder
 from inference.engine.models.layers import RmsNorm
 from inference.engine.models.plain_step import DYNAMIC, PlainStep, cache_name
@@ -59,15 +59,14 @@ def plans_of(
     config: DecoderConfig,
     pages: int,
     gpu: Gpu,
-    cuts: Mapping[int, Cuts],
-    tune: Tune | None = None,
+    cuttings: Mapping[int, Cutting],
 ) -> dict[int, SizePlan]:
-    """For a cache of so many pages, by number of tokens, with what draws a token from each row of logits. `cuts` has the sizes, and
-    of each what was tuned before; `tune` finds more. Raises NotPlanned."""
+    """For a cache of so many pages, by number of tokens, each cut in its way, with what draws a token from each row of logits.
+    Raises NotPlanned."""
     plans = {}
-    for size, known in cuts.items():
+    for size, cutting in cuttings.items():
         bound = {"W": width_of(config), "S": pages * BLOCK_TOKENS, "T": size, "R": rows_of(size)}
-        made = sized(specialize(program, bound).graph, gpu, known, tune)
+        made = gpu.plan(specialize(program, bound).graph, cutting)
         logits = made.plan.graph.outputs[0]
         draws = drawing(rows_of(size), numbers(logits.shape)[-1], logits.dtype).launches
         plans[size] = replace(made, after=draws)

@@ -1,4 +1,4 @@
-"""Where a decoder's kernels on a GPU come from: compiled as it is loaded, or proven before, as an artifact has them."""
+"""Where kernels on a GPU come from: compiled as a model is loaded, or proven before, as an artifact has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from compiler.tune.tuner import Tuner
 from inference.engine.artifact import Manifest, opened
 from inference.engine.blackbox import BlackBox
 from inference.engine.deployment import Compiled
-from inference.engine.gpu import BESIDE, Gpu, or_no_kernels
+from inference.engine.gpu import BESIDE, Cutting, Gpu, or_no_kernels
 from inference.engine.kernel_program import kernel_program, plans_of, share
 from inference.engine.kernel_steps import KernelSteps
 from inference.engine.models.decoder import Decoder, KvCache
@@ -36,7 +36,7 @@ class Kernels(Protocol):
 
 @dataclass(frozen=True)
 class Captured:
-    """Of the network itself. Weights that are quantized are held beside the network's, which stay as they are."""
+    """Of the network itself. Weights that are quantized are held beside a decoder's own, which stay as they are."""
 
     gpu: Gpu
     folder: Path
@@ -45,12 +45,16 @@ class Captured:
     tuner: Tuner | None = None
     """Measures how launches are cut best; without one rules say it."""
 
+    @property
+    def cutting(self) -> Cutting:
+        """Of each size."""
+        return self.gpu.cutting(self.tuner, self.folder)
+
     def __call__(self, network: Decoder, cache: KvCache) -> KernelSteps:
         gpu, pages = self.gpu, len(cache[0])
         with or_no_kernels():
             program = kernel_program(network, self.quantized)
-            tune = None if self.tuner is None else gpu.tuning(self.tuner, self.folder)
-            plans = plans_of(program, network.config, pages, gpu, {size: {} for size in gpu.sizes}, tune)
+            plans = plans_of(program, network.config, pages, gpu, dict.fromkeys(gpu.sizes, self.cutting))
             steps = KernelSteps(program, plans, cache, self.folder, gpu.device, gpu.record)
         if self.quantized is None:
             share(network, steps.weights)

@@ -187,8 +187,8 @@ def _encoder_on(gpu: Gpu, request: _Request, folder: Path) -> _Proven:
     checkpoint, progress = request.checkpoint, request.progress
     truth = encoder_truth(checkpoint, progress)
     progress("compiling", 0, 1)
-    quantized = gpu.quantized(request.weights)
-    candidate = captured_encoder(checkpoint, gpu, folder, quantized=quantized, tuner=request.tuner)
+    captured = Captured(gpu, folder, gpu.quantized(request.weights), request.tuner)
+    candidate = captured_encoder(captured, checkpoint)
     eager = EncoderRunner(checkpoint, device=str(gpu.device), dtype=candidate.dtype)
     proof = proved_encoder(checkpoint, truth, eager, candidate, request.contract, progress, gpu.batches)
     fill = partial(write_kernels, candidate.program, candidate.plans)

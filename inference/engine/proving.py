@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 from time import perf_counter_ns
 from typing import Any
 
@@ -19,6 +18,7 @@ from inference.engine.blocks import blocks_for
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.errors import NoKernels
+from inference.engine.filling import check_asked, filling
 from inference.engine.judging import Judged, Progress, judged_labels, measurement
 from inference.engine.kernel_program import rows_of
 from inference.engine.probe import Probe
@@ -68,7 +68,7 @@ def proved(
     """Parity, and how long steps take beside torch's. `eager` holds its weights in the candidate's type. `sizes` are of steps, in
     tokens, for which the candidate has code of its own: each is asked. Raises NoKernels where it has none, or that cannot be."""
     timed = max(_BATCHES) * blocks_for(_context(checkpoint) + _RUNS + 2)
-    at_once = {size: _filling(truth.prompts, size) for size in sizes}
+    at_once = {size: _numbers(truth.prompts, size) for size in sizes}
     alike = [[truth.prompts[number] for number in numbers] for numbers in at_once.values()]
     room = max(map(_blocks, [truth.prompts, *alike])) + timed
     rigs = [Rig(runner, checkpoint, room) for runner in (eager, candidate)]
@@ -84,8 +84,8 @@ def proved(
         rows.append(
             (wanted, reference, _prompted(rigs[1], given) if _is_of_prompts(size) else _together(rigs[1], given, said))
         )
-    if isinstance(candidate, DecoderRunner) and (unasked := set(sizes) - candidate.kernels.used.keys()):
-        raise NoKernels(f"no prompts of this model fill steps of {', '.join(map(str, sorted(unasked)))} tokens")
+    if isinstance(candidate, DecoderRunner):
+        check_asked(sizes, candidate.kernels.used)
     judged = judged_labels(contract, getattr(torch, candidate.dtype), *map(torch.cat, zip(*rows, strict=True)))
     if not judged.reasons:
         # What draws from no numbers, or from others, has been judged.
@@ -100,17 +100,11 @@ def _is_of_prompts(size: int) -> bool:
     return rows_of(size) < size
 
 
-def _filling(given: Sequence[list[int]], size: int) -> list[int]:
-    """Numbers of prompts for a step of that size: those of as many answers, or so many that their tokens fill it."""
-    if not _is_of_prompts(size):
-        return [number % len(given) for number in range(size)]
-    found: list[int] = []
-    left = size
-    for number in islice(cycle(range(len(given))), len(given) * size):
-        if len(given[number]) <= left and len(found) < rows_of(size):
-            found.append(number)
-            left -= len(given[number])
-    return found
+def _numbers(given: Sequence[list[int]], size: int) -> list[int]:
+    """Of prompts for a step of that size: those of as many answers, or so many that their tokens fill it."""
+    if _is_of_prompts(size):
+        return filling(given, size, rows_of(size))
+    return [number % len(given) for number in range(size)]
 
 
 def _blocks(given: Sequence[list[int]]) -> int:

@@ -12,7 +12,7 @@ from inference.engine.admission import Limits
 from inference.engine.checkpoint import Checkpoint
 from inference.engine.decoder_runner import DecoderRunner
 from inference.engine.decoder_worker import DecoderWorker
-from inference.engine.deployment import SHORT_DIGEST, Version, Weights
+from inference.engine.deployment import SHORT_DIGEST, Compiled, Version, Weights
 from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.errors import CheckpointError, NoKernels
@@ -208,7 +208,7 @@ def _on_gpu(
     from inference.engine.gpu import Gpu
 
     try:
-        chosen = _decoder_on if checkpoint.kind == "chat" else _encoder_on
+        chosen = _kernels_here if version.compiled is None else _proven_kernels
         return chosen(Gpu.at(options.device), version, checkpoint, options, box)
     except NoKernels as error:
         return _Chosen(lacks=True, refused=_uncompiled(name, version, str(error)))
@@ -216,28 +216,31 @@ def _on_gpu(
         return _Chosen(lacks=True, refused=_told(name, error))
 
 
-def _decoder_on(
+def _kernels_here(
+    gpu: Gpu, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
+) -> _Chosen:
+    """Of an encoder over its weights as they are: nobody has seen what others do. Raises NoKernels, CheckpointError."""
+    from inference.engine.encoder_kernels import captured_encoder
+    from inference.engine.kernels import Captured
+
+    folder = cast(Path, options.compiled)
+    if checkpoint.kind != "chat":
+        return _Chosen(captured_encoder(Captured(gpu, folder), checkpoint, options.dtype))
+    return _Chosen(kernels=Captured(gpu, folder, gpu.quantized(options.weights)))
+
+
+def _proven_kernels(
     gpu: Gpu, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
 ) -> _Chosen:
     """Raises NoKernels, Refused."""
-    from inference.engine.kernels import Captured, proven
+    from inference.engine.encoder_kernels import proven_encoder
+    from inference.engine.kernels import proven
 
-    if version.compiled is None:
-        return _Chosen(kernels=Captured(gpu, cast(Path, options.compiled), gpu.quantized(options.weights)))
-    found = proven(version.digest, version.compiled, options.verify, _box(box), gpu, options.compiled)
+    compiled = cast(Compiled, version.compiled)
+    found = proven(version.digest, compiled, options.verify, _box(box), gpu, options.compiled)
+    if checkpoint.kind != "chat":
+        return _Chosen(proven_encoder(found, checkpoint))
     return _Chosen(kernels=found, dtype=found.dtype)
-
-
-def _encoder_on(
-    gpu: Gpu, version: Version, checkpoint: Checkpoint, options: LoadOptions, box: BlackBox | None
-) -> _Chosen:
-    """Its weights as they are, unless an artifact has shown that others do. Raises NoKernels, Refused, CheckpointError."""
-    from inference.engine.encoder_kernels import captured_encoder, proven_encoder
-
-    if version.compiled is None:
-        return _Chosen(captured_encoder(checkpoint, gpu, cast(Path, options.compiled), dtype=options.dtype))
-    compiled, folder = version.compiled, options.compiled
-    return _Chosen(proven_encoder(checkpoint, version.digest, compiled, options.verify, _box(box), gpu, folder))
 
 
 def _box(box: BlackBox | None) -> BlackBox:

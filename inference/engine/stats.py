@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import msgspec
 
 from inference.engine.lanes import Lane
@@ -90,13 +92,19 @@ class ModelStats(msgspec.Struct, omit_defaults=True):
     """Batches of embeddings: window, reason, count."""
     batch_sizes: list[tuple[str, int, int]] = []
     """The same by texts in the batch: window, size, count."""
-    step_tokens: list[int] = []
-    """Steps by how many tokens they computed: one count for each bound of `STEP_TOKENS`, and one for more than the last."""
     sizes: list[tuple[int, int]] = []
-    """The same exactly: tokens, rising, and how many steps computed so many."""
+    """Steps by how many tokens they computed: tokens, rising, and how many steps computed so many."""
     computed_tokens: int = 0
     """Of all those steps: prompts' pieces, and one for each running answer."""
     memory: Memory = msgspec.field(default_factory=Memory)
+
+    @property
+    def step_tokens(self) -> list[int]:
+        """The steps by `STEP_TOKENS`: one count for each bound, and one for more than the last."""
+        counts = [0] * (len(STEP_TOKENS) + 1)
+        for tokens, steps in self.sizes:
+            counts[bisect_left(STEP_TOKENS, tokens)] += steps
+        return counts
 
 
 class StatsReport(msgspec.Struct, tag="stats", tag_field="kind"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -12,7 +11,7 @@ from inference.engine.errors import DEADLINE, ERASED, failed
 from inference.engine.protocol import EngineError
 from inference.engine.receipts import Scope
 from inference.engine.request import Request, State
-from inference.engine.stats import STEP_TOKENS, ModelStats
+from inference.engine.stats import ModelStats
 
 if TYPE_CHECKING:
     import torch
@@ -100,13 +99,6 @@ class Worker(ABC, Generic[R]):
             request.cancel()
         else:
             request.finish(error)
-
-    def _step_tokens(self) -> list[int]:
-        """As `ModelStats.step_tokens`."""
-        counts = [0] * (len(STEP_TOKENS) + 1)
-        for tokens, steps in self._sizes.items():
-            counts[bisect_left(STEP_TOKENS, tokens)] += steps
-        return counts
 
     def _count_step(self, tokens: int) -> None:
         """Counts a step that computed `tokens`."""

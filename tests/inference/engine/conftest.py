@@ -9,11 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from inference.engine.making import Made
+from tests.compiler.backends.triton.process import interpreting
 from tests.inference.engine import artifacts, checkpoints
 
 torch.set_num_threads(1)
@@ -111,3 +113,10 @@ def engine(models_folder: Path) -> Iterator[EngineProcess]:
         shared.wait_for("engine.ready")
         yield shared
         assert shared.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def interpret() -> Iterator[Callable[..., Any]]:
+    """Calls a function where Triton interprets: in a process of the module's own, for what it patches there stays."""
+    with interpreting() as pool:
+        yield lambda function, *args: pool.submit(function, *args).result()

@@ -11,7 +11,6 @@ from unittest import mock
 import numpy
 import torch
 
-from compiler.backends.triton import sources
 from inference.engine import encoder_kernels, encoder_proving, encoder_runner
 from inference.engine.blackbox import BlackBox
 from inference.engine.checkpoint import Checkpoint
@@ -21,11 +20,11 @@ from inference.engine.encoder_runner import EncoderRunner
 from inference.engine.encoder_worker import EncoderWorker
 from inference.engine.encoding import Encoding
 from inference.engine.gpu import Gpu
-from inference.engine.making import Disproven
+from inference.engine.kernels import Captured
 from inference.engine.served import LoadOptions, ServedModel, load_model
 from inference.engine.trust import trusted
 from tests.inference.engine import artifacts, checkpoints
-from tests.inference.engine.interpreted_steps import interpreter
+from tests.inference.engine.interpreted_steps import Artifact, interpreter, refused
 
 Form = Literal["bert", "roberta", "tagger"]
 TEXTS = [[5, 9, 33, 2], [7], [*range(40)], [8, 8, 8]]
@@ -57,7 +56,7 @@ class Seen:
 
 def computed(folder: Path, form: Form, batches: Sequence[int], dtype: Any, texts: list[list[int]]) -> Seen:
     checkpoint = Checkpoint.open(saved(folder, form))
-    mine = captured_encoder(checkpoint, on(batches, upcast=dtype == "bfloat16"), folder, dtype=dtype)
+    mine = captured_encoder(Captured(on(batches, upcast=dtype == "bfloat16"), folder), checkpoint, dtype)
     theirs = EncoderRunner(checkpoint)
     found = mine.computed(texts)
     # Of another call nothing is left for this one.
@@ -65,18 +64,6 @@ def computed(folder: Path, form: Form, batches: Sequence[int], dtype: Any, texts
     mine.wipe_buffers()
     left = any(bool(each.any()) for each in mine._steps.memories())
     return Seen(found, theirs.computed(texts), dict(mine.used), left, (mine.memory.weights, theirs.memory.weights))
-
-
-@dataclass(frozen=True)
-class Artifact:
-    path: Path
-    parity: dict[str, Any]
-    steps: list[str]
-    same: bool
-    """Whether what is served gives what was proven, to the bit."""
-    refusals: dict[str, str]
-    serves: bool
-    """Whether torch serves after a refusal, and counts it."""
 
 
 def artifact(folder: Path, form: Form, weights: Weights, batches: Sequence[int]) -> Artifact:
@@ -94,17 +81,18 @@ def artifact(folder: Path, form: Form, weights: Weights, batches: Sequence[int])
         with mock.patch.object(Gpu, "at", lambda name: gpu):
             return load_model("texts", artifacts.version(source, made), options, BlackBox(folder / "socket"))
 
-    candidate = captured_encoder(checkpoint, on(batches), folder / "kept", quantized=on(batches).quantized(weights))
+    captured = Captured(on(batches), folder / "kept", on(batches).quantized(weights))
+    candidate = captured_encoder(captured, checkpoint)
     proven = served(on(batches))
     assert proven.refused is None
     found = [encoder.computed(TEXTS) for encoder in (candidate, _encoder(proven))]
-    refused = {
+    refusals = {
         field: served(on(batches, **{field: other})).refused
         for field, other in (("device", "Another GPU"), ("driver", "2"), ("headers", "others"))
     }
     with mock.patch.object(encoder_kernels, "encoder_plans", _otherwise):
         otherwise = served(on(batches))
-    refused["plans"] = otherwise.refused
+    refusals["plans"] = otherwise.refused
     torch_serves = _encoder(otherwise)
     serves = bool(numpy.isfinite(torch_serves.computed(TEXTS)).all()) and torch_serves.slow_path > 0
     return Artifact(
@@ -112,7 +100,7 @@ def artifact(folder: Path, form: Form, weights: Weights, batches: Sequence[int])
         made.manifest.evidence.parity,
         [f"{each['step']} {each['batch']}" for each in made.manifest.evidence.measurements],
         numpy.array_equal(*found),
-        {what: f"{each.reason}: {each}" for what, each in refused.items() if each is not None},
+        {what: f"{each.reason}: {each}" for what, each in refusals.items() if each is not None},
         serves,
     )
 
@@ -120,17 +108,7 @@ def artifact(folder: Path, form: Form, weights: Weights, batches: Sequence[int])
 def planted(folder: Path, of: str, wrong: tuple[str, str]) -> str:
     """What is said of an artifact when the template of a kernel is wrong; nothing may be left of it."""
     _quick()
-    functions = sources._functions()
-    assert wrong[0] in functions[of]
-    sources._functions = lambda: {**functions, of: functions[of].replace(*wrong)}  # type: ignore[assignment]
-    try:
-        artifacts.made(saved(folder, "roberta"), folder / "artifacts", gpu=on((96,)))
-    except Disproven as error:
-        assert list((folder / "artifacts").glob("[!.]*")) == []
-        return str(error)
-    finally:
-        sources._functions = lambda: functions  # type: ignore[assignment]
-    return ""
+    return refused(saved(folder, "roberta"), folder / "artifacts", on((96,)), of, wrong)
 
 
 _plans = encoder_kernels.encoder_plans

@@ -11,7 +11,6 @@ from unittest import mock
 
 import torch
 
-from compiler.backends.triton import sources
 from inference.engine import decoder_runner, kernel_program, proven_draws, proving
 from inference.engine.blackbox import BlackBox
 from inference.engine.blocks import BlockPool, blocks_for
@@ -29,7 +28,7 @@ from inference.engine.sampler import Draw, Drawn
 from inference.engine.scheduler import Chunk
 from inference.engine.served import LoadOptions, ServedModel, load_model
 from inference.engine.trust import trusted
-from tests.compiler.backends.triton.interpreted_artifacts import Split, gpu
+from tests.compiler.backends.triton.interpreted_artifacts import Split, gpu, wrong_template
 from tests.inference.engine import artifacts, checkpoints
 from tests.inference.engine.harness import generation
 
@@ -172,7 +171,7 @@ def artifact(folder: Path, weights: Weights, sizes: Sequence[int]) -> Artifact:
     proven = served(interpreter(sizes))
     assert proven.refused is None
     found = [_answered(runner, checkpoint, BLOCKS, min(2, max(sizes))) for runner in (candidate, _runner(proven))]
-    refused = {
+    refusals = {
         field: served(interpreter(sizes, **{field: other})).refused
         for field, other in (
             ("device", "Another GPU"),
@@ -181,10 +180,10 @@ def artifact(folder: Path, weights: Weights, sizes: Sequence[int]) -> Artifact:
             ("headers", "others"),
         )
     }
-    refused["gpu"] = served(None).refused
+    refusals["gpu"] = served(None).refused
     kernel_program._LONGEST = 64  # a release that plans for other texts
     otherwise = served(interpreter(sizes))
-    refused["plans"] = otherwise.refused
+    refusals["plans"] = otherwise.refused
     network = _runner(otherwise)
     serves = bool(_answered(network, checkpoint, BLOCKS, min(2, max(sizes))).isfinite().all()) and network.slow_path > 0
     return Artifact(
@@ -192,7 +191,7 @@ def artifact(folder: Path, weights: Weights, sizes: Sequence[int]) -> Artifact:
         made.manifest.evidence.parity,
         [f"{each['step']} {each['batch']}" for each in made.manifest.evidence.measurements],
         torch.equal(*found),
-        {what: f"{each.reason}: {each}" for what, each in refused.items() if each is not None},
+        {what: f"{each.reason}: {each}" for what, each in refusals.items() if each is not None},
         serves,
     )
 
@@ -226,17 +225,18 @@ def _runner(served: ServedModel) -> DecoderRunner:
 def planted(folder: Path, sizes: Sequence[int], of: str, wrong: tuple[str, str]) -> str:
     """What is said of an artifact when the template of a kernel is wrong; nothing may be left of it."""
     _quick()
-    functions = sources._functions()
-    assert wrong[0] in functions[of]
-    sources._functions = lambda: {**functions, of: functions[of].replace(*wrong)}  # type: ignore[assignment]
     source = checkpoints.save_decoder(folder / "llama", "llama", heads=4)
-    try:
-        artifacts.made(source, folder / "artifacts", gpu=interpreter(sizes))
-    except Disproven as error:
-        assert list((folder / "artifacts").glob("[!.]*")) == []
-        return str(error)
-    finally:
-        sources._functions = lambda: functions  # type: ignore[assignment]
+    return refused(source, folder / "artifacts", interpreter(sizes), of, wrong)
+
+
+def refused(source: Path, into: Path, gpu: Gpu, of: str, wrong: tuple[str, str]) -> str:
+    """The same, of any checkpoint."""
+    with wrong_template(of, *wrong):
+        try:
+            artifacts.made(source, into, gpu=gpu)
+        except Disproven as error:
+            assert list(into.glob("[!.]*")) == []
+            return str(error)
     return ""
 
 

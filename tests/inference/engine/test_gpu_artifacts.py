@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,9 @@ import pytest
 
 from inference.engine.artifact import manifest_in
 from inference.engine.deployment import Weights
-from tests.compiler.backends.triton.process import interpreting
 from tests.inference.engine import interpreted_steps
 
 Interpret = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def interpret() -> Iterator[Interpret]:
-    with interpreting() as pool:
-        yield lambda function, *args: pool.submit(function, *args).result()
 
 
 @pytest.mark.timeout(400)

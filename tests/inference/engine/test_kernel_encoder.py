@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,10 @@ from inference.engine.deployment import Weights
 from inference.engine.gpu import Gpu
 from inference.engine.kernel_encoder import encoder_plans, encoder_program
 from inference.engine.models.layers import DtypeName
-from tests.compiler.backends.triton.process import interpreting
 from tests.inference.engine import checkpoints, interpreted_encoders, interpreted_steps
 from tests.inference.engine.interpreted_encoders import TEXTS, Form
 
 Interpret = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def interpret() -> Iterator[Interpret]:
-    with interpreting() as pool:
-        yield lambda function, *args: pool.submit(function, *args).result()
 
 
 @pytest.mark.timeout(400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,12 @@ import torch
 
 from inference.engine.models.layers import DtypeName
 from inference.engine.sampler import Draw
-from tests.compiler.backends.triton.process import interpreting
 from tests.inference.engine import interpreted_steps
 
 Interpret = Callable[..., Any]
 GREEDY = Draw(0.0, 0, 1.0, 0.5, None)
 DRAWS = [GREEDY, Draw(1.0, 1, 1.0, 0.3, None), Draw(1.0, 0, 1.0, 0.5, 2)]
 """The likeliest, the likeliest of one, and one that wants more than a token."""
-
-
-@pytest.fixture(scope="module")
-def interpret() -> Iterator[Interpret]:
-    with interpreting() as pool:
-        yield lambda function, *args: pool.submit(function, *args).result()
 
 
 @pytest.mark.timeout(400)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from inference.engine.stats import STEP_TOKENS, Memory, ModelStats, StatsReport
+from inference.engine.stats import Memory, ModelStats, StatsReport
 from inference.gateway.engine_metrics import engine_metrics
 
 
@@ -20,8 +20,7 @@ def shown(report: StatsReport) -> list[str]:
 
 
 def test_what_models_take_and_what_is_left_becomes_samples() -> None:
-    counts = [0] * (len(STEP_TOKENS) + 1)
-    model = ModelStats("chat", {}, step_tokens=counts, memory=Memory(300, 200, 50, 0.25))
+    model = ModelStats("chat", {}, memory=Memory(300, 200, 50, 0.25))
     lines = shown(StatsReport(0, 0, False, 1.0, 0, 0, [model], resident_bytes=700, headroom_bytes=9000))
 
     assert "bailiwick_engine_resident_bytes 700.0" in lines

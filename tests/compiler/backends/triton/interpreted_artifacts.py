@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import nn
@@ -115,17 +117,20 @@ def steps(folder: Path, family: str, dtype: torch.dtype) -> Seen:
     return seen
 
 
+@contextmanager
+def wrong_template(of: str, meant: str, wrong: str) -> Iterator[None]:
+    """Within it the template of that function says something else."""
+    functions = sources._functions()
+    assert meant in functions[of]
+    with mock.patch.object(sources, "_functions", lambda: {**functions, of: functions[of].replace(meant, wrong)}):
+        yield
+
+
 def planted(folder: Path) -> Seen:
     """A network whose kernels add what they should not."""
     module, seen = network(), Seen()
-    functions = sources._functions()
-    wrong = {**functions, "finished": functions["finished"].replace("(out + at, found.", "(out + at, (1 + found).")}
-    assert wrong != functions
-    sources._functions = lambda: wrong  # type: ignore[assignment]
-    try:
+    with wrong_template("finished", "(out + at, found.", "(out + at, (1 + found)."):
         made = compiler.compile(module, (torch.randn(2, 48),), target=gpu(), folder=folder / "code")
-    finally:
-        sources._functions = lambda: functions  # type: ignore[assignment]
     seen.fallbacks = [str(each["reason"]) for each in made.report.fallbacks]
     inputs = torch.randn(2, 48)
     seen.pairs.append((made(inputs), module(inputs)))
